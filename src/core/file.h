@@ -1,0 +1,54 @@
+// Files: bounded reads, writes that appear whole or not at all, read-only memory maps.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace vl3 {
+
+/// @throws Error(kNotFound) when missing or not a regular file, Error(kResourceExhausted) past max_bytes.
+std::string read_file(const std::filesystem::path& path, uint64_t max_bytes);
+
+/// Writes beside `path` under a temporary name, fsyncs, renames. On failure nothing is left at `path` that was
+/// not there before. @throws Error(kResourceExhausted) for a full disk, Error(kInvalidArgument) otherwise.
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+/// The same for content written in pieces: append() …, then commit(). Destroyed without commit: removed.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void append(const void* data, size_t size);
+  void commit();
+
+ private:
+  void fail(const char* what);
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int fd_ = -1;
+};
+
+/// A read-only map of a whole file; movable. Pages are read when touched.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&&) = delete;
+
+  const std::byte* data() const { return data_; }
+  uint64_t size() const { return size_; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  uint64_t size_ = 0;
+};
+
+}  // namespace vl3

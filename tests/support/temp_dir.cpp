@@ -1,0 +1,32 @@
+#include "support/temp_dir.h"
+
+#include <cstdlib>
+#include <fstream>
+
+namespace vl3::test {
+
+TempDir::TempDir() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "vl3-test-XXXXXX").string();
+  VL3_CHECK(mkdtemp(pattern.data()) != nullptr, kInternal, "mkdtemp {}", pattern);
+  path_ = pattern;
+}
+
+TempDir::~TempDir() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::filesystem::path TempDir::write(const std::string& name, std::string_view content) const {
+  const std::filesystem::path target = path_ / name;
+  std::filesystem::create_directories(target.parent_path());
+  std::ofstream(target, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+  return target;
+}
+
+std::filesystem::path golden_dir() {
+  const char* set = std::getenv("VL3_GOLDEN_DIR");
+  return set != nullptr && *set != '\0' ? std::filesystem::path(set)
+                                        : std::filesystem::path(VL3_SOURCE_DIR) / "tests/data/golden";
+}
+
+}  // namespace vl3::test
