@@ -1,0 +1,101 @@
+#include "lm/language_model.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/silu.h>
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+
+#include "core/check.h"
+#include "ops/attention.h"
+
+namespace vl3::lm {
+
+DecoderLayerImpl::DecoderLayerImpl(const nn::Scope& scope, const weights::TextConfig& config, int64_t index)
+    : config_(config), index_(index) {
+  const int64_t D = config.hidden_size, q = config.num_attention_heads * config.head_dim;
+  const int64_t kv = config.num_key_value_heads * config.head_dim, F = config.intermediate_size;
+  input_layernorm_ = register_module("input_layernorm", nn::RmsNorm(scope / "input_layernorm", D, config.rms_norm_eps));
+  post_attention_layernorm_ = register_module(
+      "post_attention_layernorm", nn::RmsNorm(scope / "post_attention_layernorm", D, config.rms_norm_eps));
+  auto attn = register_module("self_attn", std::make_shared<torch::nn::Module>("self_attn"));
+  const nn::Scope at_attn = scope / "self_attn";
+  q_proj_ = attn->register_module("q_proj", nn::Linear(at_attn / "q_proj", D, q, true));
+  k_proj_ = attn->register_module("k_proj", nn::Linear(at_attn / "k_proj", D, kv, true));
+  v_proj_ = attn->register_module("v_proj", nn::Linear(at_attn / "v_proj", D, kv, true));
+  o_proj_ = attn->register_module("o_proj", nn::Linear(at_attn / "o_proj", q, D, false));
+  auto mlp = register_module("mlp", std::make_shared<torch::nn::Module>("mlp"));
+  const nn::Scope at_mlp = scope / "mlp";
+  gate_proj_ = mlp->register_module("gate_proj", nn::Linear(at_mlp / "gate_proj", D, F, false));
+  up_proj_ = mlp->register_module("up_proj", nn::Linear(at_mlp / "up_proj", D, F, false));
+  down_proj_ = mlp->register_module("down_proj", nn::Linear(at_mlp / "down_proj", F, D, false));
+}
+
+at::Tensor DecoderLayerImpl::attention(const at::Tensor& x_SD, const ops::RopeTable& rope,
+                                       std::span<const Segment> segments) const {
+  const int64_t S = x_SD.size(0), H = config_.num_attention_heads, KV = config_.num_key_value_heads;
+  const int64_t d = config_.head_dim;
+  const at::Tensor q = ops::apply_rope(q_proj_->forward(x_SD).view({S, H, d}), rope);
+  const at::Tensor k = ops::apply_rope(k_proj_->forward(x_SD).view({S, KV, d}), rope);
+  const at::Tensor v = v_proj_->forward(x_SD).view({S, KV, d});
+  const double scale = 1.0 / std::sqrt(static_cast<double>(d));
+  std::vector<at::Tensor> outputs;
+  for (const Segment& segment : segments) {
+    const int64_t rows = segment.end - segment.begin;
+    const auto own = [&](const at::Tensor& x) { return x.narrow(0, segment.begin, rows).transpose(0, 1); };
+    at::Tensor keys = own(k), values = own(v);
+    if (segment.cache != nullptr) std::tie(keys, values) = segment.cache->append(index_, keys, values);
+    const at::Tensor y = ops::causal_attention(own(q), keys, values, scale);
+    outputs.push_back(y.transpose(0, 1).reshape({rows, H * d}));
+  }
+  return o_proj_->forward(outputs.size() == 1 ? outputs[0] : at::cat(outputs));
+}
+
+at::Tensor DecoderLayerImpl::mlp(const at::Tensor& x_SD) const {
+  at::Tensor gate = gate_proj_->forward(x_SD);
+  if (c10::GradMode::is_enabled()) return down_proj_->forward(at::silu(gate) * up_proj_->forward(x_SD));
+  return down_proj_->forward(at::silu_(gate).mul_(up_proj_->forward(x_SD)));
+}
+
+at::Tensor DecoderLayerImpl::forward(at::Tensor x_SD, const ops::RopeTable& rope,
+                                     std::span<const Segment> segments) const {
+  x_SD = nn::residual(x_SD, attention(input_layernorm_->forward(x_SD), rope, segments));
+  return nn::residual(x_SD, mlp(post_attention_layernorm_->forward(x_SD)));
+}
+
+LanguageModelImpl::LanguageModelImpl(const nn::Scope& scope, const weights::TextConfig& config) : config_(config) {
+  auto embedding = register_module("embed_tokens", std::make_shared<torch::nn::Module>("embed_tokens"));
+  embed_tokens_ = embedding->register_parameter(
+      "weight", (scope / "embed_tokens").get("weight", {config.vocab_size, config.hidden_size}),
+      /*requires_grad=*/false);
+  auto layers = register_module("layers", std::make_shared<torch::nn::Module>("layers"));
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const std::string index = std::to_string(i);
+    layers_.push_back(layers->register_module(index, DecoderLayer(scope / "layers" / index, config, i)));
+  }
+  norm_ = register_module("norm", nn::RmsNorm(scope / "norm", config.hidden_size, config.rms_norm_eps));
+}
+
+at::Tensor LanguageModelImpl::embed(const at::Tensor& ids) const {
+  const at::Tensor rows = at::index_select(embed_tokens_, 0, ids);
+  return rows.is_cpu() ? rows.to(at::kFloat) : rows;
+}
+
+at::Tensor LanguageModelImpl::forward(at::Tensor x_SD, std::span<const Segment> segments) const {
+  std::vector<at::Tensor> positions;
+  for (const Segment& segment : segments) {
+    const int64_t first = segment.cache == nullptr ? 0 : segment.cache->length();
+    positions.push_back(at::arange(first, first + segment.end - segment.begin, at::kLong));
+  }
+  const ops::RopeTable rope = ops::rope_1d(at::cat(positions).to(x_SD.device()), config_.head_dim, config_.rope_theta);
+  for (const DecoderLayer& layer : layers_) x_SD = layer->forward(x_SD, rope, segments);
+  for (const Segment& segment : segments) {
+    if (segment.cache != nullptr) segment.cache->advance(segment.end - segment.begin);
+  }
+  return norm_->forward(x_SD);
+}
+
+}  // namespace vl3::lm

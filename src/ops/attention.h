@@ -1,0 +1,21 @@
+// Attention for the encoder (every query sees every key of its frame) and for the decoder (cached keys, causal).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace vl3::ops {
+
+/// softmax(q k^T * scale) v inside each batch entry; no mask.
+/// @param q,k,v [B, H, S, d], one float dtype.  @return [B, H, S, d]. Differentiable.
+at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale);
+
+/// Causal attention of the last S positions of a sequence of L keys, with grouped heads.
+/// @param q  [H, S, d] float32 (CPU) or the cache's dtype; query s stands at position L - S + s.
+/// @param k,v  [KV, L, d]; KV divides H; float32 or bfloat16.
+/// @return [H, S, d] of q's dtype. Differentiable when L == S.
+at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale);
+
+/// Queries up to which the streaming kernel reads the cache once, without a copy of it.
+inline constexpr int64_t kStreamedQueries = 8;
+
+}  // namespace vl3::ops

@@ -1,0 +1,57 @@
+#include "ops/attention.h"
+
+#include "support/tensors.h"
+
+namespace vl3::ops {
+namespace {
+
+using test::close;
+
+at::Tensor plain_causal(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) {
+  const int64_t G = q.size(0) / k.size(0), S = q.size(1), L = k.size(1);
+  const at::Tensor keys = k.to(at::kFloat).repeat_interleave(G, 0), values = v.to(at::kFloat).repeat_interleave(G, 0);
+  const at::Tensor hidden = torch::ones({S, L}, at::kBool).triu(L - S + 1);
+  return torch::matmul(torch::matmul(q * scale, keys.transpose(1, 2)).masked_fill(hidden, -1e30).softmax(-1), values);
+}
+
+struct Case {
+  int64_t S, L;
+};
+
+class CausalAttention : public testing::TestWithParam<Case> {};
+
+TEST_P(CausalAttention, MatchesTheMaskedSoftmax) {
+  torch::NoGradGuard no_grad;
+  torch::manual_seed(2);
+  const auto [S, L] = GetParam();
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    // The cache is a longer buffer of which the first L positions are filled.
+    const at::Tensor k = torch::randn({2, L + 7, 32}).to(dtype).narrow(1, 0, L);
+    const at::Tensor v = torch::randn({2, L + 7, 32}).to(dtype).narrow(1, 0, L);
+    const at::Tensor q = torch::randn({6, S, 32});
+    EXPECT_TRUE(close(causal_attention(q, k, v, 0.2), plain_causal(q, k, v, 0.2), 2e-5)) << S << " of " << L;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, CausalAttention,
+                         testing::Values(Case{1, 1}, Case{1, 5}, Case{3, 3}, Case{8, 700}, Case{1, 1500}, Case{9, 9},
+                                         Case{40, 40}, Case{40, 41}, Case{33, 600}, Case{9, 5000}));
+
+TEST(CausalAttention, GradientEqualsThePlainOne) {
+  torch::manual_seed(3);
+  const at::Tensor q = torch::randn({4, 12, 8}).requires_grad_(), k = torch::randn({2, 12, 8}).requires_grad_();
+  const at::Tensor v = torch::randn({2, 12, 8}).requires_grad_();
+  const auto ours = torch::autograd::grad({causal_attention(q, k, v, 0.3).square().sum()}, {q, k, v});
+  const auto plain = torch::autograd::grad({plain_causal(q, k, v, 0.3).square().sum()}, {q, k, v});
+  for (size_t i = 0; i < ours.size(); ++i) EXPECT_TRUE(close(ours[i], plain[i], 1e-4));
+}
+
+TEST(FullAttention, MatchesSoftmax) {
+  torch::manual_seed(4);
+  const at::Tensor q = torch::randn({3, 4, 50, 18}), k = torch::randn({3, 4, 50, 18}), v = torch::randn({3, 4, 50, 18});
+  const at::Tensor wanted = torch::matmul(torch::matmul(q * 0.1, k.transpose(-1, -2)).softmax(-1), v);
+  EXPECT_TRUE(close(full_attention(q, k, v, 0.1), wanted, 1e-5));
+}
+
+}  // namespace
+}  // namespace vl3::ops
