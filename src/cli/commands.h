@@ -1,0 +1,14 @@
+// The subcommands. Each adds itself to the app and runs when it was chosen; none has logic of its own.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace vl3::cli {
+
+void add_ask(CLI::App& app);
+void add_plan(CLI::App& app);
+void add_trace(CLI::App& app);
+void add_convert(CLI::App& app);
+void add_pull(CLI::App& app);
+
+}  // namespace vl3::cli

@@ -1,0 +1,57 @@
+// vl3 convert: one checkpoint layout, dtype or sharding to another; fresh random models.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "core/check.h"
+#include "weights/convert.h"
+#include "weights/random_init.h"
+
+namespace vl3::cli {
+namespace {
+
+struct Convert {
+  std::string source, out, to, dtype, max_shard_size = "5000000000";
+  bool random = false;
+  uint64_t seed = 0;
+
+  void run() {
+    if (random) {
+      weights::RandomInitOptions options;
+      options.seed = seed;
+      if (!dtype.empty()) options.dtype = weights::parse_torch_dtype(dtype);
+      options.max_shard_size = parse_bytes(max_shard_size);
+      weights::write_random_checkpoint(std::filesystem::path(source), out, options);
+      return;
+    }
+    VL3_CHECK(!to.empty(), kInvalidArgument, "give the layout to write: --to native or --to remote");
+    weights::ConvertOptions options;
+    options.to = to == "native" ? Flow::kNative : Flow::kRemote;
+    if (!dtype.empty()) options.dtype = weights::parse_torch_dtype(dtype);
+    options.max_shard_size = parse_bytes(max_shard_size);
+    const weights::ConvertReport report = weights::convert_checkpoint(source, out, options);
+    fmt::print(stderr, "{}: {} tensors, {} bytes, {}\n", out, report.tensors, report.bytes,
+               weights::torch_dtype_name(report.dtype));
+  }
+};
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  auto convert = std::make_shared<Convert>();
+  CLI::App* command = app.add_subcommand("convert", "Write a checkpoint in the other layout, dtype or sharding");
+  command->add_option("SRC", convert->source, "Checkpoint folder")->required();
+  command->add_option("OUT", convert->out, "New folder; appears whole or not at all")->required();
+  command->add_option("--to", convert->to, "Layout: native (transformers) or remote (official code)")
+      ->check(CLI::IsMember({"native", "remote"}));
+  command->add_option("--dtype", convert->dtype, "Of all weights (default: each keeps its own)")
+      ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
+  command->add_option("--max-shard-size", convert->max_shard_size, "Bytes of a file at most (5000000000)");
+  command->add_flag("--random", convert->random, "Fresh random weights for SRC's config instead of its own");
+  command->add_option("--seed", convert->seed, "Of --random (0)");
+  command->callback([convert] { convert->run(); });
+}
+
+}  // namespace vl3::cli

@@ -1,0 +1,221 @@
+#include "cli/flags.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "core/check.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "hub/hub.h"
+#include "text/conversation.h"
+
+namespace vl3::cli {
+namespace {
+
+/// A validator that lets parse errors through as usage errors.
+CLI::Validator parses(const std::string& name, void (*check)(const std::string&)) {
+  return CLI::Validator(
+      [check](std::string& text) -> std::string {
+        try {
+          check(text);
+        } catch (const Error& error) {
+          return error.what();
+        }
+        return "";
+      },
+      name);
+}
+
+void read_into(CLI::App& command, const std::string& flag, std::optional<double>& seconds, const std::string& help) {
+  command.add_option_function<std::string>(flag, [&seconds](const std::string& text) { seconds = parse_seconds(text); }, help)
+      ->check(parses("TIME", [](const std::string& text) { parse_seconds(text); }));
+}
+
+}  // namespace
+
+uint64_t parse_bytes(const std::string& text) {
+  size_t used = 0;
+  double number = -1;
+  try {
+    number = std::stod(text, &used);
+  } catch (const std::exception&) {
+  }
+  std::string unit = text.substr(std::min(used, text.size()));
+  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::tolower(c); });
+  double factor = 0;
+  if (unit.empty() || unit == "b") factor = 1;
+  if (unit == "k" || unit == "kb" || unit == "kib") factor = 1024.0;
+  if (unit == "m" || unit == "mb" || unit == "mib") factor = 1024.0 * 1024;
+  if (unit == "g" || unit == "gb" || unit == "gib") factor = 1024.0 * 1024 * 1024;
+  VL3_CHECK(number >= 0 && factor > 0 && number * factor < 1e18, kInvalidArgument,
+            "\"{}\": expected a size like 8GiB, 512M or a number of bytes", text);
+  return static_cast<uint64_t>(number * factor);
+}
+
+double parse_seconds(const std::string& text) {
+  double total = 0;
+  size_t begin = 0;
+  int fields = 0;
+  bool good = !text.empty();
+  while (good && begin <= text.size()) {
+    const size_t end = std::min(text.find(':', begin), text.size());
+    const std::string field = text.substr(begin, end - begin);
+    good = !field.empty() && field.find_first_not_of("0123456789.") == std::string::npos &&
+           std::count(field.begin(), field.end(), '.') <= 1 && field != "." && field.size() < 16 && ++fields <= 3;
+    if (good) total = total * 60 + std::strtod(field.c_str(), nullptr);
+    begin = end + 1;
+  }
+  VL3_CHECK(good, kInvalidArgument, "\"{}\": expected seconds (12.5) or a time (1:30, 0:01:30.5)", text);
+  return total;
+}
+
+std::filesystem::path embedded_model() {
+  std::error_code error;
+  const std::filesystem::path bin = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const char* place : {"../share/vl3/models/tiny", "../../../models/tiny"}) {
+    const std::filesystem::path folder = bin / place;
+    if (std::filesystem::exists(folder / "config.json", error)) return folder.lexically_normal();
+  }
+  return {};
+}
+
+void ModelFlags::add(CLI::App& command) {
+  command
+      .add_option("--model", options.model,
+                  "Checkpoint folder, or ORG/NAME as fetched by `vl3 pull` (default: $VL3_MODEL, else the embedded model)")
+      ->option_text("DIR|ORG/NAME");
+  command.add_option("--dtype", options.dtype, "Weights as they are computed with (default: the checkpoint's)")
+      ->check(CLI::IsMember({"auto", "float32", "bfloat16"}));
+  command.add_option("--device", options.device, "cpu, cuda or cuda:N (default: cpu)");
+  command.add_option("--flow", options.flow, "Rules of preprocessing and prompt (default: the checkpoint's layout)")
+      ->check(CLI::IsMember({"remote", "native"}));
+  command.add_option("--threads", options.threads, "Threads (default: one a core)")->check(CLI::Range(1, 1024));
+}
+
+std::filesystem::path ModelFlags::folder() const {
+  std::string model = options.model;
+  if (model.empty()) {
+    const char* set = std::getenv("VL3_MODEL");
+    if (set != nullptr) model = set;
+  }
+  if (model.empty()) {
+    const std::filesystem::path embedded = embedded_model();
+    VL3_CHECK(!embedded.empty(), kNotFound, "no embedded model beside this program: give --model DIR or set VL3_MODEL");
+    return embedded;
+  }
+  if (std::filesystem::is_directory(model)) return model;
+  VL3_CHECK(hub::is_repo_id(model), kNotFound, "--model {}: no such folder, and not a name of the form ORG/NAME", model);
+  return hub::find_cached(model);
+}
+
+Engine ModelFlags::load() const {
+  EngineOptions resolved = options;
+  resolved.model = folder().string();
+  return Engine::load(resolved);
+}
+
+void MediaFlags::add(CLI::App& command, bool with_question) {
+  command_ = &command;
+  with_question_ = with_question;
+  positionals_ = command.add_option("MEDIA")
+                     ->description(with_question ? "Media files, URLs, frame folders or - (stdin), then the question"
+                                                 : "Media files, URLs, frame folders or - (stdin)")
+                     ->expected(0, 4096);
+  images_ = command.add_option("--image", "An image, wherever it stands among the media (repeatable)")
+                ->option_text("F")->expected(1)->take_all();
+  videos_ = command.add_option("--video", "A video (repeatable)")->option_text("F")->expected(1)->take_all();
+  command.add_option("--messages", messages, "OpenAI-style messages instead: roles, text, images, videos in any mix")
+      ->option_text("F.json");
+  command.add_option("--media-root", media_root, "Where relative paths in --messages start (default: here)");
+  command.add_option("--system", system, "System prompt");
+  command.add_flag("--no-system-prompt", no_system_prompt, "Leave the checkpoint's habitual system prompt out");
+  command.add_option("--fps", options.fps, "Sampled frames a second of video")->check(CLI::PositiveNumber);
+  command.add_option("--max-frames", options.max_frames, "Frames of a video at most")->check(CLI::Range(1, 65536));
+  read_into(command, "--start", options.start, "Begin in the video: seconds or 1:30");
+  read_into(command, "--end", options.end, "End in the video");
+  command.add_option("--max-visual-tokens", options.max_visual_tokens, "Visual tokens of all media at most")
+      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--prune-threshold", options.prune.threshold,
+                  "Video tokens whose pixels changed no more than this (mean difference, 0-510) are dropped (0.1)")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--prune-reference", options.prune.reference, "What a token is compared with (previous)")
+      ->check(CLI::IsMember({"previous", "last-kept"}));
+  command
+      .add_option("--prune-to", options.prune.max_tokens,
+                  "Smallest threshold with which the videos keep at most so many tokens")
+      ->option_text("TOKENS")->check(CLI::PositiveNumber);
+  command.add_flag_function("--no-prune", [this](int64_t) { options.prune.enabled = false; }, "Keep every video token");
+  command
+      .add_option_function<std::string>(
+          "--max-ram", [this](const std::string& text) { options.max_ram_bytes = parse_bytes(text); },
+          "Refuse what is predicted to need more memory (8GiB, 512M)")
+      ->check(parses("SIZE", [](const std::string& text) { parse_bytes(text); }));
+  command.add_flag("--fit", options.fit, "With --max-ram: lower the number of frames until it fits");
+  command.add_flag("--allow-private-addresses", options.limits.allow_private_addresses,
+                   "URLs may name loopback and private hosts");
+  command.add_option("--timeout", options.limits.timeout_s, "Seconds a download or a silent decoder may take (60)")
+      ->check(CLI::PositiveNumber);
+  command.add_flag("--parse-special", options.parse_special_in_text, "Text may name special tokens such as <|im_end|>");
+}
+
+Conversation MediaFlags::conversation() const {
+  if (!messages.empty()) {
+    VL3_CHECK(positionals_->count() + images_->count() + videos_->count() == 0 && system.empty(), kInvalidArgument,
+              "--messages holds the whole conversation: leave media, question and --system out");
+    Conversation parsed = text::parse_openai_messages(read_json_file(messages), messages);
+    text::set_media_root(parsed, media_root);
+    return parsed;
+  }
+  // parse_order() has one entry a value, so media keep the order they were written in.
+  std::vector<std::string> positionals = positionals_->results();
+  std::string question;
+  if (with_question_) {
+    VL3_CHECK(!positionals.empty(), kInvalidArgument,
+              "no question: write it last, in quotes, as in: vl3 ask clip.mp4 \"What happens?\"");
+    question = positionals.back();
+    positionals.pop_back();
+  }
+  std::vector<ContentPart> parts;
+  size_t next_positional = 0, next_image = 0, next_video = 0;
+  for (const CLI::Option* option : command_->parse_order()) {
+    if (option == positionals_ && next_positional < positionals.size()) {
+      parts.push_back(media_part(positionals[next_positional++]));
+    } else if (option == images_ && next_image < images_->count()) {
+      parts.push_back(image_part(images_->results()[next_image++]));
+    } else if (option == videos_ && next_video < videos_->count()) {
+      parts.push_back(video_part(videos_->results()[next_video++]));
+    }
+  }
+  if (with_question_) parts.push_back(text_part(question));
+  Conversation result;
+  if (!system.empty()) result.push_back({Role::kSystem, {text_part(system)}, true});
+  result.push_back(user_message(std::move(parts)));
+  return result;
+}
+
+void add_generation_flags(CLI::App& command, GenerationConfig& config, std::string& json_schema_file) {
+  command.add_option("--max-tokens", config.max_tokens, "Tokens of the answer at most (1024)")
+      ->check(CLI::Range(1, 1 << 20));
+  command.add_option("--temperature", config.temperature, "0 = greedy (default: the checkpoint's)")
+      ->check(CLI::Range(0.0, 100.0));
+  command.add_option("--top-p", config.top_p, "Nucleus sampling")->check(CLI::Range(0.0, 1.0));
+  command.add_option("--top-k", config.top_k, "0 = off")->check(CLI::Range(0, 1 << 20));
+  command.add_option("--min-p", config.min_p, "Relative floor of probability")->check(CLI::Range(0.0, 1.0));
+  command.add_option("--repetition-penalty", config.repetition_penalty, "1 = off")->check(CLI::Range(0.01, 100.0));
+  command.add_option("--seed", config.seed, "Equal seeds give equal answers (0)");
+  command.add_option("--stop", config.stop, "Ends the answer where this text appears (repeatable)")
+      ->expected(1)->take_all();
+  command.add_option("--json-schema", json_schema_file, "The answer is JSON of this schema")->option_text("F");
+  command.add_flag("--json-object", config.json_object, "The answer is a JSON object");
+  command.add_option("--regex", config.regex, "The answer matches this regular expression");
+  command.add_flag("--loop-guard", config.loop_guard, "End an answer that repeats itself");
+  command.add_flag("--ignore-eos", config.ignore_eos, "Go on to --max-tokens");
+}
+
+void read_json_schema(GenerationConfig& config, const std::string& json_schema_file) {
+  if (!json_schema_file.empty()) config.json_schema = read_file(json_schema_file, 1 << 20);
+}
+
+}  // namespace vl3::cli

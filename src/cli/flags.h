@@ -1,0 +1,53 @@
+// Flags that several commands share, and what they stand for. One word an idea: a flag is named like the library's field.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "vl3/engine.h"
+
+namespace vl3::cli {
+
+/// --model --dtype --device --flow --threads
+struct ModelFlags {
+  EngineOptions options;
+  void add(CLI::App& command);
+  /// The folder of --model, $VL3_MODEL or the embedded model. @throws Error(kNotFound).
+  std::filesystem::path folder() const;
+  Engine load() const;
+};
+
+/// MEDIA…, --image, --video, --messages, --system and how videos are sampled and pruned.
+struct MediaFlags {
+  AskOptions options;
+  std::string messages;  ///< file of OpenAI-style messages
+  std::string media_root;
+  std::string system;
+  bool no_system_prompt = false;
+
+  /// @param with_question  the last positional is the question.
+  void add(CLI::App& command, bool with_question);
+  /// What the command line asks. @throws Error(kInvalidArgument) without a question where one is wanted.
+  Conversation conversation() const;
+
+ private:
+  const CLI::App* command_ = nullptr;
+  const CLI::Option *positionals_ = nullptr, *images_ = nullptr, *videos_ = nullptr;
+  bool with_question_ = false;
+};
+
+/// --max-tokens --temperature --top-p --top-k --min-p --repetition-penalty --seed --stop --json-schema --regex …
+void add_generation_flags(CLI::App& command, GenerationConfig& config, std::string& json_schema_file);
+void read_json_schema(GenerationConfig& config, const std::string& json_schema_file);
+
+/// "8GiB", "512M", "1.5g", "1048576" -> bytes. @throws Error(kInvalidArgument).
+uint64_t parse_bytes(const std::string& text);
+/// "90", "1:30", "0:01:30.5" -> seconds. @throws Error(kInvalidArgument).
+double parse_seconds(const std::string& text);
+
+/// Folder of the model shipped with vl3, beside the executable or in the source tree it was built in; "" without one.
+std::filesystem::path embedded_model();
+
+}  // namespace vl3::cli

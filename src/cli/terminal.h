@@ -1,0 +1,38 @@
+// What a person at a terminal sees: progress on stderr, Ctrl-C as "stop this answer". Nothing is drawn into a pipe.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "vl3/engine.h"
+
+namespace vl3::cli {
+
+/// One line on stderr that is overwritten: "encode 12/64", "prefill 512/2048". Silent unless stderr is a terminal.
+class ProgressLine {
+ public:
+  ProgressLine();
+  ~ProgressLine() { clear(); }
+  void show(const Progress& progress);
+  void clear();
+
+ private:
+  bool enabled_;
+  bool drawn_ = false;
+  std::chrono::steady_clock::time_point last_;
+};
+
+/// While it lives, Ctrl-C sets a flag instead of ending the program; a second Ctrl-C ends it.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+  static bool interrupted();
+};
+
+/// Bold text for headings, unless NO_COLOR is set or the stream is no terminal. @param fd  1 or 2.
+std::string bold(const std::string& text, int fd);
+
+}  // namespace vl3::cli

@@ -1,0 +1,79 @@
+// vl3 trace: every intermediate tensor under the golden names, for comparison with the reference.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "core/check.h"
+#include "core/file.h"
+#include "engine/trace_case.h"
+#include "weights/safetensors_writer.h"
+
+namespace vl3::cli {
+namespace {
+
+weights::DType stored_dtype(at::ScalarType type) {
+  if (type == at::kFloat) return weights::DType::kF32;
+  if (type == at::kInt) return weights::DType::kI32;
+  VL3_CHECK(type == at::kByte, kInternal, "trace tensor of an unexpected dtype");
+  return weights::DType::kU8;
+}
+
+void write_tensors(const std::map<std::string, at::Tensor>& tensors, const std::filesystem::path& path) {
+  std::vector<weights::TensorInfo> infos;
+  std::vector<at::Tensor> data;
+  for (const bool bytes : {false, true}) {  // the format wants wide elements first
+    for (const auto& [name, tensor] : tensors) {
+      if ((tensor.scalar_type() == at::kByte) != bytes) continue;
+      infos.push_back({name, stored_dtype(tensor.scalar_type()), tensor.sizes().vec()});
+      data.push_back(tensor.contiguous());
+    }
+  }
+  weights::SafetensorsWriter writer(path, infos);
+  for (const at::Tensor& tensor : data) {
+    writer.append({static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()});
+  }
+  writer.commit();
+}
+
+struct TraceCommand {
+  ModelFlags model;
+  std::string messages, case_file, media_root, out;
+  int64_t greedy_tokens = 24;
+
+  void run() {
+    VL3_CHECK(messages.empty() != case_file.empty(), kInvalidArgument, "give one of --messages F and --case F");
+    engine::TraceCase traced = engine::read_trace_case(case_file.empty() ? messages : case_file, media_root);
+    traced.trace.greedy_tokens = greedy_tokens;
+    engine::LoadOptions load;
+    load.model = model.folder();
+    load.dtype = model.options.dtype;
+    load.device = model.options.device;
+    if (!model.options.flow.empty()) load.flow = model.options.flow == "remote" ? Flow::kRemote : Flow::kNative;
+    const auto runtime = engine::Runtime::load(load);
+    const engine::Trace trace = engine::trace(*runtime, traced.conversation, traced.request, traced.trace);
+    write_tensors(trace.tensors, out);
+    std::filesystem::path json_path = out;
+    json_path.replace_extension(".json");
+    write_file_atomically(json_path, trace.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+  }
+};
+
+}  // namespace
+
+void add_trace(CLI::App& app) {
+  auto trace = std::make_shared<TraceCommand>();
+  CLI::App* command = app.add_subcommand("trace", "Write every intermediate tensor, to compare with the reference");
+  trace->model.add(*command);
+  command->add_option("--messages", trace->messages, "OpenAI-style messages")->option_text("F.json");
+  command->add_option("--case", trace->case_file, "A golden case file")->option_text("CASE.json");
+  command->add_option("--media-root", trace->media_root, "Where relative media paths start (default: here)");
+  command->add_option("--out", trace->out, "Tensors go to T.safetensors, the rest to T.json")
+      ->option_text("T.safetensors")->required();
+  command->add_option("--greedy-tokens", trace->greedy_tokens, "Tokens generated greedily (24)")
+      ->check(CLI::Range(1, 4096));
+  command->callback([trace] { trace->run(); });
+}
+
+}  // namespace vl3::cli

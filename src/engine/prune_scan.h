@@ -1,0 +1,20 @@
+// Looks at the videos of a request without encoding them: how many tokens pruning keeps, and which threshold fits a
+// budget. Decodes each video once (previous reference) or about twenty times (last-kept, budget).
+#pragma once
+
+#include <vector>
+
+#include "engine/request.h"
+
+namespace vl3::engine {
+
+/// Kept tokens of each frame of each medium under `prune`.
+std::vector<std::vector<int64_t>> count_kept(const Runtime& runtime, const Request& request,
+                                             const preprocess::PruneOptions& prune);
+
+/// The smallest threshold at or above `prune.threshold` with which all videos together keep at most `budget` tokens.
+/// @throws Error(kInvalidArgument) when no threshold does.
+double threshold_for_budget(const Runtime& runtime, const Request& request, const preprocess::PruneOptions& prune,
+                            int64_t budget);
+
+}  // namespace vl3::engine

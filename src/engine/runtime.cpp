@@ -1,0 +1,78 @@
+#include "engine/runtime.h"
+
+#include <torch/cuda.h>
+
+#include <chrono>
+
+#include "core/check.h"
+
+namespace vl3::engine {
+namespace {
+
+at::Device parse_device(const std::string& name) {
+  std::optional<at::Device> device;
+  try {
+    device.emplace(name);
+  } catch (const c10::Error&) {
+  }
+  VL3_CHECK(device && (device->is_cpu() || device->is_cuda()), kInvalidArgument,
+            "device \"{}\": expected cpu, cuda or cuda:N", name);
+  VL3_CHECK(!device->is_cuda() || torch::cuda::is_available(), kInvalidArgument,
+            "device \"{}\": this libtorch sees no CUDA device; use cpu", name);
+  return *device;
+}
+
+at::ScalarType parse_dtype(const std::string& name, weights::DType stored) {
+  if (name == "float32") return at::kFloat;
+  if (name == "bfloat16") return at::kBFloat16;
+  VL3_CHECK(name == "auto", kInvalidArgument, "dtype \"{}\": expected auto, float32 or bfloat16", name);
+  // float16 weights are widened: bfloat16 would drop three of their bits.
+  return stored == weights::DType::kBF16 ? at::kBFloat16 : at::kFloat;
+}
+
+}  // namespace
+
+Runtime::Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, text::Tokenizer words,
+                 VideoLlama3 network, at::Device on, at::ScalarType weights_as)
+    : config(std::move(loaded)),
+      checkpoint(std::move(opened)),
+      tokenizer(std::move(words)),
+      model(std::move(network)),
+      device(on),
+      weight_dtype(weights_as),
+      activation_dtype(on.is_cpu() ? at::kFloat : weights_as) {}
+
+std::shared_ptr<const Runtime> Runtime::load(const LoadOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const at::Device device = parse_device(options.device);
+  weights::ModelConfig config = weights::load_model_config(options.model);
+  if (options.flow) config.preprocess.flow = *options.flow;
+  auto checkpoint =
+      std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(options.model, config));
+  const at::ScalarType dtype = parse_dtype(options.dtype, checkpoint->dtype());
+  text::Tokenizer tokenizer = text::Tokenizer::load(options.model);
+  nn::CheckpointSource source(checkpoint, dtype, device);
+  VideoLlama3 model(source, config);
+  model->eval();
+  std::shared_ptr<Runtime> runtime(new Runtime(std::move(config), std::move(checkpoint), std::move(tokenizer),
+                                               std::move(model), device, dtype));
+  runtime->load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return runtime;
+}
+
+const sampling::Constraint& Runtime::constraint() const {
+  std::call_once(constraint_made_, [&] {
+    sampling::TokenTable table;
+    table.bytes = tokenizer.all_token_bytes();
+    table.vocab_size = config.text.vocab_size;
+    table.bytes.resize(static_cast<size_t>(std::min<int64_t>(tokenizer.vocab_size(), table.vocab_size)));
+    for (int64_t id = 0; id < static_cast<int64_t>(table.bytes.size()); ++id) {
+      if (tokenizer.is_added(id)) table.special_ids.push_back(id);
+    }
+    table.stop_ids = config.generation.eos_token_id;
+    constraint_ = std::make_unique<const sampling::Constraint>(table);
+  });
+  return *constraint_;
+}
+
+}  // namespace vl3::engine

@@ -1,0 +1,49 @@
+// A loaded model with everything a request needs: config, mapped weights, network, tokenizer, dtypes and device.
+// Immutable after load; shared by sessions.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "engine/model.h"
+#include "sampling/constraint.h"
+#include "text/tokenizer.h"
+#include "weights/checkpoint.h"
+
+namespace vl3::engine {
+
+struct LoadOptions {
+  std::filesystem::path model;      ///< folder with config.json
+  std::string dtype = "auto";       ///< "auto" = the checkpoint's; "float32", "bfloat16"
+  std::string device = "cpu";       ///< "cpu", "cuda", "cuda:N"
+  std::optional<Flow> flow;         ///< unset: the layout's own
+};
+
+class Runtime {
+ public:
+  /// @throws Error from config, weights and tokenizer; Error(kInvalidArgument) for a dtype or device there is not.
+  static std::shared_ptr<const Runtime> load(const LoadOptions& options);
+
+  weights::ModelConfig config;
+  std::shared_ptr<const weights::Checkpoint> checkpoint;
+  text::Tokenizer tokenizer;
+  VideoLlama3 model;
+  at::Device device;
+  at::ScalarType weight_dtype;      ///< of parameters and of the KV cache
+  at::ScalarType activation_dtype;  ///< float32 on the CPU, else weight_dtype
+  double load_seconds = 0;
+
+  /// The compiler of constraints for this tokenizer; made at the first call.
+  const sampling::Constraint& constraint() const;
+
+ private:
+  Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, text::Tokenizer words,
+          VideoLlama3 network, at::Device on, at::ScalarType weights_as);
+
+  mutable std::once_flag constraint_made_;
+  mutable std::unique_ptr<const sampling::Constraint> constraint_;
+};
+
+}  // namespace vl3::engine

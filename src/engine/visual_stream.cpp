@@ -1,0 +1,202 @@
+#include "engine/visual_stream.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/nonzero.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/check.h"
+
+namespace vl3::engine {
+namespace {
+
+// Patches encoded at once: enough rows for the products to run at full speed, few enough that a batch's activations
+// (about 20 KB a patch at 2B dims) stay near 60 MB.
+constexpr int64_t kBatchPatches = 3072;
+constexpr size_t kQueueBytes = 32u << 20;
+
+class Stopwatch {
+ public:
+  explicit Stopwatch(double& seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
+  ~Stopwatch() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  double& seconds_;
+  std::chrono::steady_clock::time_point start_;
+};
+
+}  // namespace
+
+VisualStream::VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config,
+                           std::vector<VisualInput> inputs, at::Device device, at::ScalarType activation_dtype,
+                           VisualObserver observer)
+    : model_(model),
+      config_(config),
+      table_(preprocess::make_normalise_table(config)),
+      inputs_(std::move(inputs)),
+      device_(device),
+      activation_dtype_(activation_dtype),
+      observer_(std::move(observer)),
+      worker_([this] { work(); }) {}
+
+VisualStream::~VisualStream() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  worker_.join();
+}
+
+bool VisualStream::push(Prepared item) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return stopping_ || queue_.empty() || queued_bytes_ < kQueueBytes; });
+  if (stopping_) return false;
+  queued_bytes_ += item.patches.size();
+  queue_.push_back(std::move(item));
+  changed_.notify_all();
+  return true;
+}
+
+void VisualStream::work() {
+  try {
+    for (size_t m = 0; m < inputs_.size(); ++m) {
+      const VisualInput& input = inputs_[m];
+      const bool image = input.plan.shape.kind == preprocess::MediaKind::kImage;
+      double decode = 0, prepare = 0;
+      FrameSource source;
+      {
+        const Stopwatch watch(decode);
+        source = input.open();
+      }
+      preprocess::TokenPruner pruner(config_, input.plan.merge, input.plan.tokens_per_frame, input.prune);
+      int64_t frame = 0;
+      for (; frame < input.plan.grid.t; ++frame) {
+        std::optional<media::Frame> picture;
+        {
+          const Stopwatch watch(decode);
+          picture = source();
+        }
+        if (!picture) break;
+        Prepared item{m, frame, false, {}, {}};
+        {
+          const Stopwatch watch(prepare);
+          preprocess::PatchBatch batch =
+              preprocess::make_patch_batch(input.plan.size, config_.patch_size, input.plan.merge);
+          preprocess::append_frame(batch, picture->rgb, {picture->height, picture->width});
+          if (image) {
+            item.mask.assign(static_cast<size_t>(input.plan.tokens_per_frame), 1);
+          } else {
+            const auto mask = pruner.next(batch.patches_u8);
+            item.mask.assign(mask.begin(), mask.end());
+          }
+          item.patches = std::move(batch.patches_u8);
+        }
+        {
+          const std::lock_guard lock(mutex_);
+          seconds_.decode += std::exchange(decode, 0.0);
+          seconds_.preprocess += std::exchange(prepare, 0.0);
+        }
+        if (!push(std::move(item))) return;
+      }
+      if (frame < input.plan.grid.t && !push({m, frame, true, {}, {}})) return;
+    }
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    failure_ = std::current_exception();
+    changed_.notify_all();
+  }
+}
+
+void VisualStream::encode_batch() {
+  std::vector<Prepared> batch;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return failure_ || !queue_.empty(); });
+    if (queue_.empty()) std::rethrow_exception(failure_);
+    const preprocess::MediumPlan& plan = inputs_[queue_.front().medium].plan;
+    const int64_t frame_patches = plan.grid.h * plan.grid.w;
+    const size_t limit = static_cast<size_t>(std::max<int64_t>(1, kBatchPatches / frame_patches));
+    while (!queue_.empty() && batch.size() < limit) {
+      if (!batch.empty() && queue_.front().medium != batch.front().medium) break;
+      if (queue_.front().end) {
+        if (!batch.empty()) break;
+        queue_.pop_front();
+        ready_.push_back(std::nullopt);
+        return;
+      }
+      queued_bytes_ -= queue_.front().patches.size();
+      batch.push_back(std::move(queue_.front()));
+      queue_.pop_front();
+    }
+  }
+  changed_.notify_all();
+
+  double seconds = 0;
+  {
+    const Stopwatch watch(seconds);
+    const c10::NoGradGuard no_grad;
+    const preprocess::MediumPlan& plan = inputs_[batch.front().medium].plan;
+    const auto T = static_cast<int64_t>(batch.size());
+    const int64_t N = plan.grid.h * plan.grid.w, C = 3 * config_.patch_size * config_.patch_size;
+    const int64_t M = plan.tokens_per_frame;
+    at::Tensor pixels = at::empty({T, N, C}, at::kFloat);
+    for (int64_t t = 0; t < T; ++t) {
+      preprocess::normalise(batch[t].patches, {pixels.data_ptr<float>() + t * N * C, static_cast<size_t>(N * C)},
+                            table_, config_.patch_size);
+    }
+    const auto observe = [&](const char* name, const at::Tensor& tensor) {
+      if (observer_) observer_(name, batch.front().medium, batch.front().frame, tensor);
+    };
+    if (observer_) {
+      at::Tensor bytes = at::empty({T, N, C}, at::kByte);
+      for (int64_t t = 0; t < T; ++t) {
+        std::copy(batch[t].patches.begin(), batch[t].patches.end(), bytes.data_ptr<uint8_t>() + t * N * C);
+      }
+      observe("patches_u8", bytes);
+      observe("pixel_values", pixels);
+    }
+    vision::Observer inner;
+    if (observer_) {
+      inner = [&](const char* name, const at::Tensor& x) { observe((std::string("vision.") + name).c_str(), x.clone()); };
+    }
+    const at::Tensor encoded = model_.vision_model->forward(pixels.to(device_, activation_dtype_), plan.grid.h,
+                                                            plan.grid.w, plan.merge, inner);
+    observe("vision.encoder_out", encoded);
+    // Only kept tokens are projected, unless somebody wants to see all of them.
+    const at::Tensor all = observer_ ? model_.projector->forward(encoded) : at::Tensor();
+    observe("projector.out", all);
+    at::Tensor mask = at::empty({T, M}, at::kByte);
+    for (int64_t t = 0; t < T; ++t) {
+      std::copy(batch[t].mask.begin(), batch[t].mask.end(), mask.data_ptr<uint8_t>() + t * M);
+    }
+    const at::Tensor kept = at::nonzero(mask.flatten()).flatten().to(device_);
+    const at::Tensor rows = (all.defined() ? all : encoded).flatten(0, 1).index_select(0, kept);
+    const at::Tensor features = all.defined() ? rows : model_.projector->forward(rows);
+    int64_t first = 0;
+    for (Prepared& item : batch) {
+      const auto count = static_cast<int64_t>(std::count(item.mask.begin(), item.mask.end(), uint8_t{1}));
+      ready_.push_back(
+          FrameFeatures{item.medium, item.frame, std::move(item.mask), count, features.narrow(0, first, count)});
+      first += count;
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  seconds_.encode += seconds;
+}
+
+std::optional<FrameFeatures> VisualStream::next() {
+  while (ready_.empty()) encode_batch();
+  std::optional<FrameFeatures> result = std::move(ready_.front());
+  ready_.pop_front();
+  return result;
+}
+
+VisualSeconds VisualStream::seconds() const {
+  const std::lock_guard lock(mutex_);
+  return seconds_;
+}
+
+}  // namespace vl3::engine

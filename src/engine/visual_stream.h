@@ -1,0 +1,102 @@
+// Media to visual tokens as a pipeline: a worker decodes, resizes, patchifies and prunes into a bounded queue while the
+// caller's thread encodes and projects frames of one size in batches. Memory does not grow with the number of frames.
+// One caller thread.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "engine/model.h"
+#include "media/frame.h"
+#include "preprocess/compression_mask.h"
+#include "preprocess/normalise.h"
+#include "preprocess/request_plan.h"
+
+namespace vl3::engine {
+
+/// Gives the frames of one medium in order; nullopt after the last one.
+using FrameSource = std::function<std::optional<media::Frame>()>;
+
+/// One image or video to be encoded.
+struct VisualInput {
+  preprocess::MediumPlan plan;
+  std::function<FrameSource()> open;
+  preprocess::PruneOptions prune;
+};
+
+/// The visual tokens of one image or frame.
+struct FrameFeatures {
+  size_t medium = 0;  ///< index into the inputs
+  int64_t frame = 0;
+  std::vector<uint8_t> mask;  ///< [tokens_per_frame] of 0 and 1
+  int64_t kept = 0;
+  at::Tensor features_KD;  ///< [kept, D], the decoder's embedding dtype
+};
+
+/// Seconds each stage worked; decode and preprocess overlap encode.
+struct VisualSeconds {
+  double decode = 0, preprocess = 0, encode = 0;
+};
+
+/// Sees every tensor of the visual path: "patches_u8" uint8 [T, N, 588], "pixel_values", "vision.patch_embed", …,
+/// "vision.encoder_out", "projector.out", all with the frames of one batch first.
+using VisualObserver =
+    std::function<void(const char* name, size_t medium, int64_t first_frame, const at::Tensor& tensor)>;
+
+class VisualStream {
+ public:
+  /// @param inputs  in the order their frames are wanted. Opened one after the other by the worker.
+  VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config, std::vector<VisualInput> inputs,
+               at::Device device, at::ScalarType activation_dtype, VisualObserver observer = nullptr);
+  ~VisualStream();
+  VisualStream(const VisualStream&) = delete;
+  VisualStream& operator=(const VisualStream&) = delete;
+
+  /// The next image or frame, media in order. nullopt: this medium broke off before its planned number of frames; the
+  /// next call goes on with the medium after it.
+  /// @throws what decoding throws, with the medium's index as context added by the caller.
+  std::optional<FrameFeatures> next();
+
+  VisualSeconds seconds() const;
+
+ private:
+  struct Prepared {
+    size_t medium = 0;
+    int64_t frame = 0;
+    bool end = false;  // the medium broke off here
+    std::vector<uint8_t> patches;
+    std::vector<uint8_t> mask;
+  };
+
+  void work();
+  bool push(Prepared item);  // false when the stream is being destroyed
+  void encode_batch();
+
+  const VideoLlama3Impl& model_;
+  weights::PreprocessConfig config_;
+  preprocess::NormaliseTable table_;
+  std::vector<VisualInput> inputs_;
+  at::Device device_;
+  at::ScalarType activation_dtype_;
+  VisualObserver observer_;
+
+  std::deque<std::optional<FrameFeatures>> ready_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Prepared> queue_;
+  size_t queued_bytes_ = 0;
+  bool stopping_ = false;
+  std::exception_ptr failure_;
+  VisualSeconds seconds_;
+  std::thread worker_;
+};
+
+}  // namespace vl3::engine

@@ -1,0 +1,91 @@
+#include "media/frame_index.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+
+#include "core/check.h"
+#include "core/log.h"
+
+namespace vl3::media {
+namespace {
+
+struct Entry {
+  int64_t pts = AV_NOPTS_VALUE;
+  int64_t dts = AV_NOPTS_VALUE;
+  int64_t duration = 0;
+  bool keyframe = false;
+};
+
+std::vector<Entry> read_entries(Demuxer& demuxer, const MediaLimits& limits) {
+  std::vector<Entry> entries;
+  const PacketPtr packet = make_packet();
+  while (demuxer.next(*packet)) {
+    if ((packet->flags & AV_PKT_FLAG_DISCARD) != 0) continue;  // decoded, but cut away by an edit list
+    VL3_CHECK(static_cast<int64_t>(entries.size()) < limits.max_frames, kResourceExhausted,
+              "{}: more than {} frames, the limit", demuxer.name(), limits.max_frames);
+    entries.push_back({packet->pts, packet->dts, packet->duration, (packet->flags & AV_PKT_FLAG_KEY) != 0});
+  }
+  return entries;
+}
+
+// Ticks between frames, for streams that leave them out.
+int64_t frame_ticks(const Demuxer& demuxer) {
+  const double fps = demuxer.info().avg_fps > 0 ? demuxer.info().avg_fps : 25.0;
+  const double ticks = 1.0 / (fps * to_double(demuxer.stream()->time_base));
+  return ticks >= 1 && ticks < 1e15 ? static_cast<int64_t>(ticks + 0.5) : 1;
+}
+
+// True when every frame had its own time; otherwise fills the times in from decoding times or the frame rate. Frames are
+// shown in the order in which decoding times ascend then, which is how ffmpeg stamps them, too.
+bool complete_times(std::vector<Entry>& entries, int64_t ticks) {
+  const auto lacks = [](int64_t Entry::* field) { return [field](const Entry& e) { return e.*field == AV_NOPTS_VALUE; }; };
+  if (std::none_of(entries.begin(), entries.end(), lacks(&Entry::pts))) return true;
+  const bool has_dts = std::none_of(entries.begin(), entries.end(), lacks(&Entry::dts));
+  int64_t next = 0;
+  for (Entry& entry : entries) {
+    if (has_dts) entry.pts = std::max(entry.dts, next);
+    else entry.pts = next;
+    next = entry.pts + (has_dts ? 1 : ticks);
+  }
+  return false;
+}
+
+}  // namespace
+
+double FrameIndex::span_s() const {
+  return pts.empty() ? 0.0 : static_cast<double>(pts.back() - pts.front() + last_duration) * to_double(time_base);
+}
+
+FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) {
+  Demuxer demuxer(media, limits);
+  std::vector<Entry> entries = read_entries(demuxer, limits);
+  VL3_CHECK(!entries.empty(), kCorrupt, "{}: its video stream holds no frame{}", demuxer.name(),
+            demuxer.damaged() ? "; the file is cut off or broken" : "");
+  const int64_t ticks = frame_ticks(demuxer);
+  FrameIndex index;
+  index.exact = complete_times(entries, ticks);
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.pts < b.pts; });
+  index.time_base = demuxer.stream()->time_base;
+  index.container_start_us = demuxer.container_start_us();
+  index.damaged = demuxer.damaged();
+  index.last_duration = entries.back().duration > 0 ? entries.back().duration : ticks;
+  index.pts.reserve(entries.size());
+  index.keyframe.reserve(entries.size());
+  for (const Entry& entry : entries) {
+    if (!index.pts.empty() && index.pts.back() == entry.pts) index.exact = false;
+    index.pts.push_back(entry.pts);
+    index.keyframe.push_back(entry.keyframe ? 1 : 0);
+  }
+  const std::string_view container = demuxer.info().container;
+  index.seekable = index.exact && (container.starts_with("mov,") || container.starts_with("matroska,"));
+  VL3_CHECK(index.span_s() <= limits.max_seconds, kResourceExhausted, "{}: {:.0f} s long, the limit is {:.0f}",
+            demuxer.name(), index.span_s(), limits.max_seconds);
+  if (index.damaged) {
+    logger().warn("{}: broken or cut off after {} frames ({:.1f} s); the rest is left out", demuxer.name(), index.size(),
+                  index.span_s());
+  }
+  return index;
+}
+
+}  // namespace vl3::media
