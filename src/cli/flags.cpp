@@ -118,13 +118,14 @@ Engine ModelFlags::load() const {
 void MediaFlags::add(CLI::App& command, bool with_question) {
   command_ = &command;
   with_question_ = with_question;
-  positionals_ = command.add_option("MEDIA")
-                     ->description(with_question ? "Media files, URLs, frame folders or - (stdin), then the question"
+  positionals_ = command.add_option("MEDIA", positional_values_,
+                                   with_question ? "Media files, URLs, frame folders or - (stdin), then the question"
                                                  : "Media files, URLs, frame folders or - (stdin)")
+                     ->option_text(with_question ? "... QUESTION" : "...")
                      ->expected(0, 4096);
-  images_ = command.add_option("--image", "An image, wherever it stands among the media (repeatable)")
-                ->option_text("F")->expected(1)->take_all();
-  videos_ = command.add_option("--video", "A video (repeatable)")->option_text("F")->expected(1)->take_all();
+  images_ = command.add_option("--image", image_values_, "An image, wherever it stands among the media (repeatable)")
+                ->option_text("F")->expected(1)->allow_extra_args(false)->take_all();
+  videos_ = command.add_option("--video", video_values_, "A video (repeatable)")->option_text("F")->expected(1)->allow_extra_args(false)->take_all();
   command.add_option("--messages", messages, "OpenAI-style messages instead: roles, text, images, videos in any mix")
       ->option_text("F.json");
   command.add_option("--media-root", media_root, "Where relative paths in --messages start (default: here)");
@@ -169,7 +170,7 @@ Conversation MediaFlags::conversation() const {
     return parsed;
   }
   // parse_order() has one entry a value, so media keep the order they were written in.
-  std::vector<std::string> positionals = positionals_->results();
+  std::vector<std::string> positionals = positional_values_;
   std::string question;
   if (with_question_) {
     VL3_CHECK(!positionals.empty(), kInvalidArgument,
@@ -182,10 +183,10 @@ Conversation MediaFlags::conversation() const {
   for (const CLI::Option* option : command_->parse_order()) {
     if (option == positionals_ && next_positional < positionals.size()) {
       parts.push_back(media_part(positionals[next_positional++]));
-    } else if (option == images_ && next_image < images_->count()) {
-      parts.push_back(image_part(images_->results()[next_image++]));
-    } else if (option == videos_ && next_video < videos_->count()) {
-      parts.push_back(video_part(videos_->results()[next_video++]));
+    } else if (option == images_ && next_image < image_values_.size()) {
+      parts.push_back(image_part(image_values_[next_image++]));
+    } else if (option == videos_ && next_video < video_values_.size()) {
+      parts.push_back(video_part(video_values_[next_video++]));
     }
   }
   if (with_question_) parts.push_back(text_part(question));
@@ -206,7 +207,7 @@ void add_generation_flags(CLI::App& command, GenerationConfig& config, std::stri
   command.add_option("--repetition-penalty", config.repetition_penalty, "1 = off")->check(CLI::Range(0.01, 100.0));
   command.add_option("--seed", config.seed, "Equal seeds give equal answers (0)");
   command.add_option("--stop", config.stop, "Ends the answer where this text appears (repeatable)")
-      ->expected(1)->take_all();
+      ->expected(1)->allow_extra_args(false)->take_all();
   command.add_option("--json-schema", json_schema_file, "The answer is JSON of this schema")->option_text("F");
   command.add_flag("--json-object", config.json_object, "The answer is a JSON object");
   command.add_option("--regex", config.regex, "The answer matches this regular expression");

@@ -34,6 +34,7 @@ struct MediaFlags {
 
  private:
   const CLI::App* command_ = nullptr;
+  std::vector<std::string> positional_values_, image_values_, video_values_;
   const CLI::Option *positionals_ = nullptr, *images_ = nullptr, *videos_ = nullptr;
   bool with_question_ = false;
 };

@@ -40,8 +40,8 @@ void add_pull(CLI::App& app) {
   command->add_option("--revision", pull->revision, "Branch, tag or commit (main)");
   command->add_option("--endpoint", pull->options.endpoint, "Address of the hub (default: $HF_ENDPOINT)");
   command->add_option("--cache-dir", pull->options.cache_dir, "Default: as Hugging Face's own clients");
-  command->add_option("--include", pull->include, "Only files of this pattern (repeatable)")->expected(1)->take_all();
-  command->add_option("--exclude", pull->options.exclude, "No files of this pattern (repeatable)")->expected(1)->take_all();
+  command->add_option("--include", pull->include, "Only files of this pattern (repeatable)")->expected(1)->allow_extra_args(false)->take_all();
+  command->add_option("--exclude", pull->options.exclude, "No files of this pattern (repeatable)")->expected(1)->allow_extra_args(false)->take_all();
   command->add_flag_function("--offline", [pull](int64_t) { pull->options.offline = true; }, "Only what is cached");
   command->add_option("--token", pull->options.token, "Access token (default: $HF_TOKEN)");
   command->callback([pull] { pull->run(); });
