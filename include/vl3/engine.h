@@ -152,6 +152,9 @@ class Engine {
   /// One answer to a conversation that ends with a user's turn.
   Answer ask(const Conversation& conversation, const AskOptions& options = {}, const Callbacks& callbacks = {}) const;
 
+  /// Looks at the options alone. @throws Error(kInvalidArgument) for a value out of range.
+  void check(const AskOptions& options) const;
+
   /// What ask() would cost, without encoding or generating anything.
   /// @param measure_pruning  decodes the videos to count kept tokens.
   Plan plan(const Conversation& conversation, const AskOptions& options = {}, bool measure_pruning = false) const;

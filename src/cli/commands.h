@@ -8,6 +8,9 @@ namespace vl3::cli {
 void add_ask(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_trace(CLI::App& app);
+void add_chat(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_pull(CLI::App& app);
 

@@ -3,10 +3,15 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "vl3/engine.h"
+
+namespace vl3::engine {
+class Runtime;
+}
 
 namespace vl3::cli {
 
@@ -17,6 +22,8 @@ struct ModelFlags {
   /// The folder of --model, $VL3_MODEL or the embedded model. @throws Error(kNotFound).
   std::filesystem::path folder() const;
   Engine load() const;
+  /// The model without the front door, for commands that look inside.
+  std::shared_ptr<const engine::Runtime> load_runtime() const;
 };
 
 /// MEDIA…, --image, --video, --messages, --system and how videos are sampled and pruned.

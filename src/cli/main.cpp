@@ -33,10 +33,13 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
   add_ask(app);
+  add_chat(app);
   add_plan(app);
+  add_inspect(app);
   add_trace(app);
   add_convert(app);
   add_pull(app);
+  add_bench(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

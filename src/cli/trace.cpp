@@ -46,12 +46,7 @@ struct TraceCommand {
     VL3_CHECK(messages.empty() != case_file.empty(), kInvalidArgument, "give one of --messages F and --case F");
     engine::TraceCase traced = engine::read_trace_case(case_file.empty() ? messages : case_file, media_root);
     traced.trace.greedy_tokens = greedy_tokens;
-    engine::LoadOptions load;
-    load.model = model.folder();
-    load.dtype = model.options.dtype;
-    load.device = model.options.device;
-    if (!model.options.flow.empty()) load.flow = model.options.flow == "remote" ? Flow::kRemote : Flow::kNative;
-    const auto runtime = engine::Runtime::load(load);
+    const auto runtime = model.load_runtime();
     const engine::Trace trace = engine::trace(*runtime, traced.conversation, traced.request, traced.trace);
     write_tensors(trace.tensors, out);
     std::filesystem::path json_path = out;

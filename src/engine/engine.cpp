@@ -219,6 +219,11 @@ Answer Engine::ask(const Conversation& conversation, const AskOptions& options, 
   return Session::Impl(impl_, /*vision_bytes=*/0).ask(conversation, options, callbacks);
 }
 
+void Engine::check(const AskOptions& options) const {
+  engine::validate(options.generation, impl_->runtime->config);
+  engine::request_options(options);
+}
+
 Plan Engine::plan(const Conversation& conversation, const AskOptions& options, bool measure_pruning) const {
   const std::lock_guard lock(impl_->compute);
   return engine::make_plan(*impl_->runtime, conversation, options, measure_pruning);

@@ -65,7 +65,7 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
   sampling::Sampler sampler(sampling_options(config, runtime.config));
   sampler.accept_prompt(prefilled.ids);
   sampling::StopCondition stop(stop_options(config, runtime.config));
-  text::StreamDecoder decoder(runtime.tokenizer, /*skip_special_tokens=*/true);
+  text::StreamDecoder decoder(runtime.tokenizer(), /*skip_special_tokens=*/true);
   const std::vector<int64_t>& eos = runtime.config.generation.eos_token_id;
 
   GenerateResult result;

@@ -27,7 +27,7 @@ void render(Request& request, const Runtime& runtime) {
             "{}: config.json names no image token, so the model takes text only", config.dir.string());
   const std::vector<int64_t> one_each(static_cast<size_t>(request.prompt.num_places()), 1);
   const std::vector<int64_t> ids =
-      text::tokenize(request.prompt, runtime.tokenizer, one_each, config.image_token_id, config.video_token_id);
+      text::tokenize(request.prompt, runtime.tokenizer(), one_each, config.image_token_id, config.video_token_id);
   request.items.clear();
   size_t place = 0;
   std::vector<std::pair<int64_t, int64_t>> places;

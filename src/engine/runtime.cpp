@@ -32,11 +32,10 @@ at::ScalarType parse_dtype(const std::string& name, weights::DType stored) {
 
 }  // namespace
 
-Runtime::Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, text::Tokenizer words,
-                 VideoLlama3 network, at::Device on, at::ScalarType weights_as)
+Runtime::Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, VideoLlama3 network,
+                 at::Device on, at::ScalarType weights_as)
     : config(std::move(loaded)),
       checkpoint(std::move(opened)),
-      tokenizer(std::move(words)),
       model(std::move(network)),
       device(on),
       weight_dtype(weights_as),
@@ -50,24 +49,27 @@ std::shared_ptr<const Runtime> Runtime::load(const LoadOptions& options) {
   auto checkpoint =
       std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(options.model, config));
   const at::ScalarType dtype = parse_dtype(options.dtype, checkpoint->dtype());
-  text::Tokenizer tokenizer = text::Tokenizer::load(options.model);
   nn::CheckpointSource source(checkpoint, dtype, device);
   VideoLlama3 model(source, config);
   model->eval();
-  std::shared_ptr<Runtime> runtime(new Runtime(std::move(config), std::move(checkpoint), std::move(tokenizer),
-                                               std::move(model), device, dtype));
+  std::shared_ptr<Runtime> runtime(new Runtime(std::move(config), std::move(checkpoint), std::move(model), device, dtype));
   runtime->load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return runtime;
+}
+
+const text::Tokenizer& Runtime::tokenizer() const {
+  std::call_once(tokenizer_read_, [&] { tokenizer_.emplace(text::Tokenizer::load(config.dir)); });
+  return *tokenizer_;
 }
 
 const sampling::Constraint& Runtime::constraint() const {
   std::call_once(constraint_made_, [&] {
     sampling::TokenTable table;
-    table.bytes = tokenizer.all_token_bytes();
+    table.bytes = tokenizer().all_token_bytes();
     table.vocab_size = config.text.vocab_size;
-    table.bytes.resize(static_cast<size_t>(std::min<int64_t>(tokenizer.vocab_size(), table.vocab_size)));
+    table.bytes.resize(static_cast<size_t>(std::min<int64_t>(tokenizer().vocab_size(), table.vocab_size)));
     for (int64_t id = 0; id < static_cast<int64_t>(table.bytes.size()); ++id) {
-      if (tokenizer.is_added(id)) table.special_ids.push_back(id);
+      if (tokenizer().is_added(id)) table.special_ids.push_back(id);
     }
     table.stop_ids = config.generation.eos_token_id;
     constraint_ = std::make_unique<const sampling::Constraint>(table);

@@ -23,26 +23,29 @@ struct LoadOptions {
 
 class Runtime {
  public:
-  /// @throws Error from config, weights and tokenizer; Error(kInvalidArgument) for a dtype or device there is not.
+  /// @throws Error from config and weights; Error(kInvalidArgument) for a dtype or device there is not.
   static std::shared_ptr<const Runtime> load(const LoadOptions& options);
 
   weights::ModelConfig config;
   std::shared_ptr<const weights::Checkpoint> checkpoint;
-  text::Tokenizer tokenizer;
   VideoLlama3 model;
   at::Device device;
   at::ScalarType weight_dtype;      ///< of parameters and of the KV cache
   at::ScalarType activation_dtype;  ///< float32 on the CPU, else weight_dtype
   double load_seconds = 0;
 
+  /// Read at the first call. @throws as text::Tokenizer::load().
+  const text::Tokenizer& tokenizer() const;
+
   /// The compiler of constraints for this tokenizer; made at the first call.
   const sampling::Constraint& constraint() const;
 
  private:
-  Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, text::Tokenizer words,
-          VideoLlama3 network, at::Device on, at::ScalarType weights_as);
+  Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, VideoLlama3 network,
+          at::Device on, at::ScalarType weights_as);
 
-  mutable std::once_flag constraint_made_;
+  mutable std::once_flag tokenizer_read_, constraint_made_;
+  mutable std::optional<text::Tokenizer> tokenizer_;
   mutable std::unique_ptr<const sampling::Constraint> constraint_;
 };
 

@@ -157,7 +157,7 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
       full_counts.push_back(flow == Flow::kRemote ? request.plan.media[m].tokens_per_frame : kept);
     }
   }
-  const std::vector<int64_t> input_ids = text::tokenize(request.prompt, runtime.tokenizer, full_counts,
+  const std::vector<int64_t> input_ids = text::tokenize(request.prompt, runtime.tokenizer(), full_counts,
                                                         runtime.config.image_token_id, runtime.config.video_token_id);
   out.tensors["input_ids"] = ids_tensor(input_ids);
   out.tensors["llm_input_ids"] = ids_tensor(result.ids);
@@ -183,7 +183,7 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
   out.json["logits_positions"] = options.logits_positions;
   out.json["greedy"] = plain.tokens;
   out.json["greedy_margins"] = plain.margins;
-  out.json["greedy_text"] = runtime.tokenizer.decode(plain.tokens, /*skip_special_tokens=*/true);
+  out.json["greedy_text"] = runtime.tokenizer().decode(plain.tokens, /*skip_special_tokens=*/true);
   if (options.repetition_penalty != 1.0) {
     cache.truncate(prompt_rows);
     const Greedy penalised =

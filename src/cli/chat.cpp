@@ -1,0 +1,284 @@
+// vl3 chat: a conversation in the terminal, with media and history.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/report.h"
+#include "cli/terminal.h"
+#include "core/check.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "text/conversation.h"
+
+namespace vl3::cli {
+namespace {
+
+constexpr const char* kHelp =
+    "/image F                 show an image with the next question\n"
+    "/video F [START-END]     show a video, or a part of it: /video clip.mp4 1:00-2:30\n"
+    "/cam                     show a picture from the webcam (V4L2, /dev/video0)\n"
+    "/frames                  frames the last answer saw, with kept tokens\n"
+    "/plan                    what the media waiting for the next question would cost\n"
+    "/system TEXT             set the system prompt (empty: none)\n"
+    "/set KEY VALUE           temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens, fps, max_frames\n"
+    "/show                    settings and size of the conversation\n"
+    "/save F, /load F         the conversation as messages JSON\n"
+    "/clear                   forget the conversation\n"
+    "/bye                     leave (also Ctrl-D); Ctrl-C stops an answer\n";
+
+OrderedJson to_json(const Conversation& conversation) {
+  OrderedJson messages = OrderedJson::array();
+  for (const Message& message : conversation) {
+    OrderedJson parts = OrderedJson::array();
+    for (const ContentPart& part : message.parts) {
+      OrderedJson json;
+      if (part.kind == PartKind::kText) {
+        json = {{"type", "text"}, {"text", part.text}};
+      } else if (part.kind == PartKind::kImage) {
+        json = {{"type", "image"}, {"image", part.media}};
+      } else {
+        json = {{"type", "video"}, {"video", part.media}};
+        if (part.start) json["start"] = *part.start;
+        if (part.end) json["end"] = *part.end;
+      }
+      parts.push_back(std::move(json));
+    }
+    messages.push_back({{"role", role_name(message.role)}, {"content", std::move(parts)}});
+  }
+  return messages;
+}
+
+class Chat {
+ public:
+  Chat(const Engine& engine, AskOptions options, std::string system)
+      : engine_(engine), session_(engine), options_(std::move(options)), system_(std::move(system)) {}
+
+  void run() {
+    std::string line;
+    const bool prompt = isatty(STDIN_FILENO) != 0;
+    while (true) {
+      if (prompt) fmt::print(stderr, "{}", bold(">>> ", STDERR_FILENO));
+      if (!std::getline(std::cin, line)) return;
+      if (line.empty()) continue;
+      try {
+        if (line.front() != '/') {
+          answer(line);
+        } else if (!command(line)) {
+          return;
+        }
+      } catch (const Error& error) {
+        fmt::print(stderr, "vl3: {}: {}\n", error_code_name(error.code()), error.what());
+      }
+    }
+  }
+
+ private:
+  Conversation whole(const std::vector<ContentPart>& parts) const {
+    Conversation conversation;
+    if (!system_.empty()) conversation.push_back({Role::kSystem, {text_part(system_)}, true});
+    conversation.insert(conversation.end(), history_.begin(), history_.end());
+    if (!parts.empty()) conversation.push_back(user_message(parts));
+    return conversation;
+  }
+
+  void answer(const std::string& question) {
+    std::vector<ContentPart> parts = waiting_;
+    parts.push_back(text_part(question));
+    ProgressLine progress;
+    const InterruptGuard guard;
+    Callbacks callbacks;
+    callbacks.on_progress = [&](const Progress& p) { progress.show(p); };
+    callbacks.cancelled = [] { return InterruptGuard::interrupted(); };
+    callbacks.on_text = [&](std::string_view text) {
+      progress.clear();
+      fmt::print("{}", text);
+      std::fflush(stdout);
+    };
+    const Answer result = session_.ask(whole(parts), options_, callbacks);
+    progress.clear();
+    fmt::print("\n");
+    std::fflush(stdout);
+    if (result.finish_reason == "cancelled") fmt::print(stderr, "(stopped)\n");
+    if (result.finish_reason == "length") fmt::print(stderr, "(cut at {} tokens)\n", options_.generation.max_tokens);
+    last_ = result.receipt;
+    history_.push_back(user_message(std::move(parts)));
+    history_.push_back({Role::kAssistant, {text_part(result.text)}, true});
+    waiting_.clear();
+  }
+
+  /// @return false to leave.
+  bool command(const std::string& line) {
+    std::istringstream words(line);
+    std::string name, rest;
+    words >> name;
+    std::getline(words >> std::ws, rest);
+    if (name == "/bye" || name == "/exit" || name == "/quit") return false;
+    if (name == "/image") {
+      wait_for_question(image_part(need(rest, "/image F")));
+    } else if (name == "/video") {
+      wait_for_question(video_of(need(rest, "/video F [START-END]")));
+    } else if (name == "/cam") {
+      wait_for_question(image_part(webcam_picture()));
+    } else if (name == "/frames") {
+      fmt::print("{}", frames_text());
+    } else if (name == "/plan") {
+      VL3_CHECK(!waiting_.empty(), kInvalidArgument, "nothing waits to be asked about: add media with /image or /video");
+      fmt::print("{}", plan_text(engine_.plan(whole(waiting_), options_)));
+    } else if (name == "/system") {
+      system_ = rest;
+    } else if (name == "/set") {
+      set(rest);
+    } else if (name == "/show") {
+      show();
+    } else if (name == "/save") {
+      write_file_atomically(need(rest, "/save F"), to_json(whole({})).dump(1) + "\n");
+    } else if (name == "/load") {
+      load(need(rest, "/load F"));
+    } else if (name == "/clear") {
+      history_.clear();
+      waiting_.clear();
+    } else if (name == "/help" || name == "/?") {
+      fmt::print("{}", kHelp);
+    } else {
+      VL3_FAIL(kInvalidArgument, "unknown command {}; /help lists them", name);
+    }
+    std::fflush(stdout);
+    return true;
+  }
+
+  static std::string need(const std::string& argument, const char* usage) {
+    VL3_CHECK(!argument.empty(), kInvalidArgument, "usage: {}", usage);
+    return argument;
+  }
+
+  // Opened here so that a wrong path is reported at once, not with the next question.
+  void wait_for_question(ContentPart part) {
+    engine_.plan({user_message({part})}, options_);
+    waiting_.push_back(std::move(part));
+  }
+
+  static ContentPart video_of(const std::string& text) {
+    const size_t space = text.rfind(' ');
+    const size_t dash = space == std::string::npos ? space : text.find('-', space);
+    if (dash == std::string::npos) return video_part(text);
+    ContentPart part = video_part(text.substr(0, space));
+    if (dash > space + 1) part.start = parse_seconds(text.substr(space + 1, dash - space - 1));
+    if (dash + 1 < text.size()) part.end = parse_seconds(text.substr(dash + 1));
+    return part;
+  }
+
+  static std::string webcam_picture() {
+    VL3_FAIL(kUnsupported, "/cam: no webcam input in this build");
+  }
+
+  std::string frames_text() const {
+    std::string text;
+    for (const MediumReceipt& medium : last_.media) {
+      text += fmt::format("{} {}\n", medium.kind, medium.name);
+      for (const FrameReceipt& frame : medium.frames) {
+        text += fmt::format("  {:>8} kept {} of {}\n", frame.time_s ? fmt::format("{:.1f} s", *frame.time_s) : "-",
+                            frame.kept, frame.tokens);
+      }
+    }
+    return text.empty() ? "no frames yet\n" : text;
+  }
+
+  void set(const std::string& text) {
+    std::istringstream words(text);
+    std::string key, value;
+    words >> key >> value;
+    double number = 0;
+    size_t used = 0;
+    try {
+      number = std::stod(value, &used);
+    } catch (const std::exception&) {
+    }
+    VL3_CHECK(!value.empty() && used == value.size(), kInvalidArgument, "usage: /set KEY NUMBER");
+    GenerationConfig& g = options_.generation;
+    const AskOptions before = options_;
+    if (key == "temperature") g.temperature = number;
+    else if (key == "top_p") g.top_p = number;
+    else if (key == "top_k") g.top_k = static_cast<int64_t>(number);
+    else if (key == "min_p") g.min_p = number;
+    else if (key == "repetition_penalty") g.repetition_penalty = number;
+    else if (key == "seed") g.seed = static_cast<uint64_t>(std::max(0.0, number));
+    else if (key == "max_tokens") g.max_tokens = static_cast<int64_t>(number);
+    else if (key == "fps") options_.fps = number;
+    else if (key == "max_frames") options_.max_frames = static_cast<int64_t>(number);
+    else VL3_FAIL(kInvalidArgument, "/set {}: unknown; /help lists the keys", key);
+    try {
+      engine_.check(options_);
+    } catch (...) {
+      options_ = before;
+      throw;
+    }
+  }
+
+  void show() const {
+    const GenerationConfig& g = options_.generation;
+    const auto said = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string("(checkpoint's)"); };
+    fmt::print("temperature {}\ntop_p {}\ntop_k {}\nrepetition_penalty {}\nmax_tokens {}\nseed {}\nfps {}\nmax_frames {}\n",
+               said(g.temperature), said(g.top_p), said(g.top_k), said(g.repetition_penalty), g.max_tokens, g.seed,
+               said(options_.fps), said(options_.max_frames));
+    fmt::print("system {}\nmessages {}\nmedia waiting {}\ntokens {} ({} were cached)\n",
+               system_.empty() ? "(none set)" : system_, history_.size(), waiting_.size(), last_.prompt_tokens,
+               last_.cached_tokens);
+  }
+
+  void load(const std::string& path) {
+    Conversation loaded = text::parse_openai_messages(read_json_file(path), path);
+    system_.clear();
+    if (!loaded.empty() && loaded.front().role == Role::kSystem) {
+      for (const ContentPart& part : loaded.front().parts) system_ += part.text;
+      loaded.erase(loaded.begin());
+    }
+    history_ = std::move(loaded);
+    waiting_.clear();
+  }
+
+  const Engine& engine_;
+  Session session_;
+  AskOptions options_;
+  std::string system_;
+  Conversation history_;
+  std::vector<ContentPart> waiting_;
+  Receipt last_;
+};
+
+struct ChatCommand {
+  ModelFlags model;
+  GenerationConfig generation;
+  std::string system, json_schema;
+  AskOptions options;
+
+  void run() {
+    read_json_schema(generation, json_schema);
+    options.generation = generation;
+    const Engine engine = model.load();
+    engine.check(options);
+    if (isatty(STDIN_FILENO) != 0) fmt::print(stderr, "{}\n/help lists the commands.\n", model.folder().string());
+    Chat(engine, options, system).run();
+  }
+};
+
+}  // namespace
+
+void add_chat(CLI::App& app) {
+  auto chat = std::make_shared<ChatCommand>();
+  CLI::App* command = app.add_subcommand("chat", "Talk about images and videos in the terminal");
+  chat->model.add(*command);
+  add_generation_flags(*command, chat->generation, chat->json_schema);
+  command->add_option("--system", chat->system, "System prompt");
+  command->add_option("--fps", chat->options.fps, "Sampled frames a second of video")->check(CLI::PositiveNumber);
+  command->add_option("--max-frames", chat->options.max_frames, "Frames of a video at most")->check(CLI::Range(1, 65536));
+  command->callback([chat] { chat->run(); });
+}
+
+}  // namespace vl3::cli

@@ -1,0 +1,41 @@
+// vl3 inspect: a picture and JSON of what the model sees of media.
+#include "engine/inspect.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "core/file.h"
+#include "engine/runtime.h"
+
+namespace vl3::cli {
+namespace {
+
+struct Inspect {
+  ModelFlags model;
+  MediaFlags media;
+  std::string out;
+
+  void run() {
+    const auto runtime = model.load_runtime();
+    const engine::Inspection inspection = engine::inspect(*runtime, media.conversation(), media.options);
+    if (!out.empty()) write_file_atomically(out, inspection.png);
+    fmt::print("{}\n", inspection.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace));
+  }
+};
+
+}  // namespace
+
+void add_inspect(CLI::App& app) {
+  auto inspect = std::make_shared<Inspect>();
+  CLI::App* command = app.add_subcommand("inspect", "What the model sees: sampled frames, grid, kept tokens (JSON, PNG)");
+  inspect->model.add(*command);
+  inspect->media.add(*command, /*with_question=*/false);
+  command->add_option("--out", inspect->out, "Picture: frames with their token grid, dropped tokens dimmed")
+      ->option_text("F.png");
+  command->callback([inspect] { inspect->run(); });
+}
+
+}  // namespace vl3::cli

@@ -1,0 +1,137 @@
+#include "engine/bench.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/randint.h>
+#include <ATen/ops/randn.h>
+#include <c10/core/InferenceMode.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <numeric>
+
+#include "core/check.h"
+#include "preprocess/patchify.h"
+
+namespace vl3::engine {
+namespace {
+
+constexpr int64_t kDecodeTokens = 32;
+constexpr int64_t kChunkRows = 512;
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void encode(const Runtime& runtime, int64_t t, int64_t h, int64_t w, int64_t merge) {
+  const weights::VisionConfig& v = runtime.config.vision;
+  const int64_t C = v.num_channels * v.patch_size * v.patch_size;
+  const auto options = at::TensorOptions(runtime.activation_dtype).device(runtime.device);
+  const int64_t frames = std::max<int64_t>(1, 3072 / (h * w));  // as VisualStream batches them
+  for (int64_t done = 0; done < t; done += frames) {
+    const at::Tensor pixels = at::randn({std::min(frames, t - done), h * w, C}, options);
+    runtime.model->projector->forward(runtime.model->vision_model->forward(pixels, h, w, merge));
+  }
+}
+
+at::Tensor run_rows(const Runtime& runtime, lm::KvCache& cache, const at::Tensor& ids) {
+  at::Tensor last;
+  for (int64_t begin = 0; begin < ids.size(0); begin += kChunkRows) {
+    const int64_t rows = std::min(kChunkRows, ids.size(0) - begin);
+    const lm::Segment segment{0, rows, &cache};
+    const at::Tensor x = runtime.model->language_model->embed(ids.narrow(0, begin, rows));
+    const at::Tensor hidden = runtime.model->language_model->forward(x, {&segment, 1});
+    last = hidden.narrow(0, rows - 1, 1);
+  }
+  return runtime.model->logits(last);
+}
+
+at::Tensor random_ids(const Runtime& runtime, int64_t count) {
+  return at::randint(runtime.config.text.vocab_size, {count}, at::TensorOptions(at::kLong).device(runtime.device));
+}
+
+struct Part {
+  const char* unit;
+  double amount;                // of the unit in one run
+  std::function<void()> run;
+};
+
+Part decode_part(const Runtime& runtime, int64_t depth) {
+  auto cache = std::make_shared<lm::KvCache>(runtime.config.text, depth + kDecodeTokens + 1, runtime.weight_dtype,
+                                             runtime.device);
+  // The cache's content doesn't matter: it is filled with noise instead of being computed.
+  for (int64_t layer = 0; layer < runtime.config.text.num_hidden_layers && depth > 0; ++layer) {
+    const at::Tensor noise =
+        at::randn({runtime.config.text.num_key_value_heads, depth, runtime.config.text.head_dim}).to(runtime.device);
+    cache->append(layer, noise, noise);
+  }
+  cache->advance(depth);
+  return {"tokens_per_s", kDecodeTokens, [&runtime, cache, depth] {
+            at::Tensor id = random_ids(runtime, 1);
+            for (int64_t i = 0; i < kDecodeTokens; ++i) id = at::argmax(run_rows(runtime, *cache, id)).view({1});
+            cache->truncate(depth);
+          }};
+}
+
+Part prefill_part(const Runtime& runtime, int64_t rows) {
+  return {"tokens_per_s", static_cast<double>(rows), [&runtime, rows] {
+            lm::KvCache cache(runtime.config.text, rows, runtime.weight_dtype, runtime.device);
+            run_rows(runtime, cache, random_ids(runtime, rows));
+          }};
+}
+
+Part make_part(const Runtime& runtime, const std::string& key) {
+  if (key == "encode2240") return {"patches_per_s", 2240, [&] { encode(runtime, 1, 40, 56, 1); }};
+  if (key == "encode12544") return {"patches_per_s", 12544, [&] { encode(runtime, 16, 28, 28, 2); }};
+  if (key == "prefill512") return prefill_part(runtime, 512);
+  if (key == "prefill2048") return prefill_part(runtime, 2048);
+  if (key == "decode0") return decode_part(runtime, 0);
+  if (key == "decode4096") return decode_part(runtime, 4096);
+  VL3_CHECK(key == "preprocess", kInvalidArgument, "--only {}: expected one of {}", key,
+            fmt::join(bench_keys(), ", "));
+  const int64_t patch = runtime.config.preprocess.patch_size;
+  auto frame = std::make_shared<std::vector<uint8_t>>(1920 * 1080 * 3);
+  std::iota(frame->begin(), frame->end(), uint8_t{0});
+  return {"frames_per_s", 16, [frame, patch] {
+            for (int i = 0; i < 16; ++i) {
+              preprocess::PatchBatch batch = preprocess::make_patch_batch({patch * 40, patch * 70}, patch, 2);
+              preprocess::append_frame(batch, *frame, {1080, 1920});
+            }
+          }};
+}
+
+}  // namespace
+
+std::vector<std::string> bench_keys() {
+  return {"preprocess", "encode2240", "encode12544", "prefill512", "prefill2048", "decode0", "decode4096"};
+}
+
+OrderedJson bench(const Runtime& runtime, const BenchOptions& options) {
+  const c10::InferenceMode inference;
+  OrderedJson result;
+  for (const std::string& key : options.only.empty() ? bench_keys() : options.only) {
+    const Part part = make_part(runtime, key);
+    part.run();
+    std::vector<double> seconds;
+    for (int i = 0; i < options.repeats; ++i) seconds.push_back(seconds_of(part.run));
+    std::vector<double> sorted = seconds;
+    std::sort(sorted.begin(), sorted.end());
+    const double median = sorted[sorted.size() / 2];
+    result[key] = {{part.unit, part.amount / median}, {"median_s", median}, {"seconds", seconds},
+                   {"repeats", options.repeats}};
+  }
+  struct rusage usage {};
+  getrusage(RUSAGE_SELF, &usage);
+  result["load_s"] = runtime.load_seconds;
+  result["peak_rss_bytes"] = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  result["threads"] = at::get_num_threads();
+  result["dtype"] = runtime.weight_dtype == at::kBFloat16 ? "bfloat16" : "float32";
+  result["device"] = runtime.device.str();
+  return result;
+}
+
+}  // namespace vl3::engine
