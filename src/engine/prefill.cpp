@@ -46,6 +46,9 @@ class Prefiller {
 
   PrefillResult run() {
     const int64_t limit = runtime_.config.text.max_position_embeddings;
+    VL3_CHECK(request_.min_rows() <= limit, kResourceExhausted,
+              "the prompt has at least {} tokens, more than the model's max_position_embeddings of {}",
+              request_.min_rows(), limit);
     result_.kept.resize(request_.media.size());
     result_.masks.resize(request_.media.size());
     remembered_.resize(request_.media.size(), nullptr);

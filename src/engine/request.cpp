@@ -55,6 +55,16 @@ int64_t Request::max_rows() const {
   return rows;
 }
 
+int64_t Request::min_rows() const {
+  int64_t rows = 0;
+  for (const PromptItem& item : items) {
+    const bool whole = item.is_place() && plan.media[static_cast<size_t>(item.medium)].shape.kind ==
+                                              preprocess::MediaKind::kImage;
+    rows += whole ? plan.media[static_cast<size_t>(item.medium)].tokens_per_frame : 1;
+  }
+  return rows;
+}
+
 Request prepare_request(const Runtime& runtime, text::Conversation conversation, const RequestOptions& options) {
   Request request;
   request.options = options;

@@ -40,6 +40,8 @@ struct Request {
 
   /// Rows of the fused sequence before pruning.
   int64_t max_rows() const;
+  /// The same were every video frame to keep a single token.
+  int64_t min_rows() const;
 };
 
 /// @throws Error from media and template; Error(kInvalidArgument) when the model has no token for a medium's place.

@@ -36,17 +36,16 @@ int64_t frame_ticks(const Demuxer& demuxer) {
   return ticks >= 1 && ticks < 1e15 ? static_cast<int64_t>(ticks + 0.5) : 1;
 }
 
-// True when every frame had its own time; otherwise fills the times in from decoding times or the frame rate. Frames are
-// shown in the order in which decoding times ascend then, which is how ffmpeg stamps them, too.
-bool complete_times(std::vector<Entry>& entries, int64_t ticks) {
+// True when every frame had its own time. Otherwise fills the times in, as ffmpeg comes to see them: the k-th frame is
+// shown when the decoder, `delay` frames behind, is given packet k + delay; without decoding times, at the frame rate.
+bool complete_times(std::vector<Entry>& entries, int64_t ticks, int delay) {
   const auto lacks = [](int64_t Entry::* field) { return [field](const Entry& e) { return e.*field == AV_NOPTS_VALUE; }; };
   if (std::none_of(entries.begin(), entries.end(), lacks(&Entry::pts))) return true;
   const bool has_dts = std::none_of(entries.begin(), entries.end(), lacks(&Entry::dts));
-  int64_t next = 0;
-  for (Entry& entry : entries) {
-    if (has_dts) entry.pts = std::max(entry.dts, next);
-    else entry.pts = next;
-    next = entry.pts + (has_dts ? 1 : ticks);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const size_t source = i + static_cast<size_t>(delay);
+    if (has_dts && source < entries.size()) entries[i].pts = entries[source].dts;
+    else entries[i].pts = i == 0 ? 0 : entries[i - 1].pts + ticks;
   }
   return false;
 }
@@ -64,7 +63,7 @@ FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) 
             demuxer.damaged() ? "; the file is cut off or broken" : "");
   const int64_t ticks = frame_ticks(demuxer);
   FrameIndex index;
-  index.exact = complete_times(entries, ticks);
+  index.exact = complete_times(entries, ticks, std::clamp(demuxer.stream()->codecpar->video_delay, 0, 16));
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.pts < b.pts; });
   index.time_base = demuxer.stream()->time_base;
   index.container_start_us = demuxer.container_start_us();

@@ -64,8 +64,9 @@ void softmax(std::vector<Candidate>& scores, float highest) {
 /// Keeps the smallest set of most likely candidates that reaches p, at least one.
 ///
 /// transformers sorts ascending and removes while the cumulated probability is <= 1 - p; seen from the top a
-/// token stays while what stands above it is < p. Its sort is ascending and stable, so of equals the higher
-/// id stays. Only as much is sorted as is kept: blocks of growing size are split off the top.
+/// token stays while what stands above it is < p. Which of equals stays is left open there (torch's sort is
+/// not stable); here the higher id does, as a stable ascending sort has it. Only as much is sorted as is
+/// kept: blocks of growing size are split off the top.
 void keep_top_p(std::vector<Candidate>& probabilities, double p) {
   const auto likelier = [](const Candidate& a, const Candidate& b) {
     return a.probability != b.probability ? a.probability > b.probability : a.id > b.id;
