@@ -47,6 +47,7 @@ struct Ask {
     } else {
       fmt::print("\n");
     }
+    std::fflush(stdout);
     if (receipt && !json) fmt::print(stderr, "{}", receipt_text(answer.receipt));
     VL3_CHECK(answer.finish_reason != "cancelled", kCancelled, "stopped before the answer was whole");
   }

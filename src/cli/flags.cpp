@@ -111,7 +111,12 @@ std::filesystem::path ModelFlags::folder() const {
 
 Engine ModelFlags::load() const {
   EngineOptions resolved = options;
-  resolved.model = folder().string();
+  const std::filesystem::path chosen = folder();
+  resolved.model = chosen.string();
+  // The embedded model says what it is wherever it speaks.
+  if (chosen == embedded_model() && std::filesystem::exists(chosen / "NOTICE")) {
+    fmt::print(stderr, "vl3: {}", read_file(chosen / "NOTICE", 4096));
+  }
   return Engine::load(resolved);
 }
 

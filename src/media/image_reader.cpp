@@ -13,6 +13,7 @@ namespace {
 Still decode(const MediaData& media, Flow flow, const MediaLimits& limits, bool header_only) {
   const std::shared_ptr<const std::string> bytes = read_media(media, limits);
   const StillRequest request{.bytes = *bytes,
+                             .owner = bytes,
                              .name = media.name,
                              .max_pixels = limits.max_pixels,
                              .flow = flow,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,8 @@ namespace vl3::media {
 
 struct StillRequest {
   std::string_view bytes;  ///< the whole file
-  std::string name;        ///< for messages
+  std::shared_ptr<const std::string> owner;  ///< of bytes
+  std::string name;                          ///< for messages
   int64_t max_pixels = 0;
   Flow flow = Flow::kRemote;
   bool header_only = false;  ///< leave rgb empty; size and orientation are right
@@ -34,6 +36,10 @@ Still decode_gif(const StillRequest& request);
 Still decode_bmp(const StillRequest& request);
 Still decode_tiff(const StillRequest& request);
 Still decode_heif(const StillRequest& request);
+
+/// An AVIF of one 8-bit item with Pillow's arithmetic, which libheif does not have. False, with nothing written, for
+/// others (tiled, deeper, unusual colours): decode_heif() takes those. @param still  sized as stored, not turned
+bool decode_plain_avif(const StillRequest& request, Still& still);
 
 /// Sets the size after checking it, and makes room for the pixels unless only the header is asked for.
 /// @throws Error(kCorrupt) for a side below 1, Error(kResourceExhausted) past max_pixels.

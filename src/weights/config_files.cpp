@@ -67,11 +67,8 @@ void load_pixel_limits(const JsonView& view, int64_t* min_pixels, int64_t* max_p
   }
   *min_pixels = view.integer_or("min_pixels", *min_pixels, 1, kMaxPixels);
   *max_pixels = view.integer_or("max_pixels", *max_pixels, 1, kMaxPixels);
-  // The video class's own defaults are the wrong way round for short clips; only a file's own pair is held to
-  // order.
-  const bool stated = view.has("size") || view.has("min_pixels") || view.has("max_pixels");
-  VL3_CHECK(!stated || *min_pixels <= *max_pixels, kCorrupt, "{}: at least {} pixels but at most {}",
-            view.where(), *min_pixels, *max_pixels);
+  VL3_CHECK(*min_pixels <= *max_pixels, kCorrupt, "{}: at least {} pixels but at most {}", view.where(),
+            *min_pixels, *max_pixels);
 }
 
 // A processor's settings: nested in processor_config.json (transformers 5), else in its own file.

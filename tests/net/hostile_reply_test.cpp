@@ -63,6 +63,19 @@ TEST(HostileReply, TableOfBrokenReplies) {
   }
 }
 
+TEST(HostileReply, OldAndTerseServersAreUnderstood) {
+  for (const char* reply :
+       {"HTTP/1.0 200 OK\r\n\r\nhello",                               // ends with the connection
+        "HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello",             // no reason phrase
+        "HTTP/1.1 200 OK\r\ncontent-length:5\r\n\r\nhello and more",  // more than announced
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}) {
+    const RawServer server([&](int fd, const RawServer&) { RawServer::say(fd, reply); });
+    EXPECT_EQ(error_of([&] { EXPECT_EQ(fetch(server.url(), limits()).body, "hello") << reply; }), "")
+        << reply;
+  }
+}
+
 TEST(HostileReply, EndlessHeadersAndInterimRepliesStop) {
   for (const char* piece : {"X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", "HTTP/1.1 100 Continue\r\n\r\n"}) {
     const RawServer server([&](int fd, const RawServer&) {

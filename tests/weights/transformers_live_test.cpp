@@ -29,6 +29,8 @@ TEST(TransformersLive, LoadsConvertedModelsAndGivesTheSameLogits) {
     convert_checkpoint(dir / "native", dir / "remote", {.to = Flow::kRemote});
     convert_checkpoint(dir / "remote", dir / "twice", {.to = Flow::kNative});
     for (const char* converted : {"native", "twice"}) {
+      if (seen > 0 && std::string(converted) == "twice")
+        continue;  // one model shows it; starting Python is slow
       const auto result =
           run_python("load_in_transformers.py", {(dir / converted).string(), model.native.string(), "equal"});
       if (result.status == test::kPythonSkipped) GTEST_SKIP() << result.output;
