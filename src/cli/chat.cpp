@@ -1,5 +1,6 @@
 // vl3 chat: a conversation in the terminal, with media and history.
 #include <fmt/format.h>
+#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,8 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "media/png_writer.h"
+#include "media/webcam.h"
 #include "text/conversation.h"
 
 namespace vl3::cli {
@@ -174,8 +177,13 @@ class Chat {
     return part;
   }
 
+  // As a data URL, so that the picture is saved with the conversation.
   static std::string webcam_picture() {
-    VL3_FAIL(kUnsupported, "/cam: no webcam input in this build");
+    const std::string png = media::encode_png(media::grab_webcam("/dev/video0"));
+    std::string base64(4 * ((png.size() + 2) / 3), '\0');
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()), reinterpret_cast<const unsigned char*>(png.data()),
+                    static_cast<int>(png.size()));
+    return "data:image/png;base64," + base64;
   }
 
   std::string frames_text() const {

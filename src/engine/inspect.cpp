@@ -1,13 +1,12 @@
 #include "engine/inspect.h"
 
-#include <png.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "core/check.h"
 #include "engine/prune_scan.h"
+#include "media/png_writer.h"
 
 namespace vl3::engine {
 namespace {
@@ -15,35 +14,19 @@ namespace {
 constexpr int64_t kMaxSheetPixels = 64'000'000;
 constexpr int64_t kGap = 6;
 
-struct Picture {
-  int64_t height = 0, width = 0;
-  std::vector<uint8_t> rgb;
+using media::Frame;
 
-  void set(int64_t y, int64_t x, std::array<uint8_t, 3> colour) {
-    std::copy(colour.begin(), colour.end(), rgb.begin() + (y * width + x) * 3);
-  }
-};
-
-std::string encode_png(const Picture& picture) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  image.width = static_cast<png_uint_32>(picture.width);
-  image.height = static_cast<png_uint_32>(picture.height);
-  image.format = PNG_FORMAT_RGB;
-  png_alloc_size_t size = 0;
-  VL3_CHECK(png_image_write_get_memory_size(image, size, 0, picture.rgb.data(), 0, nullptr) != 0, kInternal, "PNG: {}",
-            image.message);
-  std::string bytes(size, '\0');
-  VL3_CHECK(png_image_write_to_memory(&image, bytes.data(), &size, 0, picture.rgb.data(), 0, nullptr), kInternal,
-            "PNG: {}", image.message);
-  bytes.resize(size);
-  return bytes;
+void set_pixel(Frame& picture, int64_t y, int64_t x, std::array<uint8_t, 3> colour) {
+  std::copy(colour.begin(), colour.end(), picture.rgb.begin() + (y * picture.width + x) * 3);
 }
 
 // One frame with the borders of its tokens; a dropped token is dimmed and crossed by a red diagonal.
-Picture draw_frame(const preprocess::PatchBatch& batch, std::span<const uint8_t> mask) {
+Frame draw_frame(const preprocess::PatchBatch& batch, std::span<const uint8_t> mask) {
   const preprocess::Size size = batch.frame_size();
-  Picture picture{size.height, size.width, std::vector<uint8_t>(static_cast<size_t>(size.height * size.width * 3))};
+  Frame picture;
+  picture.height = static_cast<int>(size.height);
+  picture.width = static_cast<int>(size.width);
+  picture.rgb.resize(static_cast<size_t>(size.height * size.width * 3));
   preprocess::unpatchify(batch.patches_u8, size, batch.patch_size, batch.merge, picture.rgb);
   const int64_t side = batch.patch_size * batch.merge, columns = batch.grid.w / batch.merge;
   for (int64_t y = 0; y < size.height; ++y) {
@@ -52,7 +35,7 @@ Picture draw_frame(const preprocess::PatchBatch& batch, std::span<const uint8_t>
       uint8_t* pixel = picture.rgb.data() + (y * size.width + x) * 3;
       if (!kept) {
         for (int c = 0; c < 3; ++c) pixel[c] = static_cast<uint8_t>(pixel[c] / 3);
-        if (y % side == x % side) picture.set(y, x, {220, 40, 40});
+        if (y % side == x % side) set_pixel(picture, y, x, {220, 40, 40});
       }
       if (y % side == 0 || x % side == 0) {
         for (int c = 0; c < 3; ++c) pixel[c] = static_cast<uint8_t>((pixel[c] + 255) / 2);
@@ -62,17 +45,22 @@ Picture draw_frame(const preprocess::PatchBatch& batch, std::span<const uint8_t>
   return picture;
 }
 
-Picture contact_sheet(const std::vector<Picture>& frames) {
+Frame contact_sheet(const std::vector<Frame>& frames) {
   int64_t height = 1, width = 1;
-  for (const Picture& frame : frames) height = std::max(height, frame.height), width = std::max(width, frame.width);
+  for (const Frame& frame : frames) {
+    height = std::max<int64_t>(height, frame.height);
+    width = std::max<int64_t>(width, frame.width);
+  }
   const auto count = static_cast<int64_t>(frames.size());
   const auto columns = static_cast<int64_t>(
       std::ceil(std::sqrt(static_cast<double>(count) * static_cast<double>(height) / static_cast<double>(width))));
   const int64_t rows = (count + columns - 1) / columns;
-  Picture sheet{rows * (height + kGap) + kGap, columns * (width + kGap) + kGap, {}};
-  sheet.rgb.assign(static_cast<size_t>(sheet.height * sheet.width * 3), 245);
+  Frame sheet;
+  sheet.height = static_cast<int>(rows * (height + kGap) + kGap);
+  sheet.width = static_cast<int>(columns * (width + kGap) + kGap);
+  sheet.rgb.assign(static_cast<size_t>(sheet.height) * static_cast<size_t>(sheet.width) * 3, 245);
   for (int64_t i = 0; i < count; ++i) {
-    const Picture& frame = frames[static_cast<size_t>(i)];
+    const Frame& frame = frames[static_cast<size_t>(i)];
     const int64_t top = kGap + i / columns * (height + kGap), left = kGap + i % columns * (width + kGap);
     for (int64_t y = 0; y < frame.height; ++y) {
       std::copy_n(frame.rgb.begin() + y * frame.width * 3, frame.width * 3,
@@ -102,7 +90,7 @@ Inspection inspect(const Runtime& runtime, const Conversation& conversation, con
   VL3_CHECK(pixels <= kMaxSheetPixels, kResourceExhausted,
             "the picture would have {} megapixels, the limit is {}; use --max-frames or --max-visual-tokens",
             pixels / 1'000'000, kMaxSheetPixels / 1'000'000);
-  std::vector<Picture> frames;
+  std::vector<Frame> frames;
   Inspection result;
   result.json["flow"] = flow_name(runtime.config.preprocess.flow);
   result.json["prune_threshold"] = request.options.prune.threshold;
@@ -131,7 +119,7 @@ Inspection inspect(const Runtime& runtime, const Conversation& conversation, con
     frame["mask"] = mask_rows(scanned.mask, plan.grid.w / plan.merge);
     result.json["media"][scanned.medium]["frames"].push_back(std::move(frame));
   });
-  result.png = encode_png(contact_sheet(frames));
+  result.png = media::encode_png(contact_sheet(frames));
   return result;
 }
 

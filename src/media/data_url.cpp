@@ -35,7 +35,8 @@ std::string base64_decode(std::string_view text) {
       continue;
     }
     const int value = kValues[static_cast<unsigned char>(c)];
-    VL3_CHECK(value >= 0 && padding == 0, kCorrupt, "data: URL: base64 is broken after {} characters", digits);
+    VL3_CHECK(value >= 0 && padding == 0, kCorrupt, "data: URL: base64 is broken after {} characters",
+              digits);
     bits = bits << 6 | static_cast<uint32_t>(value);
     if (++digits % 4 == 0) {
       out += static_cast<char>(bits >> 16);
@@ -87,13 +88,17 @@ std::string decode_data_url(std::string_view url, uint64_t max_bytes) {
   const std::string_view head = url.substr(5, comma - 5);
   const std::string_view content = url.substr(comma + 1);
   const bool base64 = head.ends_with(";base64");
-  const uint64_t expected = base64 ? content.size() / 4 * 3 : content.size() / 3;  // at least this many come out
-  VL3_CHECK(expected <= max_bytes, kResourceExhausted, "data: URL of {} bytes or more, the limit is {}", expected,
-            max_bytes);
+  const uint64_t expected =
+      base64 ? content.size() / 4 * 3 : content.size() / 3;  // at least this many come out
+  VL3_CHECK(expected <= max_bytes, kResourceExhausted, "data: URL of {} bytes or more, the limit is {}",
+            expected, max_bytes);
   std::string unescaped;
-  if (content.find('%') != std::string_view::npos || !base64) unescaped = percent_decode(content, "data: URL");
-  std::string out = base64 ? base64_decode(unescaped.empty() ? content : std::string_view(unescaped)) : unescaped;
-  VL3_CHECK(out.size() <= max_bytes, kResourceExhausted, "data: URL of {} bytes, the limit is {}", out.size(), max_bytes);
+  if (content.find('%') != std::string_view::npos || !base64)
+    unescaped = percent_decode(content, "data: URL");
+  std::string out =
+      base64 ? base64_decode(unescaped.empty() ? content : std::string_view(unescaped)) : unescaped;
+  VL3_CHECK(out.size() <= max_bytes, kResourceExhausted, "data: URL of {} bytes, the limit is {}", out.size(),
+            max_bytes);
   return out;
 }
 

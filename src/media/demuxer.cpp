@@ -22,17 +22,19 @@ extern "C" {
 namespace vl3::media {
 namespace {
 
-// Containers with the data inside. Left out on purpose: hls, dash, concat, image2, sdp, rtsp, lavfi and all others whose
-// content can name files, hosts or programs.
+// Containers with the data inside. Left out on purpose: hls, dash, concat, image2, sdp, rtsp, lavfi and all
+// others whose content can name files, hosts or programs.
 constexpr const char* kContainers =
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,gif,flv,live_flv,asf,ogg,ivf,yuv4mpegpipe,h264,hevc,"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,gif,flv,live_flv,asf,ogg,ivf,"
+    "yuv4mpegpipe,h264,hevc,"
     "m4v,mjpeg,obu,av1,nut,dv,mxf,rm,apng,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe";
 
 constexpr int kIoBufferBytes = 1 << 16;
 constexpr double kMicroseconds = 1e6;
 using Clock = std::chrono::steady_clock;
 
-// What FFmpeg reads from: an open file, or bytes in memory. `progress` stops it when nothing comes of the reading.
+// What FFmpeg reads from: an open file, or bytes in memory. `progress` stops it when nothing comes of the
+// reading.
 struct Input {
   ~Input() {
     if (fd >= 0) ::close(fd);
@@ -81,17 +83,22 @@ struct Input {
   Clock::time_point progress = Clock::now();
 };
 
-int refuse_to_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) { return AVERROR(EACCES); }
+int refuse_to_open(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**) {
+  return AVERROR(EACCES);
+}
 
 int is_stalled(void* opaque) { return static_cast<Input*>(opaque)->stalled() ? 1 : 0; }
 
-// ffmpeg's own choice: the largest picture, a default stream well before others; cover art of audio files never.
+// ffmpeg's own choice: the largest picture, a default stream well before others; cover art of audio files
+// never.
 int choose_stream(const AVFormatContext& format) {
   int best = -1;
   int64_t best_score = -1;
   for (unsigned i = 0; i < format.nb_streams; ++i) {
     const AVStream& stream = *format.streams[i];
-    if (stream.codecpar->codec_type != AVMEDIA_TYPE_VIDEO || (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0) continue;
+    if (stream.codecpar->codec_type != AVMEDIA_TYPE_VIDEO ||
+        (stream.disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
+      continue;
     const int64_t score = int64_t{stream.codecpar->width} * stream.codecpar->height +
                           ((stream.disposition & AV_DISPOSITION_DEFAULT) != 0 ? 5'000'000 : 0);
     if (score > best_score) {
@@ -157,8 +164,10 @@ void Demuxer::State::open(const MediaData& media, const MediaLimits& limits) {
   format->format_whitelist = av_strdup(kContainers);
   format->protocol_whitelist = av_strdup("none");
   const int opened = avformat_open_input(&format, "", nullptr, nullptr);  // frees `format` when it fails
-  if (opened == AVERROR_EXIT) VL3_FAIL(kResourceExhausted, "{}: no progress in {} s while opening", name, limits.timeout_s);
-  VL3_CHECK(opened != AVERROR(EINVAL), kUnsupported, "{}: not one of the video containers that vl3 reads", name);
+  if (opened == AVERROR_EXIT)
+    VL3_FAIL(kResourceExhausted, "{}: no progress in {} s while opening", name, limits.timeout_s);
+  VL3_CHECK(opened != AVERROR(EINVAL), kUnsupported, "{}: not one of the video containers that vl3 reads",
+            name);
   VL3_CHECK(opened >= 0, kCorrupt, "{}: not a readable video: {}", name, ffmpeg_error(opened));
 }
 
@@ -173,7 +182,8 @@ void Demuxer::State::find_streams(const MediaLimits& limits) {
   }
   const int found = avformat_find_stream_info(format, options.data());
   for (AVDictionary*& option : options) av_dict_free(&option);
-  if (input.stalled()) VL3_FAIL(kResourceExhausted, "{}: no progress in {} s while opening", name, limits.timeout_s);
+  if (input.stalled())
+    VL3_FAIL(kResourceExhausted, "{}: no progress in {} s while opening", name, limits.timeout_s);
   VL3_CHECK(found >= 0, kCorrupt, "{}: not a readable video: {}", name, ffmpeg_error(found));
   const int index = choose_stream(*format);
   VL3_CHECK(index >= 0, kUnsupported, "{}: has no video stream ({})", name, format->iformat->name);
@@ -185,7 +195,8 @@ void Demuxer::State::find_streams(const MediaLimits& limits) {
 
 void Demuxer::State::describe(const MediaLimits& limits) {
   const AVCodecParameters& codec = *stream->codecpar;
-  VL3_CHECK(codec.width > 0 && codec.height > 0, kCorrupt, "{}: its video stream has no readable frames", name);
+  VL3_CHECK(codec.width > 0 && codec.height > 0, kCorrupt, "{}: its video stream has no readable frames",
+            name);
   VL3_CHECK(codec.width <= limits.max_pixels / codec.height, kResourceExhausted,
             "{}: {} x {} pixels, the limit is {} in all", name, codec.width, codec.height, limits.max_pixels);
   const Rotation rotation = stream_rotation(*stream);
@@ -199,13 +210,15 @@ void Demuxer::State::describe(const MediaLimits& limits) {
   info.avg_fps = to_double(stream->avg_frame_rate);
   if (info.avg_fps <= 0) info.avg_fps = to_double(stream->r_frame_rate);
   if (stream->start_time != AV_NOPTS_VALUE) {
-    info.start_s = std::round(static_cast<double>(stream->start_time) * to_double(stream->time_base) * kMicroseconds) / kMicroseconds;
+    info.start_s =
+        std::round(static_cast<double>(stream->start_time) * to_double(stream->time_base) * kMicroseconds) /
+        kMicroseconds;
   }
   if (format->duration != AV_NOPTS_VALUE && format->duration > 0) {
     info.duration_s = static_cast<double>(format->duration) / kMicroseconds;
   }
-  VL3_CHECK(info.duration_s <= limits.max_seconds, kResourceExhausted, "{}: {:.0f} s long, the limit is {:.0f}", name,
-            info.duration_s, limits.max_seconds);
+  VL3_CHECK(info.duration_s <= limits.max_seconds, kResourceExhausted,
+            "{}: {:.0f} s long, the limit is {:.0f}", name, info.duration_s, limits.max_seconds);
 }
 
 Demuxer::Demuxer(const MediaData& media, const MediaLimits& limits) : state_(std::make_unique<State>()) {
@@ -234,7 +247,8 @@ bool Demuxer::next(AVPacket& packet) {
   while (true) {
     av_packet_unref(&packet);
     const int got = av_read_frame(s.format, &packet);
-    VL3_CHECK(!s.input.stalled(), kResourceExhausted, "{}: no video packet in {} s", s.name, s.input.timeout_s);
+    VL3_CHECK(!s.input.stalled(), kResourceExhausted, "{}: no video packet in {} s", s.name,
+              s.input.timeout_s);
     if (got == AVERROR(EAGAIN)) continue;
     if (got < 0) {
       s.damaged = got != AVERROR_EOF;

@@ -1,8 +1,9 @@
-// Opens a video container with FFmpeg and hands out the packets of its one video stream; nothing is decoded here.
+// Opens a video container with FFmpeg and hands out the packets of its one video stream; nothing is decoded
+// here.
 //
-// The medium is hostile: FFmpeg reads it only through our own read function (a file descriptor or memory), may open
-// nothing else (no network, no second file, whatever a playlist or a reference inside says), and only the container
-// formats listed in demuxer.cpp are tried. Not thread-safe; one owner at a time.
+// The medium is hostile: FFmpeg reads it only through our own read function (a file descriptor or memory),
+// may open nothing else (no network, no second file, whatever a playlist or a reference inside says), and
+// only the container formats listed in demuxer.cpp are tried. Not thread-safe; one owner at a time.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,10 @@ struct VideoInfo {
 
 class Demuxer {
  public:
-  /// @throws Error(kCorrupt) for data that is no readable container or has no video frames; Error(kUnsupported) for a
-  ///   container or stream not read; Error(kResourceExhausted) past limits.max_pixels or max_seconds; Error(kNotFound).
+  /// @throws Error(kCorrupt) for data that is no readable container or has no video frames;
+  /// Error(kUnsupported) for a
+  ///   container or stream not read; Error(kResourceExhausted) past limits.max_pixels or max_seconds;
+  ///   Error(kNotFound).
   Demuxer(const MediaData& media, const MediaLimits& limits);
   ~Demuxer();
   Demuxer(Demuxer&&) noexcept;

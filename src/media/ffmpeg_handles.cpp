@@ -14,7 +14,8 @@ void on_log(void* object, int level, const char* format, va_list arguments) {
   if (level > AV_LOG_WARNING || !logger().should_log(spdlog::level::debug)) return;
   std::array<char, 512> line{};
   int print_prefix = 1;
-  av_log_format_line2(object, level, format, arguments, line.data(), static_cast<int>(line.size()), &print_prefix);
+  av_log_format_line2(object, level, format, arguments, line.data(), static_cast<int>(line.size()),
+                      &print_prefix);
   std::string text(line.data());
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   logger().debug("ffmpeg: {}", text);

@@ -38,13 +38,15 @@ void FrameConverter::prepare(const Shape& source, int height, int width) {
   // 4:2:0 is taken to have MPEG-2's chroma positions, whatever the stream says.
   if (source.format == AV_PIX_FMT_YUV420P) av_opt_set_int(s, "src_v_chr_pos", 128, 0);
   const char* format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(source.format));
-  VL3_CHECK(sws_isSupportedInput(static_cast<AVPixelFormat>(source.format)) != 0 && sws_init_context(s, nullptr, nullptr) >= 0,
-            kUnsupported, "video frames of {} x {} in pixel format {} cannot be converted", source.width, source.height,
-            format == nullptr ? "unknown" : format);
+  VL3_CHECK(sws_isSupportedInput(static_cast<AVPixelFormat>(source.format)) != 0 &&
+                sws_init_context(s, nullptr, nullptr) >= 0,
+            kUnsupported, "video frames of {} x {} in pixel format {} cannot be converted", source.width,
+            source.height, format == nullptr ? "unknown" : format);
   int* inverse = nullptr;
   int* table = nullptr;
   int from_full = 0, to_full = 0, brightness = 0, contrast = 0, saturation = 0;
-  if (sws_getColorspaceDetails(s, &inverse, &from_full, &table, &to_full, &brightness, &contrast, &saturation) >= 0) {
+  if (sws_getColorspaceDetails(s, &inverse, &from_full, &table, &to_full, &brightness, &contrast,
+                               &saturation) >= 0) {
     if (source.range != AVCOL_RANGE_UNSPECIFIED) from_full = source.range == AVCOL_RANGE_JPEG ? 1 : 0;
     // Unspecified means BT.601 to swscale, for high definition, too.
     const int* matrix = sws_getCoefficients(source.space);
@@ -55,7 +57,8 @@ void FrameConverter::prepare(const Shape& source, int height, int width) {
   padded_->format = AV_PIX_FMT_RGB24;
   padded_->width = width;
   padded_->height = height;
-  VL3_CHECK(av_frame_get_buffer(padded_.get(), 0) >= 0, kResourceExhausted, "no memory for a frame of {} x {}", width, height);
+  VL3_CHECK(av_frame_get_buffer(padded_.get(), 0) >= 0, kResourceExhausted,
+            "no memory for a frame of {} x {}", width, height);
   shape_ = source;
 }
 
@@ -75,7 +78,8 @@ Frame FrameConverter::convert(const AVFrame& frame) {
   const int width = swap ? out_height_ : out_width_;
   prepare({source.width, source.height, source.format, source.color_range, source.colorspace}, height, width);
   Frame out{.height = height, .width = width, .rgb = {}, .pts_s = 0.0};
-  const int rows = sws_scale(scaler_.get(), source.data, source.linesize, 0, source.height, padded_->data, padded_->linesize);
+  const int rows = sws_scale(scaler_.get(), source.data, source.linesize, 0, source.height, padded_->data,
+                             padded_->linesize);
   VL3_CHECK(rows == out.height, kInternal, "swscale gave {} of {} rows", rows, out.height);
   const size_t row_bytes = static_cast<size_t>(out.width) * 3;
   out.rgb.resize(row_bytes * static_cast<size_t>(out.height));

@@ -1,5 +1,5 @@
-// Decoded frames to RGB24, byte for byte as `ffmpeg -pix_fmt rgb24` gives them: rotation first, then swscale with the
-// ffmpeg program's default flags. Keeps a scaler between frames of one format; not thread-safe.
+// Decoded frames to RGB24, byte for byte as `ffmpeg -pix_fmt rgb24` gives them: rotation first, then swscale
+// with the ffmpeg program's default flags. Keeps a scaler between frames of one format; not thread-safe.
 #pragma once
 
 #include "media/ffmpeg_handles.h"
@@ -12,9 +12,11 @@ class FrameConverter {
  public:
   explicit FrameConverter(const Rotation& rotation) : rotation_(rotation) {}
 
-  /// @return [height, width, 3]; a frame of another size than the first (a stream may change midway) is scaled to the
+  /// @return [height, width, 3]; a frame of another size than the first (a stream may change midway) is
+  /// scaled to the
   ///   first one's, as ffmpeg does. pts_s is left 0. The sample aspect ratio is ignored.
-  /// @throws Error(kUnsupported) for a pixel format swscale does not read, Error(kResourceExhausted) without memory
+  /// @throws Error(kUnsupported) for a pixel format swscale does not read, Error(kResourceExhausted) without
+  /// memory
   Frame convert(const AVFrame& frame);
 
  private:

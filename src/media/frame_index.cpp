@@ -36,16 +36,21 @@ int64_t frame_ticks(const Demuxer& demuxer) {
   return ticks >= 1 && ticks < 1e15 ? static_cast<int64_t>(ticks + 0.5) : 1;
 }
 
-// True when every frame had its own time. Otherwise fills the times in, as ffmpeg comes to see them: the k-th frame is
-// shown when the decoder, `delay` frames behind, is given packet k + delay; without decoding times, at the frame rate.
+// True when every frame had its own time. Otherwise fills the times in, as ffmpeg comes to see them: the k-th
+// frame is shown when the decoder, `delay` frames behind, is given packet k + delay; without decoding times,
+// at the frame rate.
 bool complete_times(std::vector<Entry>& entries, int64_t ticks, int delay) {
-  const auto lacks = [](int64_t Entry::* field) { return [field](const Entry& e) { return e.*field == AV_NOPTS_VALUE; }; };
+  const auto lacks = [](int64_t Entry::*field) {
+    return [field](const Entry& e) { return e.*field == AV_NOPTS_VALUE; };
+  };
   if (std::none_of(entries.begin(), entries.end(), lacks(&Entry::pts))) return true;
   const bool has_dts = std::none_of(entries.begin(), entries.end(), lacks(&Entry::dts));
   for (size_t i = 0; i < entries.size(); ++i) {
     const size_t source = i + static_cast<size_t>(delay);
-    if (has_dts && source < entries.size()) entries[i].pts = entries[source].dts;
-    else entries[i].pts = i == 0 ? 0 : entries[i - 1].pts + ticks;
+    if (has_dts && source < entries.size())
+      entries[i].pts = entries[source].dts;
+    else
+      entries[i].pts = i == 0 ? 0 : entries[i - 1].pts + ticks;
   }
   return false;
 }
@@ -53,7 +58,8 @@ bool complete_times(std::vector<Entry>& entries, int64_t ticks, int delay) {
 }  // namespace
 
 double FrameIndex::span_s() const {
-  return pts.empty() ? 0.0 : static_cast<double>(pts.back() - pts.front() + last_duration) * to_double(time_base);
+  return pts.empty() ? 0.0
+                     : static_cast<double>(pts.back() - pts.front() + last_duration) * to_double(time_base);
 }
 
 FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) {
@@ -64,7 +70,8 @@ FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) 
   const int64_t ticks = frame_ticks(demuxer);
   FrameIndex index;
   index.exact = complete_times(entries, ticks, std::clamp(demuxer.stream()->codecpar->video_delay, 0, 16));
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.pts < b.pts; });
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.pts < b.pts; });
   index.time_base = demuxer.stream()->time_base;
   index.container_start_us = demuxer.container_start_us();
   index.damaged = demuxer.damaged();
@@ -78,11 +85,11 @@ FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) 
   }
   const std::string_view container = demuxer.info().container;
   index.seekable = index.exact && (container.starts_with("mov,") || container.starts_with("matroska,"));
-  VL3_CHECK(index.span_s() <= limits.max_seconds, kResourceExhausted, "{}: {:.0f} s long, the limit is {:.0f}",
-            demuxer.name(), index.span_s(), limits.max_seconds);
+  VL3_CHECK(index.span_s() <= limits.max_seconds, kResourceExhausted,
+            "{}: {:.0f} s long, the limit is {:.0f}", demuxer.name(), index.span_s(), limits.max_seconds);
   if (index.damaged) {
-    logger().warn("{}: broken or cut off after {} frames ({:.1f} s); the rest is left out", demuxer.name(), index.size(),
-                  index.span_s());
+    logger().warn("{}: broken or cut off after {} frames ({:.1f} s); the rest is left out", demuxer.name(),
+                  index.size(), index.span_s());
   }
   return index;
 }

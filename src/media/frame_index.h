@@ -1,5 +1,5 @@
-// When each frame of a video is shown, from one pass over the packets without decoding. Knowing this, the frames to
-// decode can be chosen first. Plain data; built once, then read by any number of threads.
+// When each frame of a video is shown, from one pass over the packets without decoding. Knowing this, the
+// frames to decode can be chosen first. Plain data; built once, then read by any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,16 @@ struct FrameIndex {
   bool damaged = false;   ///< the file ended at an error; entries are those before it
 
   int64_t size() const { return static_cast<int64_t>(pts.size()); }
-  double seconds(int64_t i) const { return static_cast<double>(pts[static_cast<size_t>(i)]) * to_double(time_base); }
+  double seconds(int64_t i) const {
+    return static_cast<double>(pts[static_cast<size_t>(i)]) * to_double(time_base);
+  }
   /// From the first frame to the end of the last one.
   double span_s() const;
 };
 
 /// Streams without presentation times get them from decoding times, or from the frame rate.
-/// @throws Error(kCorrupt) when there is no frame; Error(kResourceExhausted) past limits.max_frames or max_seconds.
+/// @throws Error(kCorrupt) when there is no frame; Error(kResourceExhausted) past limits.max_frames or
+/// max_seconds.
 FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits = {});
 
 }  // namespace vl3::media

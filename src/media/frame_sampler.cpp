@@ -28,13 +28,16 @@ double floor_divide(double a, double b) {
   return quotient - floored > 0.5 ? floored + 1 : floored;
 }
 
-int64_t to_microseconds(double seconds) { return std::llround(std::clamp(seconds, -1e12, 1e12) * AV_TIME_BASE); }
+int64_t to_microseconds(double seconds) {
+  return std::llround(std::clamp(seconds, -1e12, 1e12) * AV_TIME_BASE);
+}
 
 void check_options(const SampleOptions& o) {
-  VL3_CHECK(!o.fps || (*o.fps > 0 && *o.fps <= kMaxFps), kInvalidArgument, "fps is {}; it must be above 0 and at most {}",
-            *o.fps, kMaxFps);
+  VL3_CHECK(!o.fps || (*o.fps > 0 && *o.fps <= kMaxFps), kInvalidArgument,
+            "fps is {}; it must be above 0 and at most {}", *o.fps, kMaxFps);
   VL3_CHECK(o.max_frames >= 1, kInvalidArgument, "max_frames is {}; it must be 1 or more", o.max_frames);
-  VL3_CHECK(!o.num_frames || *o.num_frames >= 1, kInvalidArgument, "num_frames is {}; it must be 1 or more", *o.num_frames);
+  VL3_CHECK(!o.num_frames || *o.num_frames >= 1, kInvalidArgument, "num_frames is {}; it must be 1 or more",
+            *o.num_frames);
   VL3_CHECK(!o.start_s || (*o.start_s >= 0 && *o.start_s < 1e9), kInvalidArgument,
             "start is {} s; it must be 0 or more", *o.start_s);
   VL3_CHECK(!o.end_s || (*o.end_s >= o.start_s.value_or(0) && *o.end_s < 1e9), kInvalidArgument,
@@ -46,7 +49,8 @@ void check_options(const SampleOptions& o) {
            o.start_s.value_or(start), o.end_s ? fmt::format("{} s", *o.end_s) : "its end", start, end);
 }
 
-SampledFrames with_rate(const std::vector<int64_t>& indices, int64_t first, double source_fps, const FrameIndex& index) {
+SampledFrames with_rate(const std::vector<int64_t>& indices, int64_t first, double source_fps,
+                        const FrameIndex& index) {
   SampledFrames frames;
   frames.reserve(indices.size());
   for (const int64_t i : indices) {
@@ -56,40 +60,47 @@ SampledFrames with_rate(const std::vector<int64_t>& indices, int64_t first, doub
   return frames;
 }
 
-SampledFrames plan_by_index(const FrameIndex& index, const VideoInfo& info, const SampleOptions& o, double source_fps) {
-  VL3_CHECK(source_fps > 0, kInvalidArgument, "the video does not tell its frame rate; give no window, or a longer one");
+SampledFrames plan_by_index(const FrameIndex& index, const VideoInfo& info, const SampleOptions& o,
+                            double source_fps) {
+  VL3_CHECK(source_fps > 0, kInvalidArgument,
+            "the video does not tell its frame rate; give no window, or a longer one");
   const int64_t total = index.size();
   const double start = o.start_s.value_or(0);
   double end = o.end_s.value_or(0);
   if (o.start_s && o.end_s && start == end) end = start + 1;
   const int64_t first = o.start_s ? std::max<int64_t>(static_cast<int64_t>(start * source_fps) - 1, 0) : 0;
   // DIFFERS: a window that ends before frame 0 fails in the reference; at least one frame is taken here.
-  const int64_t last = o.end_s ? std::min(std::max(static_cast<int64_t>(end * source_fps) - 1, first), total - 1) : total - 1;
-  if (first > last) fail_empty_window(o, info.start_s, info.start_s + static_cast<double>(total) / source_fps);
-  return with_rate(remote_index_rule(last - first + 1, source_fps, o.fps, o.max_frames), first, source_fps, index);
+  const int64_t last =
+      o.end_s ? std::min(std::max(static_cast<int64_t>(end * source_fps) - 1, first), total - 1) : total - 1;
+  if (first > last)
+    fail_empty_window(o, info.start_s, info.start_s + static_cast<double>(total) / source_fps);
+  return with_rate(remote_index_rule(last - first + 1, source_fps, o.fps, o.max_frames), first, source_fps,
+                   index);
 }
 
 SampledFrames plan_native(const FrameIndex& index, const VideoInfo& info, const SampleOptions& o) {
   const double source_fps = info.avg_fps > 0 ? info.avg_fps : 25.0;
   // The reference has no window; here it holds for the times as the prompt says them.
   const int64_t first = o.start_s ? static_cast<int64_t>(std::ceil(*o.start_s * source_fps)) : 0;
-  const int64_t last = o.end_s ? std::min(static_cast<int64_t>(*o.end_s * source_fps), index.size() - 1) : index.size() - 1;
+  const int64_t last =
+      o.end_s ? std::min(static_cast<int64_t>(*o.end_s * source_fps), index.size() - 1) : index.size() - 1;
   if (first > last) fail_empty_window(o, 0, static_cast<double>(index.size()) / source_fps);
   return with_rate(native_index_rule(last - first + 1, source_fps, o), first, source_fps, index);
 }
 
 // The part of a file that ffmpeg's -ss and -t leave, with times counted from its beginning.
 struct Cut {
-  int64_t first = 0;             ///< index of its first frame
-  std::vector<int64_t> pts;      ///< relative, in the stream's time base
-  int64_t end_pts = 0;           ///< where its last frame ends
-  double start_s = 0;            ///< time of its beginning
+  int64_t first = 0;         ///< index of its first frame
+  std::vector<int64_t> pts;  ///< relative, in the stream's time base
+  int64_t end_pts = 0;       ///< where its last frame ends
+  double start_s = 0;        ///< time of its beginning
   double duration_s = 0;
 };
 
 int64_t end_of_last_frame(int64_t pts, int64_t duration, AVRational time_base) {
   // ffmpeg takes the way over microseconds.
-  const int64_t end_us = av_rescale_q(pts, time_base, kMicrosecond) + av_rescale_q(duration, time_base, kMicrosecond);
+  const int64_t end_us =
+      av_rescale_q(pts, time_base, kMicrosecond) + av_rescale_q(duration, time_base, kMicrosecond);
   return av_rescale_q_rnd(end_us, kMicrosecond, time_base, AV_ROUND_NEAR_INF);
 }
 
@@ -105,8 +116,8 @@ Cut cut_window(const FrameIndex& index, const VideoInfo& info, const SampleOptio
   if (o.end_s) duration = std::min(duration, *o.end_s - cut.start_s);
   cut.duration_s = duration;
 
-  // DIFFERS: the reference gives -ss the absolute time, but ffmpeg adds the container's start to it; where that is not 0
-  // (MPEG-TS), its frames come from later than their labels say. Here both are the same time.
+  // DIFFERS: the reference gives -ss the absolute time, but ffmpeg adds the container's start to it; where
+  // that is not 0 (MPEG-TS), its frames come from later than their labels say. Here both are the same time.
   const int64_t origin_us = trimmed ? to_microseconds(cut.start_s) : index.container_start_us;
   const int64_t offset = av_rescale_q(-origin_us, kMicrosecond, index.time_base);
   const int64_t length = av_rescale_q(to_microseconds(duration), kMicrosecond, index.time_base);
@@ -162,18 +173,21 @@ SampledFrames plan_remote_file(const FrameIndex& index, const VideoInfo& info, c
 
 FpsFilter::FpsFilter(const int64_t* pts, int64_t count, int64_t end_pts, AVRational time_base, double fps)
     : pts_(pts), count_(count), time_base_(time_base), step_(av_inv_q(av_d2q(fps, INT_MAX))) {
-  // DIFFERS: where the first picture comes later than interval 0 and the file has more streams, the ffmpeg program
-  // repeats it to fill the gap, and the reference's labels then run ahead of the pictures. Not so here.
+  // DIFFERS: where the first picture comes later than interval 0 and the file has more streams, the ffmpeg
+  // program repeats it to fill the gap, and the reference's labels then run ahead of the pictures. Not so
+  // here.
   first_ = interval(pts_[0]);
   outputs_ = std::max(interval(pts_[count_ - 1]), interval(end_pts)) - first_;
 }
 
 int64_t FpsFilter::interval(int64_t pts) const {
-  return av_rescale_q_rnd(pts, time_base_, step_, static_cast<AVRounding>(AV_ROUND_DOWN | AV_ROUND_PASS_MINMAX));
+  return av_rescale_q_rnd(pts, time_base_, step_,
+                          static_cast<AVRounding>(AV_ROUND_DOWN | AV_ROUND_PASS_MINMAX));
 }
 
 int64_t FpsFilter::source_of(int64_t k) const {
-  const int64_t* after = std::partition_point(pts_, pts_ + count_, [&](int64_t pts) { return interval(pts) <= first_ + k; });
+  const int64_t* after =
+      std::partition_point(pts_, pts_ + count_, [&](int64_t pts) { return interval(pts) <= first_ + k; });
   return std::max<int64_t>(after - pts_ - 1, 0);
 }
 
@@ -186,13 +200,15 @@ std::vector<int64_t> linspace_indices(int64_t total, int64_t count) {
   return indices;
 }
 
-std::vector<int64_t> remote_index_rule(int64_t total, double source_fps, std::optional<double> fps, int64_t max_frames) {
+std::vector<int64_t> remote_index_rule(int64_t total, double source_fps, std::optional<double> fps,
+                                       int64_t max_frames) {
   if (!fps || static_cast<double>(total) / source_fps >= static_cast<double>(max_frames)) {
     return linspace_indices(total, std::min(total, max_frames));
   }
-  const auto segment = static_cast<int64_t>(std::min(floor_divide(source_fps, *fps), static_cast<double>(total)));
-  VL3_CHECK(segment >= 1, kInvalidArgument, "fps {} is above the {} frames a second of this source; ask for less", *fps,
-            source_fps);
+  const auto segment =
+      static_cast<int64_t>(std::min(floor_divide(source_fps, *fps), static_cast<double>(total)));
+  VL3_CHECK(segment >= 1, kInvalidArgument,
+            "fps {} is above the {} frames a second of this source; ask for less", *fps, source_fps);
   std::vector<int64_t> indices;
   for (int64_t i = segment / 2; i < total; i += segment) indices.push_back(i);
   return indices;
@@ -205,12 +221,13 @@ std::vector<int64_t> native_index_rule(int64_t total, double source_fps, const S
     VL3_CHECK(count <= total, kInvalidArgument, "num_frames is {}, but there are {} frames", count, total);
   } else if (options.fps) {
     const double asked = static_cast<double>(total) / source_fps * *options.fps;
-    count = static_cast<int64_t>(std::min({std::max(asked, static_cast<double>(options.min_frames)),
-                                           static_cast<double>(options.max_frames), static_cast<double>(total)}));
+    count =
+        static_cast<int64_t>(std::min({std::max(asked, static_cast<double>(options.min_frames)),
+                                       static_cast<double>(options.max_frames), static_cast<double>(total)}));
     count = std::max<int64_t>(count, 1);
   }
-  // DIFFERS: torch.arange's float32 steps, which the reference uses, can give one frame too many or, beyond frame 20,000,
-  // the neighbour; the exact quotient is taken here.
+  // DIFFERS: torch.arange's float32 steps, which the reference uses, can give one frame too many or, beyond
+  // frame 20,000, the neighbour; the exact quotient is taken here.
   std::vector<int64_t> indices(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) indices[static_cast<size_t>(i)] = i * total / count;
   return indices;

@@ -64,7 +64,8 @@ bool FrameSeeker::advance() {
     here = std::max<int64_t>(index_of(frame->best_effort_timestamp), 0);
   }
   av_frame_unref(ahead_.get());
-  VL3_CHECK(av_frame_ref(ahead_.get(), frame) >= 0, kResourceExhausted, "{}: no memory for a frame", media_.name);
+  VL3_CHECK(av_frame_ref(ahead_.get(), frame) >= 0, kResourceExhausted, "{}: no memory for a frame",
+            media_.name);
   ahead_index_ = std::min(here, index_.size() - 1);
   return true;
 }

@@ -1,5 +1,6 @@
-// The first picture of a GIF as Pillow gives it. Own code, because of transparency: Pillow's convert("RGB") keeps the
-// transparent palette entry's colour, while FFmpeg's decoder replaces it, and no other decoder is a dependency.
+// The first picture of a GIF as Pillow gives it. Own code, because of transparency: Pillow's convert("RGB")
+// keeps the transparent palette entry's colour, while FFmpeg's decoder replaces it, and no other decoder is a
+// dependency.
 #include "media/gif.h"
 
 #include <algorithm>
@@ -15,9 +16,9 @@ namespace {
 struct ImageBlock {
   int left = 0, top = 0, width = 0, height = 0;
   bool interlaced = false;
-  std::string_view palette;     // 3 bytes an entry; empty: none of its own
-  int transparent = -1;         // palette index
-  size_t data = 0;              // offset of the LZW minimum code size
+  std::string_view palette;  // 3 bytes an entry; empty: none of its own
+  int transparent = -1;      // palette index
+  size_t data = 0;           // offset of the LZW minimum code size
 };
 
 // Walks the blocks of a file, whatever is in them.
@@ -33,7 +34,8 @@ class BlockReader {
     open_ = true;
   }
 
-  // Moves to the next image descriptor and past it (not past its data). False at the trailer or the end of the data.
+  // Moves to the next image descriptor and past it (not past its data). False at the trailer or the end of
+  // the data.
   bool next(ImageBlock& image) {
     image = ImageBlock();
     while (open_ && at_ < gif_.size()) {
@@ -212,8 +214,8 @@ Still decode_gif(const StillRequest& request) {
   BlockReader blocks(request.bytes);
   ImageBlock image;
   VL3_CHECK(blocks.next(image), kCorrupt, "{}: a GIF without an image, or cut off before it", request.name);
-  VL3_CHECK(image.width > 0 && image.height > 0, kCorrupt, "{}: GIF image of {} x {} pixels", request.name, image.width,
-            image.height);
+  VL3_CHECK(image.width > 0 && image.height > 0, kCorrupt, "{}: GIF image of {} x {} pixels", request.name,
+            image.width, image.height);
   Still still;
   // As Pillow: an image that reaches over the edge widens the screen.
   set_size(still, std::max(blocks.screen_width, image.left + image.width),
@@ -222,8 +224,8 @@ Still decode_gif(const StillRequest& request) {
 
   const auto width = static_cast<size_t>(image.width);
   std::vector<uint8_t> indices(width * static_cast<size_t>(image.height));
-  VL3_CHECK(lzw_decode(request.bytes.substr(image.data), indices), kCorrupt, "{}: GIF data is broken or cut off",
-            request.name);
+  VL3_CHECK(lzw_decode(request.bytes.substr(image.data), indices), kCorrupt,
+            "{}: GIF data is broken or cut off", request.name);
   const std::string_view palette = image.palette.empty() ? blocks.palette : image.palette;
   std::array<std::array<uint8_t, 3>, 256> colours{};
   for (size_t i = 0; i < colours.size(); ++i) {

@@ -21,15 +21,23 @@ Still decode(const MediaData& media, Flow flow, const MediaLimits& limits, bool 
   VL3_CHECK(!bytes->empty(), kCorrupt, "{}: is empty", media.name);
   try {
     switch (sniff_still(request.bytes.substr(0, 1024))) {
-      case StillFormat::kPng: return decode_png(request);
-      case StillFormat::kJpeg: return decode_jpeg(request);
-      case StillFormat::kWebp: return decode_webp(request);
-      case StillFormat::kGif: return decode_gif(request);
-      case StillFormat::kBmp: return decode_bmp(request);
-      case StillFormat::kTiff: return decode_tiff(request);
+      case StillFormat::kPng:
+        return decode_png(request);
+      case StillFormat::kJpeg:
+        return decode_jpeg(request);
+      case StillFormat::kWebp:
+        return decode_webp(request);
+      case StillFormat::kGif:
+        return decode_gif(request);
+      case StillFormat::kBmp:
+        return decode_bmp(request);
+      case StillFormat::kTiff:
+        return decode_tiff(request);
       case StillFormat::kHeif:
-      case StillFormat::kAvif: return decode_heif(request);
-      case StillFormat::kNone: break;
+      case StillFormat::kAvif:
+        return decode_heif(request);
+      case StillFormat::kNone:
+        break;
     }
   } catch (const std::bad_alloc&) {
     VL3_FAIL(kResourceExhausted, "{}: no memory for the picture", media.name);

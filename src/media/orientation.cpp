@@ -53,9 +53,12 @@ int xmp_orientation(std::string_view xmp) {
   constexpr std::string_view kName = "tiff:Orientation";
   for (size_t at = xmp.find(kName); at != std::string_view::npos; at = xmp.find(kName, at + 1)) {
     std::string_view rest = xmp.substr(at + kName.size());
-    if (rest.starts_with("=\"")) rest.remove_prefix(2);
-    else if (rest.starts_with(">")) rest.remove_prefix(1);
-    else continue;
+    if (rest.starts_with("=\""))
+      rest.remove_prefix(2);
+    else if (rest.starts_with(">"))
+      rest.remove_prefix(1);
+    else
+      continue;
     if (!rest.empty() && rest[0] >= '0' && rest[0] <= '9') return rest[0] <= '8' ? rest[0] - '0' : 0;
   }
   return 0;
@@ -67,7 +70,8 @@ void apply_orientation(int orientation, int& height, int& width, std::vector<uin
   const int out_height = swaps ? width : height;
   const int out_width = swaps ? height : width;
   if (!rgb.empty()) {
-    // Which source pixel lands at (row, column): counting from which end, and whether rows and columns trade places.
+    // Which source pixel lands at (row, column): counting from which end, and whether rows and columns trade
+    // places.
     const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     std::vector<uint8_t> turned(rgb.size());
@@ -78,7 +82,8 @@ void apply_orientation(int orientation, int& height, int& width, std::vector<uin
         int x = swaps ? row : column;
         if (from_bottom) y = height - 1 - y;
         if (from_right) x = width - 1 - x;
-        std::memcpy(out, &rgb[(static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)) * 3], 3);
+        std::memcpy(
+            out, &rgb[(static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)) * 3], 3);
       }
     }
     rgb = std::move(turned);

@@ -28,17 +28,22 @@ void probe_folder(const MediaData& media, Flow flow, const MediaLimits& limits, 
 
 }  // namespace
 
-MediaInfo probe_media(const MediaData& media, Flow flow, const MediaLimits& limits, std::optional<MediaKind> as) {
+MediaInfo probe_media(const MediaData& media, Flow flow, const MediaLimits& limits,
+                      std::optional<MediaKind> as) {
   MediaInfo info;
-  info.kind = as && (media.in_memory() || !std::filesystem::is_directory(media.path)) ? *as : sniff_media(media, limits);
+  info.kind = as && (media.in_memory() || !std::filesystem::is_directory(media.path))
+                  ? *as
+                  : sniff_media(media, limits);
   if (info.kind == MediaKind::kImage) {
     const ImageSize size = read_image_size(media, flow, limits);
     info.height = size.height;
     info.width = size.width;
     return info;
   }
-  if (info.kind == MediaKind::kVideo) probe_video(media, limits, info);
-  else probe_folder(media, flow, limits, info);
+  if (info.kind == MediaKind::kVideo)
+    probe_video(media, limits, info);
+  else
+    probe_folder(media, flow, limits, info);
   info.height = info.video.height;
   info.width = info.video.width;
   info.frames = info.index.size();

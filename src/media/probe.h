@@ -11,7 +11,7 @@ namespace vl3::media {
 
 struct MediaInfo {
   MediaKind kind = MediaKind::kImage;
-  int height = 0;         ///< of the first frame, after EXIF orientation (native flow) or a video's rotation
+  int height = 0;  ///< of the first frame, after EXIF orientation (native flow) or a video's rotation
   int width = 0;
   int64_t frames = 1;
   double duration_s = 0;  ///< 0 for an image

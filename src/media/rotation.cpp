@@ -27,15 +27,16 @@ Rotation from_matrix(const int32_t* matrix) {
   if (near(180)) return {.transposed = false, .from_bottom = matrix[4] < 0, .from_right = matrix[0] < 0};
   if (near(270)) return {.transposed = true, .from_bottom = matrix[3] < 0, .from_right = true};
   if (std::fabs(theta) > 1.0) {
-    logger().warn("video is to be shown turned by {:.0f} degrees, which is no quarter turn; shown as stored", theta);
+    logger().warn("video is to be shown turned by {:.0f} degrees, which is no quarter turn; shown as stored",
+                  theta);
     return {};
   }
   return {.transposed = false, .from_bottom = matrix[4] < 0, .from_right = false};
 }
 
 template <size_t Step>
-void turn_plane(const uint8_t* source, int source_stride, int source_height, int source_width, uint8_t* out, int out_stride,
-                const Rotation& r) {
+void turn_plane(const uint8_t* source, int source_stride, int source_height, int source_width, uint8_t* out,
+                int out_stride, const Rotation& r) {
   const int height = r.transposed ? source_width : source_height;
   const int width = r.transposed ? source_height : source_width;
   for (int row = 0; row < height; ++row) {
@@ -45,7 +46,8 @@ void turn_plane(const uint8_t* source, int source_stride, int source_height, int
       int x = r.transposed ? row : column;
       if (r.from_bottom) y = source_height - 1 - y;
       if (r.from_right) x = source_width - 1 - x;
-      std::memcpy(to, source + static_cast<std::ptrdiff_t>(y) * source_stride + static_cast<size_t>(x) * Step, Step);
+      std::memcpy(to, source + static_cast<std::ptrdiff_t>(y) * source_stride + static_cast<size_t>(x) * Step,
+                  Step);
     }
   }
 }
@@ -71,7 +73,9 @@ Rotation frame_rotation(const AVFrame& frame, const Rotation& fallback) {
 FramePtr rotate_frame(const AVFrame& frame, const Rotation& rotation) {
   const auto format = static_cast<AVPixelFormat>(frame.format);
   const AVPixFmtDescriptor* layout = av_pix_fmt_desc_get(format);
-  if (layout == nullptr || (layout->flags & (AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_PAL)) != 0) return nullptr;
+  if (layout == nullptr ||
+      (layout->flags & (AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_PAL)) != 0)
+    return nullptr;
   if (rotation.transposed && layout->log2_chroma_w != layout->log2_chroma_h) return nullptr;
   std::array<int, 4> steps{};
   std::array<int, 4> step_components{};
@@ -84,23 +88,37 @@ FramePtr rotate_frame(const AVFrame& frame, const Rotation& rotation) {
   out->format = frame.format;
   out->width = rotation.transposed ? frame.height : frame.width;
   out->height = rotation.transposed ? frame.width : frame.height;
-  VL3_CHECK(av_frame_get_buffer(out.get(), 0) >= 0 && av_frame_copy_props(out.get(), &frame) >= 0, kResourceExhausted,
-            "no memory to turn a frame of {} x {}", frame.width, frame.height);
+  VL3_CHECK(av_frame_get_buffer(out.get(), 0) >= 0 && av_frame_copy_props(out.get(), &frame) >= 0,
+            kResourceExhausted, "no memory to turn a frame of {} x {}", frame.width, frame.height);
   for (int plane = 0; plane < planes; ++plane) {
     const bool chroma = plane == 1 || plane == 2;
     const int width = chroma ? AV_CEIL_RSHIFT(frame.width, layout->log2_chroma_w) : frame.width;
     const int height = chroma ? AV_CEIL_RSHIFT(frame.height, layout->log2_chroma_h) : frame.height;
     const auto turn = [&]<size_t Step>() {
-      turn_plane<Step>(frame.data[plane], frame.linesize[plane], height, width, out->data[plane], out->linesize[plane], rotation);
+      turn_plane<Step>(frame.data[plane], frame.linesize[plane], height, width, out->data[plane],
+                       out->linesize[plane], rotation);
     };
     switch (steps[static_cast<size_t>(plane)]) {
-      case 1: turn.template operator()<1>(); break;
-      case 2: turn.template operator()<2>(); break;
-      case 3: turn.template operator()<3>(); break;
-      case 4: turn.template operator()<4>(); break;
-      case 6: turn.template operator()<6>(); break;
-      case 8: turn.template operator()<8>(); break;
-      default: return nullptr;
+      case 1:
+        turn.template operator()<1>();
+        break;
+      case 2:
+        turn.template operator()<2>();
+        break;
+      case 3:
+        turn.template operator()<3>();
+        break;
+      case 4:
+        turn.template operator()<4>();
+        break;
+      case 6:
+        turn.template operator()<6>();
+        break;
+      case 8:
+        turn.template operator()<8>();
+        break;
+      default:
+        return nullptr;
     }
   }
   return out;

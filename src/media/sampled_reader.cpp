@@ -9,11 +9,16 @@
 
 namespace vl3::media {
 
-SampledReader::SampledReader(MediaData media, FrameIndex index, SampledFrames frames, const MediaLimits& limits,
-                             const SampledReaderOptions& options)
-    : media_(std::move(media)), index_(std::move(index)), frames_(std::move(frames)), limits_(limits), options_(options) {
+SampledReader::SampledReader(MediaData media, FrameIndex index, SampledFrames frames,
+                             const MediaLimits& limits, const SampledReaderOptions& options)
+    : media_(std::move(media)),
+      index_(std::move(index)),
+      frames_(std::move(frames)),
+      limits_(limits),
+      options_(options) {
   VL3_CHECK(!frames_.empty(), kInvalidArgument, "{}: no frames chosen", media_.name);
-  VL3_CHECK(options_.queue_frames >= 1, kInvalidArgument, "a frame queue of {}; 1 or more", options_.queue_frames);
+  VL3_CHECK(options_.queue_frames >= 1, kInvalidArgument, "a frame queue of {}; 1 or more",
+            options_.queue_frames);
   for (size_t i = 0; i < frames_.size(); ++i) {
     const int64_t at = frames_[i].source_index;
     VL3_CHECK(at >= (i == 0 ? 0 : frames_[i - 1].source_index) && at < index_.size(), kInvalidArgument,
@@ -58,7 +63,8 @@ std::optional<Frame> SampledReader::next() {
 // False when there is nobody left to read.
 bool SampledReader::put(Frame frame, size_t entry) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return queue_.size() < static_cast<size_t>(options_.queue_frames) || cancelled_; });
+  changed_.wait(lock,
+                [this] { return queue_.size() < static_cast<size_t>(options_.queue_frames) || cancelled_; });
   if (cancelled_) return false;
   queue_.push_back({std::move(frame), entry});
   changed_.notify_all();
@@ -74,8 +80,10 @@ void SampledReader::finish(const std::string& warning) {
 void SampledReader::run() {
   std::exception_ptr failure;
   try {
-    if (!media_.in_memory() && std::filesystem::is_directory(media_.path)) read_folder();
-    else decode_video();
+    if (!media_.in_memory() && std::filesystem::is_directory(media_.path))
+      read_folder();
+    else
+      decode_video();
   } catch (...) {
     failure = std::current_exception();
   }
@@ -103,8 +111,9 @@ void SampledReader::decode_video() {
   }
   const int64_t broken = seeker.reader().broken_packets();
   if (put_count < frames_.size() || broken > 0) {
-    finish(fmt::format("{}: broken or cut off: {} of {} chosen frames could be read, {} packets did not decode",
-                       media_.name, put_count, frames_.size(), broken));
+    finish(
+        fmt::format("{}: broken or cut off: {} of {} chosen frames could be read, {} packets did not decode",
+                    media_.name, put_count, frames_.size(), broken));
   }
 }
 
@@ -114,17 +123,18 @@ void SampledReader::read_folder() {
   int width = 0;
   for (size_t i = 0; i < frames_.size(); ++i) {
     const SampledFrame& chosen = frames_[i];
-    VL3_CHECK(chosen.source_index < static_cast<int64_t>(paths.size()), kCorrupt, "{}: its pictures went away while being read",
-              media_.name);
+    VL3_CHECK(chosen.source_index < static_cast<int64_t>(paths.size()), kCorrupt,
+              "{}: its pictures went away while being read", media_.name);
     const std::string path = paths[static_cast<size_t>(chosen.source_index)].string();
-    Frame frame = read_image({.name = path, .path = path, .bytes = nullptr, .owner = nullptr}, options_.flow, limits_);
+    Frame frame =
+        read_image({.name = path, .path = path, .bytes = nullptr, .owner = nullptr}, options_.flow, limits_);
     if (i == 0) {
       height = frame.height;
       width = frame.width;
     }
     VL3_CHECK(frame.height == height && frame.width == width, kInvalidArgument,
-              "{}: {} x {} pixels, the folder's first frame has {} x {}; frames of a video are of one size", path,
-              frame.width, frame.height, width, height);
+              "{}: {} x {} pixels, the folder's first frame has {} x {}; frames of a video are of one size",
+              path, frame.width, frame.height, width, height);
     frame.pts_s = chosen.pts_s;
     if (!put(std::move(frame), i)) return;
   }

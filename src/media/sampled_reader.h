@@ -1,8 +1,9 @@
-// Gives the chosen frames of a video one at a time, decoding ahead on its own thread into a small queue. However long
-// the video, memory holds the queue, the decoder's own frames and the index; nothing else.
+// Gives the chosen frames of a video one at a time, decoding ahead on its own thread into a small queue.
+// However long the video, memory holds the queue, the decoder's own frames and the index; nothing else.
 //
-// Sparse choices are reached by seeking to the keyframe before each, where the container allows it; the frames are the
-// same as with plain decoding, and where they turn out not to be, it starts over without seeking.
+// Sparse choices are reached by seeking to the keyframe before each, where the container allows it; the
+// frames are the same as with plain decoding, and where they turn out not to be, it starts over without
+// seeking.
 #pragma once
 
 #include <atomic>
@@ -24,8 +25,8 @@ namespace vl3::media {
 
 struct SampledReaderOptions {
   // Does not change the result:
-  int queue_frames = 4;       ///< decoded RGB frames waiting for next(), at least 1
-  int decoder_threads = 2;    ///< see VideoOptions
+  int queue_frames = 4;     ///< decoded RGB frames waiting for next(), at least 1
+  int decoder_threads = 2;  ///< see VideoOptions
   bool allow_seeking = true;
   // Changes the result:
   Flow flow = Flow::kRemote;  ///< folders only: how their pictures are read
@@ -40,9 +41,11 @@ class SampledReader {
   SampledReader(const SampledReader&) = delete;
   SampledReader& operator=(const SampledReader&) = delete;
 
-  /// The next chosen frame, all of one size; nothing after the last. A frame that does not decode is replaced by the one
-  /// shown before it; those beyond a broken end are left out, with a warning. Not for several threads at once.
-  /// @throws Error(kCorrupt) when no frame at all could be decoded, Error(kCancelled) after cancel(), and what
+  /// The next chosen frame, all of one size; nothing after the last. A frame that does not decode is replaced
+  /// by the one shown before it; those beyond a broken end are left out, with a warning. Not for several
+  /// threads at once.
+  /// @throws Error(kCorrupt) when no frame at all could be decoded, Error(kCancelled) after cancel(), and
+  /// what
   ///   VideoReader and read_image throw.
   std::optional<Frame> next();
 
@@ -52,7 +55,8 @@ class SampledReader {
   /// Any thread may ask; next() throws from then on.
   void cancel();
 
-  /// What was wrong with the video, "" when nothing; complete once next() has given nothing. Also logged as a warning.
+  /// What was wrong with the video, "" when nothing; complete once next() has given nothing. Also logged as a
+  /// warning.
   std::string warning() const;
 
  private:
@@ -76,7 +80,7 @@ class SampledReader {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Item> queue_;      // guarded by mutex_, as the three below
+  std::deque<Item> queue_;  // guarded by mutex_, as the three below
   bool done_ = false;
   std::exception_ptr failure_;
   std::string warning_;

@@ -41,7 +41,8 @@ std::string_view without_blanks(std::string_view head) {
 StillFormat sniff_still(std::string_view head) {
   if (head.starts_with("\x89PNG\r\n\x1a\n"sv)) return StillFormat::kPng;
   if (head.starts_with("\xff\xd8\xff"sv)) return StillFormat::kJpeg;
-  if (head.starts_with("RIFF"sv) && head.size() >= 12 && head.substr(8, 4) == "WEBP"sv) return StillFormat::kWebp;
+  if (head.starts_with("RIFF"sv) && head.size() >= 12 && head.substr(8, 4) == "WEBP"sv)
+    return StillFormat::kWebp;
   if (head.starts_with("GIF87a"sv) || head.starts_with("GIF89a"sv)) return StillFormat::kGif;
   if (is_bmp(head)) return StillFormat::kBmp;
   if (head.starts_with("II*\0"sv) || head.starts_with("MM\0*"sv) || head.starts_with("II+\0"sv) ||
@@ -58,15 +59,18 @@ StillFormat sniff_still(std::string_view head) {
 bool sniff_video(std::string_view head) {
   if (head.size() >= 12) {
     const std::string_view box = head.substr(4, 4);
-    for (const auto known : {"ftyp"sv, "moov"sv, "mdat"sv, "free"sv, "skip"sv, "wide"sv, "moof"sv, "styp"sv, "sidx"sv}) {
+    for (const auto known :
+         {"ftyp"sv, "moov"sv, "mdat"sv, "free"sv, "skip"sv, "wide"sv, "moof"sv, "styp"sv, "sidx"sv}) {
       if (box == known) return sniff_still(head) == StillFormat::kNone;
     }
-    if (head.starts_with("RIFF"sv) && (head.substr(8, 4) == "AVI "sv || head.substr(8, 4) == "AVIX"sv)) return true;
+    if (head.starts_with("RIFF"sv) && (head.substr(8, 4) == "AVI "sv || head.substr(8, 4) == "AVIX"sv))
+      return true;
   }
   for (const auto magic :
-       {"\x1a\x45\xdf\xa3"sv, "FLV\x01"sv, "OggS"sv, "DKIF\0\0"sv, "YUV4MPEG2"sv, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"sv,
-        "\0\0\x01\xba"sv, "\0\0\x01\xb3"sv, "\0\0\x01\xb0"sv, "\0\0\x01\x67"sv, "\0\0\0\x01\x67"sv, "\0\0\0\x01\x09"sv,
-        "\0\0\x01\x09"sv, "\0\0\0\x01\x40"sv, "\0\0\x01\x40"sv, "\0\0\0\x01\x46"sv, "\x12\0\x0a"sv}) {
+       {"\x1a\x45\xdf\xa3"sv, "FLV\x01"sv, "OggS"sv, "DKIF\0\0"sv, "YUV4MPEG2"sv,
+        "\x30\x26\xb2\x75\x8e\x66\xcf\x11"sv, "\0\0\x01\xba"sv, "\0\0\x01\xb3"sv, "\0\0\x01\xb0"sv,
+        "\0\0\x01\x67"sv, "\0\0\0\x01\x67"sv, "\0\0\0\x01\x09"sv, "\0\0\x01\x09"sv, "\0\0\0\x01\x40"sv,
+        "\0\0\x01\x40"sv, "\0\0\0\x01\x46"sv, "\x12\0\x0a"sv}) {
     if (head.starts_with(magic)) return true;
   }
   // MPEG-TS: a sync byte every 188 bytes (M2TS: 192, after a 4-byte time).
@@ -82,8 +86,8 @@ bool sniff_video(std::string_view head) {
 
 bool sniff_playlist(std::string_view head) {
   const std::string_view text = without_blanks(head);
-  for (const auto start : {"#EXTM3U"sv, "ffconcat"sv, "file '"sv, "file \""sv, "[playlist]"sv, "v=0\r\n"sv, "v=0\n"sv,
-                           "<?xml"sv, "<MPD"sv, "<smil"sv, "[Reference]"sv, "#!"sv}) {
+  for (const auto start : {"#EXTM3U"sv, "ffconcat"sv, "file '"sv, "file \""sv, "[playlist]"sv, "v=0\r\n"sv,
+                           "v=0\n"sv, "<?xml"sv, "<MPD"sv, "<smil"sv, "[Reference]"sv, "#!"sv}) {
     if (text.starts_with(start)) return true;
   }
   return text.starts_with("file ") || text.starts_with("http://") || text.starts_with("https://");

@@ -10,7 +10,8 @@ enum class StillFormat { kNone, kPng, kJpeg, kWebp, kGif, kBmp, kTiff, kHeif, kA
 /// @param head  the first bytes, 64 or more where the file has them
 StillFormat sniff_still(std::string_view head);
 
-/// Containers that FFmpeg is asked to open: MP4/MOV, Matroska/WebM, AVI, MPEG-TS/PS, FLV, ASF, Ogg, IVF, Y4M, raw H.26x.
+/// Containers that FFmpeg is asked to open: MP4/MOV, Matroska/WebM, AVI, MPEG-TS/PS, FLV, ASF, Ogg, IVF, Y4M,
+/// raw H.26x.
 bool sniff_video(std::string_view head);
 
 /// Text that names other files: HLS, concat scripts, SDP, DASH, SMIL, XML in general.

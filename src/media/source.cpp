@@ -23,9 +23,7 @@ namespace {
 constexpr uint64_t kSpoolInMemory = 64ull << 20;
 constexpr size_t kHeadBytes = 1024;
 
-std::string short_name(const std::string& ref) {
-  return ref.size() > 80 ? ref.substr(0, 77) + "..." : ref;
-}
+std::string short_name(const std::string& ref) { return ref.size() > 80 ? ref.substr(0, 77) + "..." : ref; }
 
 // A file without a name: gone when the descriptor closes, whatever happens to the process.
 class TemporaryFile {
@@ -33,7 +31,8 @@ class TemporaryFile {
   TemporaryFile() {
     std::string pattern = (std::filesystem::temp_directory_path() / "vl3-media-XXXXXX").string();
     fd_ = ::mkostemp(pattern.data(), O_CLOEXEC);
-    VL3_CHECK(fd_ >= 0, kResourceExhausted, "{}: no temporary file can be made: {}", pattern, std::strerror(errno));
+    VL3_CHECK(fd_ >= 0, kResourceExhausted, "{}: no temporary file can be made: {}", pattern,
+              std::strerror(errno));
     ::unlink(pattern.c_str());
   }
   ~TemporaryFile() { ::close(fd_); }
@@ -75,7 +74,8 @@ std::filesystem::path file_url_path(const std::string& url) {
   VL3_CHECK(slash != std::string::npos && (host.empty() || host == "localhost"), kInvalidArgument,
             "{}: a file: URL names an absolute path on this machine: file:///path", short_name(url));
   const std::string path = percent_decode(std::string_view(url).substr(slash), short_name(url));
-  VL3_CHECK(path.find('\0') == std::string::npos, kInvalidArgument, "{}: has a NUL in its path", short_name(url));
+  VL3_CHECK(path.find('\0') == std::string::npos, kInvalidArgument, "{}: has a NUL in its path",
+            short_name(url));
   return path;
 }
 
@@ -100,8 +100,8 @@ bool is_picture(const std::filesystem::path& path) {
 }  // namespace
 
 MediaData media_from_bytes(std::string bytes, std::string name, const MediaLimits& limits) {
-  VL3_CHECK(bytes.size() <= limits.max_bytes, kResourceExhausted, "{}: {} bytes, the limit is {}", name, bytes.size(),
-            limits.max_bytes);
+  VL3_CHECK(bytes.size() <= limits.max_bytes, kResourceExhausted, "{}: {} bytes, the limit is {}", name,
+            bytes.size(), limits.max_bytes);
   return {.name = std::move(name),
           .path = {},
           .bytes = std::make_shared<const std::string>(std::move(bytes)),
@@ -117,13 +117,15 @@ MediaData media_from_descriptor(int fd, const std::string& name, const MediaLimi
     pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
     const int state = ::poll(&ready, 1, static_cast<int>(std::min(limits.timeout_s, 1e6) * 1000));
     if (state < 0 && errno == EINTR) continue;
-    VL3_CHECK(state != 0, kResourceExhausted, "{}: nothing came for {} s after {} bytes", name, limits.timeout_s, total);
+    VL3_CHECK(state != 0, kResourceExhausted, "{}: nothing came for {} s after {} bytes", name,
+              limits.timeout_s, total);
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     VL3_CHECK(got >= 0, kCorrupt, "{}: read failed: {}", name, std::strerror(errno));
     if (got == 0) break;
     total += static_cast<uint64_t>(got);
-    VL3_CHECK(total <= limits.max_bytes, kResourceExhausted, "{}: more than {} bytes, the limit", name, limits.max_bytes);
+    VL3_CHECK(total <= limits.max_bytes, kResourceExhausted, "{}: more than {} bytes, the limit", name,
+              limits.max_bytes);
     const std::string_view piece(buffer.data(), static_cast<size_t>(got));
     if (file != nullptr) {
       file->append(piece);
@@ -141,7 +143,8 @@ MediaData open_media(const std::string& ref, const MediaLimits& limits) {
   VL3_CHECK(!ref.empty() && ref.find('\0') == std::string::npos, kInvalidArgument,
             "an empty media reference; give a file, a folder, a URL, or - for stdin");
   if (ref == "-") return media_from_descriptor(0, "stdin", limits);
-  if (ref.starts_with("data:")) return media_from_bytes(decode_data_url(ref, limits.max_bytes), short_name(ref), limits);
+  if (ref.starts_with("data:"))
+    return media_from_bytes(decode_data_url(ref, limits.max_bytes), short_name(ref), limits);
   if (ref.starts_with("file://")) return from_path(file_url_path(ref), limits);
   if (ref.starts_with("http://") || ref.starts_with("https://")) {
     net::FetchOptions options;
@@ -152,15 +155,19 @@ MediaData open_media(const std::string& ref, const MediaLimits& limits) {
   }
   const size_t scheme = ref.find("://");
   VL3_CHECK(scheme == std::string::npos || scheme == 0 || std::filesystem::exists(ref), kInvalidArgument,
-            "{}: unknown scheme; media come from files, folders, -, data:, file:, http: and https:", short_name(ref));
+            "{}: unknown scheme; media come from files, folders, -, data:, file:, http: and https:",
+            short_name(ref));
   return from_path(ref, limits);
 }
 
 const char* media_kind_name(MediaKind kind) {
   switch (kind) {
-    case MediaKind::kImage: return "image";
-    case MediaKind::kVideo: return "video";
-    case MediaKind::kFrameFolder: return "frame folder";
+    case MediaKind::kImage:
+      return "image";
+    case MediaKind::kVideo:
+      return "video";
+    case MediaKind::kFrameFolder:
+      return "frame folder";
   }
   return "unknown";
 }
@@ -173,15 +180,19 @@ MediaKind sniff_media(const MediaData& media, const MediaLimits& limits) {
   const std::string head = read_head(media);
   VL3_CHECK(!head.empty(), kCorrupt, "{}: is empty", media.name);
   switch (sniff_still(head)) {
-    case StillFormat::kGif: return gif_has_frames(*read_media(media, limits), 2) ? MediaKind::kVideo : MediaKind::kImage;
-    case StillFormat::kNone: break;
-    default: return MediaKind::kImage;
+    case StillFormat::kGif:
+      return gif_has_frames(*read_media(media, limits), 2) ? MediaKind::kVideo : MediaKind::kImage;
+    case StillFormat::kNone:
+      break;
+    default:
+      return MediaKind::kImage;
   }
   if (sniff_video(head)) return MediaKind::kVideo;
   VL3_CHECK(!sniff_playlist(head), kUnsupported,
             "{}: is a playlist or script that names other files; give those files themselves", media.name);
   const char* refused = sniff_refused(head);
-  VL3_CHECK(refused == nullptr, kUnsupported, "{}: {} is not read; convert it to PNG or JPEG", media.name, refused);
+  VL3_CHECK(refused == nullptr, kUnsupported, "{}: {} is not read; convert it to PNG or JPEG", media.name,
+            refused);
   VL3_FAIL(kUnsupported, "{}: neither a picture nor a video that vl3 knows (by its first bytes)", media.name);
 }
 
@@ -190,7 +201,8 @@ std::shared_ptr<const std::string> read_media(const MediaData& media, const Medi
   return std::make_shared<const std::string>(read_file(media.path, limits.max_bytes));
 }
 
-std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder, const MediaLimits& limits) {
+std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder,
+                                               const MediaLimits& limits) {
   std::error_code error;
   std::vector<std::filesystem::path> frames;
   size_t others = 0;

@@ -1,5 +1,6 @@
-// Where media come from: a path, stdin, a data: URL, http(s), file://. Gives bytes in memory or a path, nothing decoded.
-// Also tells an image from a video by its first bytes; names and extensions are never trusted. Thread-safe.
+// Where media come from: a path, stdin, a data: URL, http(s), file://. Gives bytes in memory or a path,
+// nothing decoded. Also tells an image from a video by its first bytes; names and extensions are never
+// trusted. Thread-safe.
 #pragma once
 
 #include <filesystem>
@@ -22,14 +23,17 @@ struct MediaData {
 };
 
 /// @param ref  a path, "-" (stdin), data:…, file://…, http://… or https://…
-/// @throws Error(kNotFound) for a missing file or host; Error(kInvalidArgument) for an empty or malformed reference or
-///   unknown scheme; Error(kResourceExhausted) past limits.max_bytes or max_file_bytes; Error(kCorrupt) for broken base64.
+/// @throws Error(kNotFound) for a missing file or host; Error(kInvalidArgument) for an empty or malformed
+/// reference or
+///   unknown scheme; Error(kResourceExhausted) past limits.max_bytes or max_file_bytes; Error(kCorrupt) for
+///   broken base64.
 MediaData open_media(const std::string& ref, const MediaLimits& limits = {});
 
 /// The same for bytes already at hand (a request's body).
 MediaData media_from_bytes(std::string bytes, std::string name, const MediaLimits& limits = {});
 
-/// The same for any open descriptor (stdin is 0): kept in memory up to 64 MiB, then in an unlinked temporary file.
+/// The same for any open descriptor (stdin is 0): kept in memory up to 64 MiB, then in an unlinked temporary
+/// file.
 MediaData media_from_descriptor(int fd, const std::string& name, const MediaLimits& limits = {});
 
 enum class MediaKind { kImage, kVideo, kFrameFolder };
@@ -45,9 +49,10 @@ MediaKind sniff_media(const MediaData& media, const MediaLimits& limits = {});
 /// @throws Error(kResourceExhausted) past limits.max_bytes.
 std::shared_ptr<const std::string> read_media(const MediaData& media, const MediaLimits& limits = {});
 
-/// The pictures of a frame folder, sorted by file name as bytes (Python's sorted(os.listdir())). Hidden files, and files
-/// which are no pictures, are left out, the latter with a warning.
+/// The pictures of a frame folder, sorted by file name as bytes (Python's sorted(os.listdir())). Hidden
+/// files, and files which are no pictures, are left out, the latter with a warning.
 /// @throws Error(kNotFound) when none is left; Error(kResourceExhausted) past limits.max_frames.
-std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder, const MediaLimits& limits = {});
+std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder,
+                                               const MediaLimits& limits = {});
 
 }  // namespace vl3::media

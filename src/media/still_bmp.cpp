@@ -1,5 +1,6 @@
-// BMP as Pillow reads it; own code, since no decoder among the dependencies gives the same 5- and 6-bit expansion.
-// Read: 1, 4, 8 (palette, also RLE4 and RLE8), 16, 24 and 32 bits; bottom-up and top-down; OS/2 and Windows headers.
+// BMP as Pillow reads it; own code, since no decoder among the dependencies gives the same 5- and 6-bit
+// expansion. Read: 1, 4, 8 (palette, also RLE4 and RLE8), 16, 24 and 32 bits; bottom-up and top-down; OS/2
+// and Windows headers.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -49,8 +50,8 @@ Header read_header(const Reader& in, const std::string& name) {
     h.bits = in.u16(24);
     h.palette_entry = 3;
   } else {
-    VL3_CHECK(size == 40 || size == 52 || size == 56 || size == 64 || size == 108 || size == 124, kUnsupported,
-              "{}: BMP header of {} bytes", name, size);
+    VL3_CHECK(size == 40 || size == 52 || size == 56 || size == 64 || size == 108 || size == 124,
+              kUnsupported, "{}: BMP header of {} bytes", name, size);
     h.width = static_cast<int32_t>(in.u32(18));
     h.height = static_cast<int32_t>(in.u32(22));
     h.top_down = h.height < 0;
@@ -63,8 +64,8 @@ Header read_header(const Reader& in, const std::string& name) {
       if (size == 40) h.palette_at += 12;
     }
   }
-  VL3_CHECK(h.bits == 1 || h.bits == 4 || h.bits == 8 || h.bits == 16 || h.bits == 24 || h.bits == 32, kUnsupported,
-            "{}: BMP of {} bits a pixel", name, h.bits);
+  VL3_CHECK(h.bits == 1 || h.bits == 4 || h.bits == 8 || h.bits == 16 || h.bits == 24 || h.bits == 32,
+            kUnsupported, "{}: BMP of {} bits a pixel", name, h.bits);
   VL3_CHECK(h.compression <= kBitfields, kUnsupported, "{}: BMP compression {}", name, h.compression);
   if (h.colors == 0) h.colors = h.bits <= 8 ? 1u << h.bits : 0;
   VL3_CHECK(h.bits > 8 || h.colors <= 65536, kCorrupt, "{}: BMP palette of {} colours", name, h.colors);
@@ -81,7 +82,7 @@ std::array<uint32_t, 3> colour_masks(const Header& h, const std::string& name) {
     return {0xff0000, 0xff00, 0xff};
   }
   const std::array<uint32_t, 3> rgb = {h.masks[0], h.masks[1], h.masks[2]};
-  const bool known = h.bits == 16   ? rgb == std::array<uint32_t, 3>{0xf800, 0x7e0, 0x1f} ||
+  const bool known = h.bits == 16 ? rgb == std::array<uint32_t, 3>{0xf800, 0x7e0, 0x1f} ||
                                         rgb == std::array<uint32_t, 3>{0x7c00, 0x3e0, 0x1f}
                      : h.bits == 24 ? rgb == std::array<uint32_t, 3>{0xff0000, 0xff00, 0xff}
                                     : h.bits == 32;
@@ -94,7 +95,8 @@ std::array<uint32_t, 3> colour_masks(const Header& h, const std::string& name) {
   return rgb;
 }
 
-// Palette indices, in file order of rows. Source: BmpRleDecoder of Pillow, its treatment of broken runs included.
+// Palette indices, in file order of rows. Source: BmpRleDecoder of Pillow, its treatment of broken runs
+// included.
 std::vector<uint8_t> decode_rle(const Reader& in, const Header& h) {
   const auto width = static_cast<size_t>(h.width);
   const size_t wanted = width * static_cast<size_t>(h.height);
@@ -154,9 +156,12 @@ Still decode_bmp(const StillRequest& request) {
   std::vector<std::array<uint8_t, 3>> palette(h.bits <= 8 ? 256 : 0);
   for (size_t i = 0; i < palette.size() && i < h.colors; ++i) {
     const size_t at = h.palette_at + i * h.palette_entry;
-    palette[i] = {static_cast<uint8_t>(in.u8(at + 2)), static_cast<uint8_t>(in.u8(at + 1)), static_cast<uint8_t>(in.u8(at))};
+    palette[i] = {static_cast<uint8_t>(in.u8(at + 2)), static_cast<uint8_t>(in.u8(at + 1)),
+                  static_cast<uint8_t>(in.u8(at))};
   }
-  const auto out_row = [&](size_t y) { return still.rgb.data() + 3 * width * (h.top_down ? y : height - 1 - y); };
+  const auto out_row = [&](size_t y) {
+    return still.rgb.data() + 3 * width * (h.top_down ? y : height - 1 - y);
+  };
 
   if (h.compression == kRle8 || h.compression == kRle4) {
     VL3_CHECK(h.bits <= 8, kUnsupported, "{}: run-length BMP of {} bits", request.name, h.bits);
@@ -174,7 +179,8 @@ Still decode_bmp(const StillRequest& request) {
   VL3_CHECK(h.pixels_at <= in.size() && needed <= in.size() - h.pixels_at, kCorrupt,
             "{}: BMP cut off: {} bytes of pixels, {} needed", request.name,
             in.size() - std::min(h.pixels_at, in.size()), needed);
-  const std::array<uint32_t, 3> masks = h.bits > 8 ? colour_masks(h, request.name) : std::array<uint32_t, 3>{};
+  const std::array<uint32_t, 3> masks =
+      h.bits > 8 ? colour_masks(h, request.name) : std::array<uint32_t, 3>{};
   for (size_t y = 0; y < height; ++y) {
     const uint8_t* row = in.at(h.pixels_at + y * stride);
     uint8_t* out = out_row(y);
@@ -186,7 +192,8 @@ Still decode_bmp(const StillRequest& request) {
         continue;
       }
       uint32_t pixel = 0;
-      for (size_t i = 0; i < h.bits / 8; ++i) pixel |= static_cast<uint32_t>(row[x * (h.bits / 8) + i]) << (8 * i);
+      for (size_t i = 0; i < h.bits / 8; ++i)
+        pixel |= static_cast<uint32_t>(row[x * (h.bits / 8) + i]) << (8 * i);
       for (size_t c = 0; c < 3; ++c) {
         const uint32_t level = (pixel & masks[c]) >> std::countr_zero(masks[c]);
         out[c] = static_cast<uint8_t>(level * 255 / ((1u << std::popcount(masks[c])) - 1));

@@ -7,8 +7,8 @@ namespace vl3::media {
 void set_size(Still& still, int64_t width, int64_t height, const StillRequest& request) {
   VL3_CHECK(width >= 1 && height >= 1 && width <= INT32_MAX && height <= INT32_MAX, kCorrupt,
             "{}: says its size is {} x {}", request.name, width, height);
-  VL3_CHECK(width <= request.max_pixels / height, kResourceExhausted, "{}: {} x {} pixels, the limit is {} in all",
-            request.name, width, height, request.max_pixels);
+  VL3_CHECK(width <= request.max_pixels / height, kResourceExhausted,
+            "{}: {} x {} pixels, the limit is {} in all", request.name, width, height, request.max_pixels);
   still.width = static_cast<int>(width);
   still.height = static_cast<int>(height);
   if (!request.header_only) still.rgb.resize(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);

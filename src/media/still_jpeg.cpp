@@ -1,4 +1,5 @@
-// JPEG through libjpeg-turbo with its defaults (exact integer DCT, smooth chroma upsampling), which are Pillow's, too.
+// JPEG through libjpeg-turbo with its defaults (exact integer DCT, smooth chroma upsampling), which are
+// Pillow's, too.
 #include <cstdio>
 // jpeglib.h needs stdio.h before it.
 #include <jerror.h>
@@ -16,7 +17,8 @@
 namespace vl3::media {
 namespace {
 
-constexpr int kMaxScans = 500;  // a progressive file of a few bytes a scan can otherwise ask for hours of work
+constexpr int kMaxScans =
+    500;  // a progressive file of a few bytes a scan can otherwise ask for hours of work
 
 struct JpegReader {
   JpegReader(const JpegReader&) = delete;
@@ -70,7 +72,8 @@ struct JpegReader {
     leave(reinterpret_cast<j_common_ptr>(info), "the file ends early");
   }
   static void on_progress(j_common_ptr info) {
-    if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMaxScans) leave(info, "too many scans");
+    if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > kMaxScans)
+      leave(info, "too many scans");
   }
 
   jpeg_decompress_struct jpeg{};
@@ -102,7 +105,8 @@ Still decode_jpeg(const StillRequest& request) {
   JpegReader reader(request);
   jpeg_decompress_struct& jpeg = reader.jpeg;
   const auto fail = [&] {
-    const bool variant = reader.errors.msg_code == JERR_BAD_PRECISION || reader.errors.msg_code == JERR_SOF_UNSUPPORTED ||
+    const bool variant = reader.errors.msg_code == JERR_BAD_PRECISION ||
+                         reader.errors.msg_code == JERR_SOF_UNSUPPORTED ||
                          reader.errors.msg_code == JERR_CONVERSION_NOTIMPL;
     if (variant) VL3_FAIL(kUnsupported, "{}: JPEG variant not read: {}", request.name, reader.message.data());
     VL3_FAIL(kCorrupt, "{}: broken JPEG: {}", request.name, reader.message.data());
@@ -114,8 +118,8 @@ Still decode_jpeg(const StillRequest& request) {
   if (request.header_only) return still;
 
   const int channels = jpeg.num_components;
-  VL3_CHECK(channels == 1 || channels == 3 || channels == 4, kUnsupported, "{}: JPEG of {} components", request.name,
-            channels);
+  VL3_CHECK(channels == 1 || channels == 3 || channels == 4, kUnsupported, "{}: JPEG of {} components",
+            request.name, channels);
   jpeg.out_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 3 ? JCS_RGB : JCS_CMYK;
   const size_t width = jpeg.image_width;
   std::vector<uint8_t> row(width * 4);

@@ -1,5 +1,6 @@
-// PNG through libpng. Rows come as stored (palette indices, 16-bit samples), and the step to RGB is ours, since Pillow's
-// rules differ from libpng's transforms: 16-bit grey is clipped, 16-bit colour loses its low byte, alpha is dropped.
+// PNG through libpng. Rows come as stored (palette indices, 16-bit samples), and the step to RGB is ours,
+// since Pillow's rules differ from libpng's transforms: 16-bit grey is clipped, 16-bit colour loses its low
+// byte, alpha is dropped.
 #include <png.h>
 
 #include <array>
@@ -20,8 +21,8 @@ struct PngReader {
     if (png != nullptr) info = png_create_info_struct(png);
     VL3_CHECK(info != nullptr, kResourceExhausted, "{}: no memory for a PNG decoder", request.name);
     png_set_read_fn(png, this, &PngReader::on_read);
-    png_set_user_limits(png, 0x7fffffff, 0x7fffffff);   // set_size() checks the product
-    png_set_chunk_malloc_max(png, 64u << 20);           // metadata
+    png_set_user_limits(png, 0x7fffffff, 0x7fffffff);  // set_size() checks the product
+    png_set_chunk_malloc_max(png, 64u << 20);          // metadata
     png_set_chunk_cache_max(png, 1000);
     png_set_benign_errors(png, 1);
   }
@@ -116,8 +117,10 @@ int find_orientation(PngReader& reader) {
   int count = 0;
   png_get_text(reader.png, reader.info, &texts, &count);
   for (int i = 0; i < count && orientation == 0; ++i) {
-    const size_t length = texts[i].compression >= PNG_ITXT_COMPRESSION_NONE ? texts[i].itxt_length : texts[i].text_length;
-    if (std::strcmp(texts[i].key, "XML:com.adobe.xmp") == 0) orientation = xmp_orientation({texts[i].text, length});
+    const size_t length =
+        texts[i].compression >= PNG_ITXT_COMPRESSION_NONE ? texts[i].itxt_length : texts[i].text_length;
+    if (std::strcmp(texts[i].key, "XML:com.adobe.xmp") == 0)
+      orientation = xmp_orientation({texts[i].text, length});
   }
   return orientation == 0 ? 1 : orientation;
 }
@@ -133,7 +136,8 @@ Still decode_png(const StillRequest& request) {
         png_get_IHDR(reader.png, reader.info, &layout.width, &layout.height, &layout.depth, &layout.color,
                      &layout.interlace, nullptr, nullptr);
         png_set_packing(reader.png);  // palette indices below 8 bits: one a byte
-        if (layout.color == PNG_COLOR_TYPE_GRAY && layout.depth < 8) png_set_expand_gray_1_2_4_to_8(reader.png);
+        if (layout.color == PNG_COLOR_TYPE_GRAY && layout.depth < 8)
+          png_set_expand_gray_1_2_4_to_8(reader.png);
         png_set_interlace_handling(reader.png);
         png_read_update_info(reader.png, reader.info);
       })) {

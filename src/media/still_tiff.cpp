@@ -1,6 +1,6 @@
-// TIFF through libtiff: strips and tiles are decompressed there, samples become RGB here by Pillow's rules (16-bit colour
-// loses its low byte, deeper grey is clipped, CMYK without a profile). The orientation tag holds in both flows, as
-// Pillow applies it while loading.
+// TIFF through libtiff: strips and tiles are decompressed there, samples become RGB here by Pillow's rules
+// (16-bit colour loses its low byte, deeper grey is clipped, CMYK without a profile). The orientation tag
+// holds in both flows, as Pillow applies it while loading.
 #include <tiffio.h>
 
 #include <algorithm>
@@ -35,7 +35,9 @@ struct Memory {
   static tmsize_t write(thandle_t, void*, tmsize_t) { return 0; }
   static toff_t seek(thandle_t handle, toff_t offset, int whence) {
     auto* self = static_cast<Memory*>(handle);
-    self->at = whence == SEEK_SET ? offset : whence == SEEK_CUR ? self->at + offset : self->bytes.size() + offset;
+    self->at = whence == SEEK_SET   ? offset
+               : whence == SEEK_CUR ? self->at + offset
+                                    : self->bytes.size() + offset;
     return self->at;
   }
   static int close(thandle_t) { return 0; }
@@ -62,8 +64,9 @@ TiffPtr open_tiff(Memory& memory, tmsize_t max_allocation) {
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), max_allocation);
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), &Memory::on_error, &memory);
   TIFFOpenOptionsSetWarningHandlerExtR(options.get(), &Memory::on_warning, &memory);
-  return TiffPtr(TIFFClientOpenExt("memory", "rm", &memory, &Memory::read, &Memory::write, &Memory::seek, &Memory::close,
-                                   &Memory::size, &Memory::map, &Memory::unmap, options.get()));
+  return TiffPtr(TIFFClientOpenExt("memory", "rm", &memory, &Memory::read, &Memory::write, &Memory::seek,
+                                   &Memory::close, &Memory::size, &Memory::map, &Memory::unmap,
+                                   options.get()));
 }
 
 struct Layout {
@@ -76,7 +79,8 @@ struct Layout {
 
 Layout read_layout(TIFF* tiff, const StillRequest& request) {
   Layout t;
-  VL3_CHECK(TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &t.width) == 1 && TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &t.height) == 1,
+  VL3_CHECK(TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &t.width) == 1 &&
+                TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &t.height) == 1,
             kCorrupt, "{}: TIFF without a size", request.name);
   TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &t.bits);
   TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &t.samples);
@@ -89,12 +93,12 @@ Layout read_layout(TIFF* tiff, const StillRequest& request) {
   uint16_t* extra = nullptr;
   TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &extra_count, &extra);
   t.premultiplied = extra_count > 0 && extra[0] == EXTRASAMPLE_ASSOCALPHA && t.photometric == PHOTOMETRIC_RGB;
-  VL3_CHECK(t.samples >= 1 && t.samples <= kMaxSamples, kUnsupported, "{}: TIFF of {} samples a pixel", request.name,
-            t.samples);
+  VL3_CHECK(t.samples >= 1 && t.samples <= kMaxSamples, kUnsupported, "{}: TIFF of {} samples a pixel",
+            request.name, t.samples);
   if (t.photometric == PHOTOMETRIC_PALETTE) {
     std::array<uint16_t*, 3> maps{};
-    VL3_CHECK(t.bits <= 8 && TIFFGetField(tiff, TIFFTAG_COLORMAP, &maps[0], &maps[1], &maps[2]) == 1, kCorrupt,
-              "{}: palette TIFF of {} bits without a usable colour map", request.name, t.bits);
+    VL3_CHECK(t.bits <= 8 && TIFFGetField(tiff, TIFFTAG_COLORMAP, &maps[0], &maps[1], &maps[2]) == 1,
+              kCorrupt, "{}: palette TIFF of {} bits without a usable colour map", request.name, t.bits);
     for (size_t i = 0; i < size_t{1} << t.bits; ++i) {
       for (size_t c = 0; c < 3; ++c) t.palette[i][c] = static_cast<uint8_t>(maps[c][i] >> 8);
     }
@@ -105,7 +109,8 @@ Layout read_layout(TIFF* tiff, const StillRequest& request) {
 // Sample number `index` of a row; signed and float values come as they are to be clipped.
 int64_t sample_at(const uint8_t* row, size_t index, const Layout& t) {
   switch (t.bits) {
-    case 8: return row[index];
+    case 8:
+      return row[index];
     case 12: {
       const uint8_t* pair = row + index / 2 * 3;
       return index % 2 == 0 ? pair[0] << 4 | pair[1] >> 4 : (pair[1] & 15) << 8 | pair[2];
@@ -200,8 +205,11 @@ bool read_blocks(TIFF* tiff, const Layout& t, Still& still, size_t max_block_byt
   const auto row_bytes = static_cast<size_t>(tiled ? TIFFTileRowSize64(tiff) : TIFFScanlineSize64(tiff));
   const auto block_bytes = static_cast<size_t>(tiled ? TIFFTileSize64(tiff) : TIFFStripSize64(tiff));
   const size_t samples_here = separate ? 1 : t.samples;
-  if (block_width == 0 || block_height == 0 || block_bytes == 0 || block_bytes > max_block_bytes) return false;
-  if (row_bytes < (size_t{block_width} * samples_here * t.bits + 7) / 8 || row_bytes > block_bytes / block_height) return false;
+  if (block_width == 0 || block_height == 0 || block_bytes == 0 || block_bytes > max_block_bytes)
+    return false;
+  if (row_bytes < (size_t{block_width} * samples_here * t.bits + 7) / 8 ||
+      row_bytes > block_bytes / block_height)
+    return false;
   std::vector<std::vector<uint8_t>> buffers(planes, std::vector<uint8_t>(block_bytes));
   std::array<int64_t, kMaxSamples> samples{};
   for (uint32_t top = 0; top < t.height; top += block_height) {
@@ -211,9 +219,10 @@ bool read_blocks(TIFF* tiff, const Layout& t, Still& still, size_t max_block_byt
       for (size_t plane = 0; plane < planes; ++plane) {
         const auto sample = static_cast<uint16_t>(plane);
         const auto size = static_cast<tmsize_t>(tiled ? block_bytes : row_bytes * rows);
-        const tmsize_t got =
-            tiled ? TIFFReadEncodedTile(tiff, TIFFComputeTile(tiff, left, top, 0, sample), buffers[plane].data(), size)
-                  : TIFFReadEncodedStrip(tiff, TIFFComputeStrip(tiff, top, sample), buffers[plane].data(), size);
+        const tmsize_t got = tiled ? TIFFReadEncodedTile(tiff, TIFFComputeTile(tiff, left, top, 0, sample),
+                                                         buffers[plane].data(), size)
+                                   : TIFFReadEncodedStrip(tiff, TIFFComputeStrip(tiff, top, sample),
+                                                          buffers[plane].data(), size);
         if (got < size) return false;
       }
       for (uint32_t y = 0; y < rows; ++y) {

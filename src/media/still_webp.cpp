@@ -1,5 +1,5 @@
-// WebP through libwebp's animation decoder, as Pillow does: stills and the first frame of animations alike. The canvas
-// starts transparent black; alpha is dropped afterwards.
+// WebP through libwebp's animation decoder, as Pillow does: stills and the first frame of animations alike.
+// The canvas starts transparent black; alpha is dropped afterwards.
 #include <webp/demux.h>
 
 #include <memory>
@@ -52,8 +52,8 @@ Still decode_webp(const StillRequest& request) {
   const AnimationPtr animation(WebPAnimDecoderNew(&data, &options));
   uint8_t* canvas = nullptr;
   int timestamp_ms = 0;
-  VL3_CHECK(animation != nullptr && WebPAnimDecoderGetNext(animation.get(), &canvas, &timestamp_ms) != 0, kCorrupt,
-            "{}: broken WebP", request.name);
+  VL3_CHECK(animation != nullptr && WebPAnimDecoderGetNext(animation.get(), &canvas, &timestamp_ms) != 0,
+            kCorrupt, "{}: broken WebP", request.name);
   for (size_t i = 0; i < still.rgb.size() / 3; ++i) {
     for (size_t c = 0; c < 3; ++c) still.rgb[3 * i + c] = canvas[4 * i + c];
   }

@@ -20,10 +20,11 @@ VideoReader::VideoReader(const MediaData& media, const MediaLimits& limits, cons
 void VideoReader::open_decoder(const VideoOptions& options) {
   const AVStream& stream = *demuxer_.stream();
   const AVCodec* decoder = avcodec_find_decoder(stream.codecpar->codec_id);
-  VL3_CHECK(decoder != nullptr, kUnsupported, "{}: no decoder for {} in this FFmpeg", demuxer_.name(), info().codec);
+  VL3_CHECK(decoder != nullptr, kUnsupported, "{}: no decoder for {} in this FFmpeg", demuxer_.name(),
+            info().codec);
   codec_.reset(avcodec_alloc_context3(decoder));
-  VL3_CHECK(codec_ != nullptr && avcodec_parameters_to_context(codec_.get(), stream.codecpar) >= 0, kResourceExhausted,
-            "{}: no memory for a {} decoder", demuxer_.name(), info().codec);
+  VL3_CHECK(codec_ != nullptr && avcodec_parameters_to_context(codec_.get(), stream.codecpar) >= 0,
+            kResourceExhausted, "{}: no memory for a {} decoder", demuxer_.name(), info().codec);
   codec_->pkt_timebase = stream.time_base;
   codec_->thread_count = options.threads;
   codec_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
@@ -35,7 +36,8 @@ void VideoReader::open_decoder(const VideoOptions& options) {
 
 // Gives the decoder one packet, or tells it that there are no more.
 bool VideoReader::feed() {
-  VL3_CHECK(cancelled_ == nullptr || !cancelled_->load(), kCancelled, "{}: reading was cancelled", demuxer_.name());
+  VL3_CHECK(cancelled_ == nullptr || !cancelled_->load(), kCancelled, "{}: reading was cancelled",
+            demuxer_.name());
   if (!demuxer_.next(*packet_)) {
     draining_ = true;
     return avcodec_send_packet(codec_.get(), nullptr) >= 0;
@@ -67,8 +69,8 @@ const AVFrame* VideoReader::next() {
     }
     if (draining_ && got == AVERROR(EAGAIN)) return nullptr;
     const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
-    VL3_CHECK(waited.count() <= limits_.timeout_s, kResourceExhausted, "{}: no frame decoded in {} s", demuxer_.name(),
-              limits_.timeout_s);
+    VL3_CHECK(waited.count() <= limits_.timeout_s, kResourceExhausted, "{}: no frame decoded in {} s",
+              demuxer_.name(), limits_.timeout_s);
     if (!draining_) feed();
   }
 }
@@ -91,8 +93,8 @@ std::vector<Frame> read_all_frames(const MediaData& media, int64_t max_frames, c
   VideoReader reader(media, limits);
   std::vector<Frame> frames;
   while (reader.next() != nullptr) {
-    VL3_CHECK(static_cast<int64_t>(frames.size()) < max_frames, kResourceExhausted, "{}: more than {} frames", media.name,
-              max_frames);
+    VL3_CHECK(static_cast<int64_t>(frames.size()) < max_frames, kResourceExhausted, "{}: more than {} frames",
+              media.name, max_frames);
     frames.push_back(reader.to_rgb());
   }
   VL3_CHECK(!frames.empty(), kCorrupt, "{}: not one of its frames could be decoded", media.name);

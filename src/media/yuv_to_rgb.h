@@ -1,5 +1,6 @@
-// 8-bit YCbCr pictures to RGB with libyuv's integer arithmetic, which is what Pillow's AVIF reader uses: chroma smoothly
-// upsampled, coefficients of 6 fractional bits. Measured equal to Pillow 12.3 to the bit. Pure functions.
+// 8-bit YCbCr pictures to RGB with libyuv's integer arithmetic, which is what Pillow's AVIF reader uses:
+// chroma smoothly upsampled, coefficients of 6 fractional bits. Measured equal to Pillow 12.3 to the bit.
+// Pure functions.
 #pragma once
 
 #include <cstdint>

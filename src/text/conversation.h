@@ -22,21 +22,19 @@ using vl3::role_name;
 using vl3::text_part;
 using vl3::video_part;
 
-/// Reads a list of messages, or an object {"messages": [...]}. Content is a string or a list of strings and
-/// parts:
+/// Reads a list of messages, or an object {"messages": [...]}.
+/// Content is a string or a list of strings and parts; R is a media reference:
 ///   {"type":"text","text":T}
-///   {"type":"image_url","image_url":R}, {"type":"image","image":R}          [timestamp]
-///   {"type":"video_url","video_url":R}, {"type":"input_video","input_video":R},
-///   {"type":"video","video":R}, {"type":"video","frames":[R…]}              [timestamps num_frames fps
-///   max_frames
-///                                                                            start end source]
-/// R is a string, or an object with "url" (images also "image_path"; videos also "video_path", "fps",
-/// "max_frames", "start_time", "end_time": the official code's form); a video's R may be a list of pictures.
-/// Where OpenAI has them, "detail" and "uuid" are accepted.
+///   {"type":"image_url","image_url":R}, {"type":"image","image":R}; also "timestamp"
+///   {"type":"video_url","video_url":R}, {"type":"input_video","input_video":R}, {"type":"video","video":R},
+///   {"type":"video","frames":[R…]}; also "timestamps", "num_frames", "fps", "max_frames", "start",
+///   "end", "source"
+/// R is a string, or an object with "url". The official code's objects are read, too: "image_path";
+/// "video_path" with "fps", "max_frames", "start_time", "end_time". A video's R may be a list of pictures.
+/// "detail" and "uuid" are accepted where clients send them.
 /// @param where  named in errors ("messages.json", "messages").
-/// @throws Error(kInvalidArgument) naming the message, the part and the key; Error(kUnsupported) for roles
-/// and part
-///   types that exist elsewhere but not in this model ("tool", "input_audio").
+/// @throws Error(kInvalidArgument) naming the message, the part and the key; Error(kUnsupported) for
+///   roles and types that exist elsewhere but not in this model ("tool", "input_audio").
 Conversation parse_openai_messages(const Json& json, const std::string& where);
 
 /// Relative paths of a conversation's media, put below `root`; URLs, data URLs and "-" stay.

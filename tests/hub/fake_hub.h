@@ -84,7 +84,7 @@ class FakeHub {
     options.token = "";
     options.offline = false;
     options.backoff_s = 0.001;
-    options.idle_timeout_s = 10;
+    options.idle_timeout_s = 60;
     return options;
   }
 

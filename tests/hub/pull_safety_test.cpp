@@ -176,7 +176,7 @@ TEST(PullSafety, ASilentStorageEndsWithAnError) {
   const auto begin = std::chrono::steady_clock::now();
   const std::string error = error_of([&] { pull(FakeHub::kRepo, "main", options); });
   EXPECT_TRUE(error.starts_with("limit reached")) << error;
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
 }
 
 TEST(PullSafety, UnknownEtagsAreTakenWithoutACheckOfTheHash) {

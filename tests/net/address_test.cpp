@@ -147,17 +147,24 @@ TEST(ResolveHost, LiteralsAndNamesObeyThePolicy) {
   }
 }
 
-TEST(ResolveHost, AnUnknownHostIsNotFoundAndAPassedDeadlineEndsTheWait) {
+TEST(ResolveHost, AnUnknownHostIsNotFound) {
+  const std::string host(64, 'a');  // longer than DNS allows, so that nobody is asked
   try {
-    resolve_host("no-such-host.invalid", 80, true, Deadline::in(20));
+    resolve_host(host, 80, true, Deadline::in(20));
     FAIL();
   } catch (const FetchError& error) {
     EXPECT_EQ(error.code(), ErrorCode::kNotFound) << error.what();
     EXPECT_EQ(error.status(), 0);
   }
-  EXPECT_NE(
-      error_of([] { resolve_host("no-such-host.invalid", 80, true, Deadline::in(0)); }).find("time limit"),
-      std::string::npos);
+}
+
+TEST(ResolveHost, ASlowResolverIsLeftBehind) {
+  // "localhost" is answered fast, but seldom before a deadline that has already passed.
+  std::string error;
+  for (int i = 0; i < 100 && error.empty(); ++i) {
+    error = error_of([] { resolve_host("localhost", 80, true, Deadline::in(0)); });
+  }
+  EXPECT_NE(error.find("time limit"), std::string::npos) << error;
 }
 
 }  // namespace

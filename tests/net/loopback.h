@@ -110,8 +110,8 @@ class RawServer {
 inline net::FetchOptions loopback_options() {
   net::FetchOptions options;
   options.allow_private_addresses = true;
-  options.timeout_s = 20;
-  options.idle_timeout_s = 10;
+  options.timeout_s = 120;
+  options.idle_timeout_s = 60;
   return options;
 }
 

@@ -1,8 +1,8 @@
 """load_in_transformers.py FOLDER REFERENCE MODE: loads what vl3 wrote with transformers.
 
-MODE "equal": FOLDER and REFERENCE (both native) must give the same logits for text, an image and a video, and have equal
-tokenizers, processors and generation settings. "loads": the model only has to run. "tokenizer": FOLDER is remote; only
-its tokenizer is loaded. Exit status 77, with a word, where a package is missing."""
+MODE "equal": FOLDER and REFERENCE (both native) must give the same logits for text, an image and a video, and have
+equal tokenizers, processors and generation settings. "loads": the model only has to run. "tokenizer": FOLDER is
+remote; only its tokenizer is loaded. Exit status 77, with a word, where a package is missing."""
 import json
 import sys
 from pathlib import Path
@@ -45,7 +45,8 @@ def inputs(config, dtype, seed=0):
     patches = lambda n: (torch.rand(n, width, generator=random) * 2 - 1).to(dtype)
     return {
         "input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long),
-        "pixel_values": patches(24), "image_grid_thw": torch.tensor([[1, 4, 6]]), "image_merge_sizes": torch.tensor([1]),
+        "pixel_values": patches(24), "image_grid_thw": torch.tensor([[1, 4, 6]]),
+        "image_merge_sizes": torch.tensor([1]),
         "pixel_values_videos": patches(32), "video_grid_thw": torch.tensor([[2, 4, 4]]),
         "video_merge_sizes": torch.tensor([2]), "video_compression_mask": torch.ones(8, dtype=torch.bool),
     }
@@ -70,7 +71,8 @@ def compare_processors(folder, reference):
     skip = {"max_frames"}
     a, b = ({k: v for k, v in p.video_processor.to_dict().items() if k not in skip} for p in (ours, theirs))
     expect(a == b, f"video processors differ: {a} {b}")
-    chat = [{"role": "user", "content": [{"type": "image"}, {"type": "video"}, {"type": "text", "text": "what?"}]}]
+    parts = [{"type": "image"}, {"type": "video"}, {"type": "text", "text": "what?"}]
+    chat = [{"role": "user", "content": parts}]
     texts = [p.apply_chat_template(chat, add_generation_prompt=True, tokenize=False) for p in (ours, theirs)]
     expect(texts[0] == texts[1], f"templates differ: {texts}")
     return "processor equal"
@@ -96,8 +98,8 @@ def main(folder, reference, mode):
     tokenizers = [AutoTokenizer.from_pretrained(place) for place in (folder, reference)]
     encoded = [t(TEXT)["input_ids"] for t in tokenizers]
     expect(encoded[0] == encoded[1], f"token ids differ: {encoded}")
-    expect(tokenizers[0].convert_tokens_to_ids("<|image_pad|>") == ours.config.image_token_id, "image_token_id")
-    expect(tokenizers[0].convert_tokens_to_ids("<|video_pad|>") == ours.config.video_token_id, "video_token_id")
+    for token, id in (("<|image_pad|>", ours.config.image_token_id), ("<|video_pad|>", ours.config.video_token_id)):
+        expect(tokenizers[0].convert_tokens_to_ids(token) == id, f"id of {token}")
     generation = [GenerationConfig.from_pretrained(place).to_dict() for place in (folder, reference)]
     expect(generation[0] == generation[1], f"generation settings differ: {generation}")
     chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "what?"}]}]

@@ -1,5 +1,5 @@
-"""render_templates.py FOLDER TABLE: renders FOLDER/{native,remote}.jinja as transformers does and compares with the rows
-of golden tables/chat_template.json. Exit status 77 where jinja2 is missing."""
+"""render_templates.py FOLDER TABLE: renders FOLDER/{native,remote}.jinja as transformers does and compares with the
+rows of golden tables/chat_template.json. Exit status 77 where jinja2 is missing."""
 import json
 import sys
 from pathlib import Path
@@ -12,7 +12,8 @@ except ImportError as error:
     sys.exit(77)
 
 folder, table = Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
-environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols])
+environment = ImmutableSandboxedEnvironment(
+    trim_blocks=True, lstrip_blocks=True, extensions=[jinja2.ext.loopcontrols])
 checked = wrong = 0
 for layout in ("native", "remote"):
     template = environment.from_string((folder / f"{layout}.jinja").read_text(encoding="utf-8"))

@@ -1,0 +1,288 @@
+// Checkpoint folders that are incomplete, broken, or lie about what they hold.
+#include <cstring>
+
+#include "cli/hostile_world.h"
+#include "core/check.h"
+#include "core/file.h"
+
+namespace vl3::test {
+namespace {
+
+using W = HostileWorld;
+using Words = HostileWorld::Words;
+namespace fs = std::filesystem;
+
+Words hi(const std::string& model) { return W::ask({"hi"}, model); }
+
+// A tensor of the file, any; the last by name has nothing behind it that its name would hide.
+Json::iterator some_tensor(Json& header) {
+  auto it = header.begin();
+  while (it.key() == "__metadata__") ++it;
+  return it;
+}
+
+Words config(const W& w, const std::string& text) {
+  const fs::path folder = w.model_copy();
+  write_file_atomically(folder / "config.json", text);
+  return hi(folder.string());
+}
+
+Words text_config(const W& w, const std::string& key, const Json& value) {
+  return hi(w.bent_config([&](Json& json) { json["text_config"][key] = value; }));
+}
+
+Words vision_config(const W& w, const std::string& key, const Json& value) {
+  return hi(w.bent_config([&](Json& json) { json["vision_config"][key] = value; }));
+}
+
+Words tensor_field(const W& w, const std::string& field, const Json& value) {
+  return hi(w.bent_weights([&](Json& header, std::string&) { (*some_tensor(header))[field] = value; }));
+}
+
+Words weights(const W& w, const std::string& bytes) {
+  const fs::path folder = w.model_copy();
+  write_file_atomically(folder / "model.safetensors", bytes);
+  return hi(folder.string());
+}
+
+std::string length_field(uint64_t length) { return {reinterpret_cast<const char*>(&length), sizeof length}; }
+
+std::vector<HostileRow> folder_rows() {
+  return {
+      {"ModelMissing", 1, "", [](W& w) { return hi(w.out("no/such/model")); }},
+      {"ModelIsAFile", 1, "", [](W& w) { return hi(w.file("model.bin", "x")); }},
+      {"ModelNotCached", 1, "", [](W&) { return hi("some-org/some-model"); }},
+      {"ModelOfTheEnvironmentMissing", 1, "",
+       [](W& w) -> Words {
+         w.environment["VL3_MODEL"] = w.out("nowhere/at/all");
+         return {"ask", "hi"};
+       }},
+      {"ModelEmptyFolder", 1, "",
+       [](W& w) {
+         fs::create_directory(w.out("model"));
+         return hi(w.out("model"));
+       }},
+      {"WeightsMissing", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         fs::remove(folder / "model.safetensors");
+         return hi(folder.string());
+       }},
+      {"WeightsPickledOnly", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         fs::rename(folder / "model.safetensors", folder / "pytorch_model.bin");
+         return hi(folder.string());
+       }},
+  };
+}
+
+std::vector<HostileRow> config_rows() {
+  return {
+      {"ConfigBroken", 1, "", [](W& w) { return config(w, "{\"model_type\": \"video_llama_3\","); }},
+      {"ConfigArray", 1, "", [](W& w) { return config(w, "[1, 2, 3]"); }},
+      {"ConfigEmpty", 1, "", [](W& w) { return config(w, ""); }},
+      {"ConfigNotUtf8", 1, "", [](W& w) { return config(w, "{\"model_type\": \"\xff\xfe\"}"); }},
+      {"ConfigTooDeep", 1, "", [](W& w) { return config(w, "{\"a\":" + std::string(100000, '[')); }},
+      {"ConfigOfAnotherModel", 1, "", [](W& w) { return config(w, R"({"model_type": "llama", "hidden_size": 64})"); }},
+      {"ConfigWithoutModelType", 1, "",
+       [](W& w) { return hi(w.bent_config([](Json& json) { json.erase("model_type"); })); }},
+      {"ConfigWithoutVision", 1, "",
+       [](W& w) { return hi(w.bent_config([](Json& json) { json.erase("vision_config"); })); }},
+      {"ConfigWithoutHiddenSize", 1, "",
+       [](W& w) { return hi(w.bent_config([](Json& json) { json["text_config"].erase("hidden_size"); })); }},
+      {"ConfigTextSizeZero", 1, "", [](W& w) { return text_config(w, "hidden_size", 0); }},
+      {"ConfigTextSizeNegative", 1, "", [](W& w) { return text_config(w, "intermediate_size", -4); }},
+      {"ConfigTextSizeHuge", 1, "", [](W& w) { return text_config(w, "hidden_size", int64_t{1} << 40); }},
+      {"ConfigTextSizeText", 1, "", [](W& w) { return text_config(w, "hidden_size", "64"); }},
+      {"ConfigTextSizeFraction", 1, "", [](W& w) { return text_config(w, "hidden_size", 64.5); }},
+      {"ConfigLayersHuge", 1, "", [](W& w) { return text_config(w, "num_hidden_layers", 2000000000); }},
+      {"ConfigHeadsUneven", 1, "", [](W& w) { return text_config(w, "num_attention_heads", 5); }},
+      {"ConfigVocabularyTooLarge", 1, "", [](W& w) { return text_config(w, "vocab_size", 100000); }},
+      {"ConfigRopeScaling", 1, "",
+       [](W& w) { return text_config(w, "rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}); }},
+      {"ConfigRopeThetaZero", 1, "", [](W& w) { return text_config(w, "rope_theta", 0); }},
+      {"ConfigEpsNegative", 1, "", [](W& w) { return text_config(w, "rms_norm_eps", -1); }},
+      {"ConfigActivation", 1, "", [](W& w) { return text_config(w, "hidden_act", "relu"); }},
+      {"ConfigPatchZero", 1, "", [](W& w) { return vision_config(w, "patch_size", 0); }},
+      {"ConfigPatchHuge", 1, "", [](W& w) { return vision_config(w, "patch_size", 1 << 20); }},
+      {"ConfigVisionHeads", 1, "", [](W& w) { return vision_config(w, "num_attention_heads", 0); }},
+      {"ConfigImageTokenOutsideVocabulary", 1, "",
+       [](W& w) { return hi(w.bent_config([](Json& json) { json["image_token_id"] = 5000000; })); }},
+      {"ConfigImageTokenText", 1, "",
+       [](W& w) { return hi(w.bent_config([](Json& json) { json["image_token_id"] = "<image>"; })); }},
+      {"GenerationConfigWrong", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         write_file_atomically(folder / "generation_config.json", R"({"temperature": "hot"})");
+         return hi(folder.string());
+       }},
+      {"PreprocessorConfigWrong", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         write_file_atomically(folder / "preprocessor_config.json", R"({"image_std": [0, 0, 0]})");
+         return hi(folder.string());
+       }},
+  };
+}
+
+std::vector<HostileRow> weight_rows() {
+  return {
+      {"WeightsEmpty", 1, "", [](W& w) { return weights(w, ""); }},
+      {"WeightsTruncated", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         fs::resize_file(folder / "model.safetensors", fs::file_size(folder / "model.safetensors") * 2 / 3);
+         return hi(folder.string());
+       }},
+      {"WeightsTruncatedHeader", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         fs::resize_file(folder / "model.safetensors", 100);
+         return hi(folder.string());
+       }},
+      {"WeightsHeaderLengthAbsurd", 1, "", [](W& w) { return weights(w, length_field(~uint64_t{0}) + "{}"); }},
+      {"WeightsHeaderLengthTooLarge", 1, "", [](W& w) { return weights(w, length_field(5000) + "{}"); }},
+      {"WeightsHeaderBroken", 1, "", [](W& w) { return weights(w, length_field(8) + "{\"a\": [1"); }},
+      {"WeightsHeaderNotUtf8", 1, "", [](W& w) { return weights(w, length_field(9) + "{\"\xff\xfe\":{}}"); }},
+      {"WeightsHeaderEmpty", 1, "", [](W& w) { return weights(w, length_field(2) + "{}"); }},
+      {"WeightsAreAWebPage", 1, "", [](W& w) { return weights(w, "<!DOCTYPE html><html>not found</html>"); }},
+      {"WeightsArePointer", 1, "",
+       [](W& w) { return weights(w, "version https://git-lfs.example/spec/v1\noid sha256:0\nsize 9\n"); }},
+      {"TensorsOverlap", 1, "",
+       [](W& w) {
+         return hi(w.bent_weights([](Json& header, std::string& data) {
+           // The second tensor of the same size takes the first one's bytes.
+           Json& first = *some_tensor(header);
+           first["data_offsets"] = {4, 4 + data.size() * 0 + first["data_offsets"][1].get<uint64_t>() -
+                                           first["data_offsets"][0].get<uint64_t>()};
+         }));
+       }},
+      {"TensorsWithAHole", 1, "",
+       [](W& w) { return hi(w.bent_weights([](Json&, std::string& data) { data += "spare bytes"; })); }},
+      {"TensorOutOfBounds", 1, "",
+       [](W& w) { return tensor_field(w, "data_offsets", {uint64_t{1} << 40, (uint64_t{1} << 40) + 4}); }},
+      {"TensorShapeOverflows", 1, "",
+       [](W& w) { return tensor_field(w, "shape", {uint64_t{1} << 40, uint64_t{1} << 40}); }},
+      {"TensorShapeNegative", 1, "", [](W& w) { return tensor_field(w, "shape", {-1, -64}); }},
+      {"TensorDtypeUnknown", 1, "", [](W& w) { return tensor_field(w, "dtype", "F12"); }},
+      {"TensorDtypeOfIntegers", 1, "", [](W& w) { return tensor_field(w, "dtype", "I32"); }},
+      {"TensorShapeTransposed", 1, "",
+       [](W& w) {
+         return hi(w.bent_weights([](Json& header, std::string&) {
+           for (auto& [name, tensor] : header.items()) {
+             if (name == "__metadata__" || tensor["shape"].size() != 2 || tensor["shape"][0] == tensor["shape"][1]) continue;
+             std::swap(tensor["shape"][0], tensor["shape"][1]);
+             return;
+           }
+         }));
+       }},
+      {"TensorMissing", 1, "",
+       [](W& w) {
+         return hi(w.bent_weights([](Json& header, std::string&) {
+           const Json tensor = *some_tensor(header);
+           header.erase(some_tensor(header));
+           header["model.surplus.weight"] = tensor;
+         }));
+       }},
+      {"TensorSurplus", 1, "",
+       [](W& w) {
+         return hi(w.bent_weights([](Json& header, std::string& data) {
+           header["model.language_model.layers.99.mlp.up_proj.weight"] = {
+               {"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {data.size(), data.size() + 8}}};
+           data += std::string(8, '\0');
+         }));
+       }},
+      {"IndexPointsOutside", 1, "",
+       [](W& w) {
+         const fs::path folder = w.sharded_copy();
+         W::bend_json(folder / "model.safetensors.index.json",
+                      [](Json& json) { *json["weight_map"].begin() = "../../etc/passwd"; });
+         return hi(folder.string());
+       }},
+      {"IndexWrongShard", 1, "",
+       [](W& w) {
+         const fs::path folder = w.sharded_copy();
+         W::bend_json(folder / "model.safetensors.index.json", [](Json& json) {
+           Json& map = json["weight_map"];
+           const Json other = *map.rbegin();
+           for (Json& shard : map) {
+             if (shard != other) {
+               shard = other;
+               return;
+             }
+           }
+         });
+         return hi(folder.string());
+       }},
+      {"IndexBroken", 1, "",
+       [](W& w) {
+         const fs::path folder = w.sharded_copy();
+         write_file_atomically(folder / "model.safetensors.index.json", "{\"weight_map\": []}");
+         return hi(folder.string());
+       }},
+      {"ShardMissing", 1, "",
+       [](W& w) {
+         const fs::path folder = w.sharded_copy();
+         const Json index = read_json_file(folder / "model.safetensors.index.json");
+         fs::remove(folder / index["weight_map"].begin()->get<std::string>());
+         return hi(folder.string());
+       }},
+  };
+}
+
+// Bends tokenizer.json of a copy.
+Words tokenizer(const W& w, void (*bend)(Json&)) {
+  const fs::path folder = w.model_copy();
+  W::bend_json(folder / "tokenizer.json", bend);
+  return hi(folder.string());
+}
+
+std::vector<HostileRow> tokenizer_rows() {
+  return {
+      {"TokenizerMissing", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt"}) fs::remove(folder / name);
+         return hi(folder.string());
+       }},
+      {"TokenizerTruncated", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         fs::resize_file(folder / "tokenizer.json", fs::file_size(folder / "tokenizer.json") / 2);
+         return hi(folder.string());
+       }},
+      {"TokenizerArray", 1, "",
+       [](W& w) {
+         const fs::path folder = w.model_copy();
+         write_file_atomically(folder / "tokenizer.json", "[]");
+         return hi(folder.string());
+       }},
+      {"TokenizerDuplicateIds", 1, "",
+       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["vocab"]["\""] = json["model"]["vocab"]["!"]; }); }},
+      {"TokenizerHugeId", 1, "",
+       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["vocab"]["!"] = int64_t{1} << 50; }); }},
+      {"TokenizerNegativeId", 1, "",
+       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["vocab"]["!"] = -7; }); }},
+      {"TokenizerOfAnotherKind", 1, "",
+       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["type"] = "Unigram"; }); }},
+      {"TokenizerMergeOfNothing", 1, "",
+       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["merges"][0] = "qqq zzz"; }); }},
+      {"TokenizerAddedTwice", 1, "",
+       [](W& w) {
+         return tokenizer(w, [](Json& json) {
+           json["added_tokens"][1]["id"] = json["added_tokens"][0]["id"];
+         });
+       }},
+  };
+}
+
+}  // namespace
+
+std::vector<HostileRow> hostile_checkpoints() {
+  std::vector<HostileRow> rows = folder_rows();
+  for (const auto& more : {config_rows(), weight_rows(), tokenizer_rows()}) rows.insert(rows.end(), more.begin(), more.end());
+  return rows;
+}
+
+}  // namespace vl3::test

@@ -1,0 +1,127 @@
+#include "cli/run_vl3.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <thread>
+
+#include "core/check.h"
+
+namespace vl3::test {
+namespace {
+
+// Files instead of pipes: whatever the program writes or leaves unread, nobody blocks.
+using Stream = std::unique_ptr<FILE, int (*)(FILE*)>;
+
+Stream stream_holding(const std::string& bytes) {
+  Stream stream(std::tmpfile(), &std::fclose);
+  VL3_CHECK(stream != nullptr, kInternal, "no temporary file can be made");
+  VL3_CHECK(std::fwrite(bytes.data(), 1, bytes.size(), stream.get()) == bytes.size(), kInternal, "short write");
+  std::fflush(stream.get());
+  std::rewind(stream.get());
+  return stream;
+}
+
+std::string content_of(const Stream& stream) {
+  std::string text;
+  std::rewind(stream.get());
+  char buffer[1 << 14];
+  for (size_t got; (got = std::fread(buffer, 1, sizeof buffer, stream.get())) > 0;) text.append(buffer, got);
+  return text;
+}
+
+std::vector<std::string> environment_of(const std::map<std::string, std::string>& added) {
+  // One thread: several would only wait for each other on models of this size.
+  std::map<std::string, std::string> all{{"OMP_NUM_THREADS", "1"}, {"NO_COLOR", "1"}};
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || text.starts_with("VL3_") || text.starts_with("HF_")) continue;
+    all.try_emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  for (const auto& [key, value] : added) all[key] = value;
+  std::vector<std::string> result;
+  for (const auto& [key, value] : all) result.push_back(key + "=" + value);
+  return result;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  for (std::string& text : strings) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+double allowed_seconds(const RunOptions& options) {
+  const char* set = std::getenv("VL3_CLI_TIMEOUT_S");
+  return set != nullptr && std::atof(set) > 0 ? std::atof(set) : options.timeout_s;
+}
+
+}  // namespace
+
+RunResult run_vl3(const std::vector<std::string>& arguments, const RunOptions& options) {
+  std::vector<std::string> words{VL3_BINARY};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> environment = environment_of(options.environment);
+  const std::vector<char*> argv = pointers(words), envp = pointers(environment);
+  const Stream in = stream_holding(options.stdin_bytes), out = stream_holding(""), err = stream_holding("");
+
+  const pid_t child = ::fork();
+  VL3_CHECK(child >= 0, kInternal, "fork failed");
+  if (child == 0) {
+    const rlimit no_core{};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    ::dup2(::fileno(in.get()), 0);
+    ::dup2(::fileno(out.get()), 1);
+    ::dup2(::fileno(err.get()), 2);
+    ::execve(argv[0], argv.data(), envp.data());
+    ::_exit(127);
+  }
+  RunResult result;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(allowed_seconds(options));
+  int state = 0;
+  while (::waitpid(child, &state, WNOHANG) == 0) {
+    if (std::chrono::steady_clock::now() > deadline) {
+      result.timed_out = true;
+      ::kill(child, SIGKILL);
+      ::waitpid(child, &state, 0);
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  if (WIFEXITED(state)) result.status = WEXITSTATUS(state);
+  if (WIFSIGNALED(state)) result.signal = WTERMSIG(state);
+  VL3_CHECK(result.status != 127, kInternal, "{} cannot be started", VL3_BINARY);
+  result.out = content_of(out);
+  result.err = content_of(err);
+  return result;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+std::string command_text(const std::vector<std::string>& arguments) {
+  std::string text = "vl3";
+  for (const std::string& word : arguments) {
+    const bool plain = !word.empty() && word.find_first_of(" '\"\n$\\") == std::string::npos;
+    text += plain ? " " + word : " '" + word + "'";
+  }
+  return text.size() > 2000 ? text.substr(0, 2000) + "…" : text;
+}
+
+}  // namespace vl3::test
