@@ -63,3 +63,10 @@ function(vl3_tests name)
     add_dependencies(vl3_torch_free_tests vl3_${name}_tests)
   endif()
 endfunction()
+
+# vl3_golden(text)   the folder's suites that walk the golden set (named Golden…), once more under ctest's label golden
+function(vl3_golden name)
+  add_test(NAME golden_${name} COMMAND vl3_${name}_tests --gtest_brief=1 --gtest_filter=*Golden*)
+  vl3_sanitizer_environment(golden_${name})
+  set_property(TEST golden_${name} APPEND PROPERTY LABELS golden)
+endfunction()

@@ -47,5 +47,6 @@ set_source_files_properties(${vl3_xgrammar_cpp}/grammar_compiler.cc ${vl3_xgramm
 # XGRAMMAR_LOG_CUSTOMIZE: its messages come to src/sampling/xgrammar_log.cpp instead of going to stderr.
 target_compile_definitions(vl3_xgrammar PRIVATE
   XGRAMMAR_ENABLE_CPPTRACE=0 XGRAMMAR_ENABLE_INTERNAL_CHECK=0 XGRAMMAR_LOG_CUSTOMIZE=1)
-target_compile_options(vl3_xgrammar PRIVATE -w -O2)
+# Under sanitizers: addresses only, and -O1, for its large sources then compile for many minutes at -O2.
+target_compile_options(vl3_xgrammar PRIVATE -w $<IF:$<BOOL:${VL3_SANITIZE}>,-O1;-fno-sanitize=undefined,-O2>)
 target_link_libraries(vl3_xgrammar PUBLIC Threads::Threads)

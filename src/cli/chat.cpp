@@ -284,7 +284,7 @@ void add_chat(CLI::App& app) {
   chat->model.add(*command);
   add_generation_flags(*command, chat->generation, chat->json_schema);
   command->add_option("--system", chat->system, "System prompt");
-  command->add_option("--fps", chat->options.fps, "Sampled frames a second of video")->check(CLI::PositiveNumber);
+  command->add_option("--fps", chat->options.fps, "Sampled frames a second of video")->check(number_between(0, 1000, false));
   command->add_option("--max-frames", chat->options.max_frames, "Frames of a video at most")->check(CLI::Range(1, 65536));
   command->callback([chat] { chat->run(); });
 }

@@ -50,7 +50,7 @@ void add_convert(CLI::App& app) {
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));
   command->add_option("--max-shard-size", convert->max_shard_size, "Bytes of a file at most (5000000000)");
   command->add_flag("--random", convert->random, "Fresh random weights for SRC's config instead of its own");
-  command->add_option("--seed", convert->seed, "Of --random (0)");
+  command->add_option("--seed", convert->seed, "Of --random (0)")->check(seed_number());
   command->callback([convert] { convert->run(); });
 }
 

@@ -1,6 +1,7 @@
 #include "cli/flags.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 
@@ -33,6 +34,30 @@ void read_into(CLI::App& command, const std::string& flag, std::optional<double>
 }
 
 }  // namespace
+
+CLI::Validator number_between(double low, double high, bool with_low) {
+  const std::string range = fmt::format("{} {}, at most {}", with_low ? "at least" : "above", low, high);
+  return CLI::Validator(
+      [=](std::string& text) -> std::string {
+        char* end = nullptr;
+        const double value = std::strtod(text.c_str(), &end);
+        const bool whole = end == text.c_str() + text.size() && !text.empty();
+        const bool good = whole && value <= high && (with_low ? value >= low : value > low);
+        return good ? "" : fmt::format("\"{}\": expected a number {}", text, range);
+      },
+      range);
+}
+
+CLI::Validator seed_number() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc() && end == text.data() + text.size()) return "";
+        return fmt::format("\"{}\": expected a whole number from 0 to {}", text, UINT64_MAX);
+      },
+      "");
+}
 
 uint64_t parse_bytes(const std::string& text) {
   size_t used = 0;
@@ -136,22 +161,22 @@ void MediaFlags::add(CLI::App& command, bool with_question) {
   command.add_option("--media-root", media_root, "Where relative paths in --messages start (default: here)");
   command.add_option("--system", system, "System prompt");
   command.add_flag("--no-system-prompt", no_system_prompt, "Leave the checkpoint's habitual system prompt out");
-  command.add_option("--fps", options.fps, "Sampled frames a second of video")->check(CLI::PositiveNumber);
+  command.add_option("--fps", options.fps, "Sampled frames a second of video")->check(number_between(0, 1000, false));
   command.add_option("--max-frames", options.max_frames, "Frames of a video at most")->check(CLI::Range(1, 65536));
   read_into(command, "--start", options.start, "Begin in the video: seconds or 1:30");
   read_into(command, "--end", options.end, "End in the video");
   command.add_option("--max-visual-tokens", options.max_visual_tokens, "Visual tokens of all media at most")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command
       .add_option("--prune-threshold", options.prune.threshold,
                   "Video tokens whose pixels changed no more than this (mean difference, 0-510) are dropped (0.1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_between(0, 1e6));
   command.add_option("--prune-reference", options.prune.reference, "What a token is compared with (previous)")
       ->check(CLI::IsMember({"previous", "last-kept"}));
   command
       .add_option("--prune-to", options.prune.max_tokens,
                   "Smallest threshold with which the videos keep at most so many tokens")
-      ->option_text("TOKENS")->check(CLI::PositiveNumber);
+      ->option_text("TOKENS")->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command.add_flag_function("--no-prune", [this](int64_t) { options.prune.enabled = false; }, "Keep every video token");
   command
       .add_option_function<std::string>(
@@ -162,7 +187,7 @@ void MediaFlags::add(CLI::App& command, bool with_question) {
   command.add_flag("--allow-private-addresses", options.limits.allow_private_addresses,
                    "URLs may name loopback and private hosts");
   command.add_option("--timeout", options.limits.timeout_s, "Seconds a download or a silent decoder may take (60)")
-      ->check(CLI::PositiveNumber);
+      ->check(number_between(0, 1e6, false));
   command.add_flag("--parse-special", options.parse_special_in_text, "Text may name special tokens such as <|im_end|>");
 }
 
@@ -194,6 +219,10 @@ Conversation MediaFlags::conversation() const {
       parts.push_back(video_part(video_values_[next_video++]));
     }
   }
+  VL3_CHECK(with_question_ || !parts.empty(), kInvalidArgument,
+            "no media: name files, URLs or frame folders, or give --messages F.json");
+  const auto stdins = std::count_if(parts.begin(), parts.end(), [](const ContentPart& part) { return part.media == "-"; });
+  VL3_CHECK(stdins <= 1, kInvalidArgument, "- (stdin) is given {} times: it can be read once", stdins);
   if (with_question_) parts.push_back(text_part(question));
   Conversation result;
   if (!system.empty()) result.push_back({Role::kSystem, {text_part(system)}, true});
@@ -205,12 +234,12 @@ void add_generation_flags(CLI::App& command, GenerationConfig& config, std::stri
   command.add_option("--max-tokens", config.max_tokens, "Tokens of the answer at most (1024)")
       ->check(CLI::Range(1, 1 << 20));
   command.add_option("--temperature", config.temperature, "0 = greedy (default: the checkpoint's)")
-      ->check(CLI::Range(0.0, 100.0));
-  command.add_option("--top-p", config.top_p, "Nucleus sampling")->check(CLI::Range(0.0, 1.0));
+      ->check(number_between(0, 100));
+  command.add_option("--top-p", config.top_p, "Nucleus sampling")->check(number_between(0, 1));
   command.add_option("--top-k", config.top_k, "0 = off")->check(CLI::Range(0, 1 << 20));
-  command.add_option("--min-p", config.min_p, "Relative floor of probability")->check(CLI::Range(0.0, 1.0));
-  command.add_option("--repetition-penalty", config.repetition_penalty, "1 = off")->check(CLI::Range(0.01, 100.0));
-  command.add_option("--seed", config.seed, "Equal seeds give equal answers (0)");
+  command.add_option("--min-p", config.min_p, "Relative floor of probability")->check(number_between(0, 1));
+  command.add_option("--repetition-penalty", config.repetition_penalty, "1 = off")->check(number_between(0.01, 100));
+  command.add_option("--seed", config.seed, "Equal seeds give equal answers (0)")->check(seed_number());
   command.add_option("--stop", config.stop, "Ends the answer where this text appears (repeatable)")
       ->expected(1)->allow_extra_args(false)->take_all();
   command.add_option("--json-schema", json_schema_file, "The answer is JSON of this schema")->option_text("F");
@@ -221,7 +250,9 @@ void add_generation_flags(CLI::App& command, GenerationConfig& config, std::stri
 }
 
 void read_json_schema(GenerationConfig& config, const std::string& json_schema_file) {
-  if (!json_schema_file.empty()) config.json_schema = read_file(json_schema_file, 1 << 20);
+  if (json_schema_file.empty()) return;
+  config.json_schema = read_file(json_schema_file, 1 << 20);
+  VL3_CHECK(!config.json_schema.empty(), kInvalidArgument, "{}: is empty, a JSON schema is expected", json_schema_file);
 }
 
 }  // namespace vl3::cli

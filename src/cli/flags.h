@@ -50,6 +50,11 @@ struct MediaFlags {
 void add_generation_flags(CLI::App& command, GenerationConfig& config, std::string& json_schema_file);
 void read_json_schema(GenerationConfig& config, const std::string& json_schema_file);
 
+/// Takes a finite number from `low` (itself only when `with_low`) to `high`. CLI11's own checks let nan through.
+CLI::Validator number_between(double low, double high, bool with_low = true);
+/// Takes a whole number that fits 64 bits unsigned; CLI11 alone wraps -1 and cuts what is larger.
+CLI::Validator seed_number();
+
 /// "8GiB", "512M", "1.5g", "1048576" -> bytes. @throws Error(kInvalidArgument).
 uint64_t parse_bytes(const std::string& text);
 /// "90", "1:30", "0:01:30.5" -> seconds. @throws Error(kInvalidArgument).

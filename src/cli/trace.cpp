@@ -44,13 +44,18 @@ struct TraceCommand {
 
   void run() {
     VL3_CHECK(messages.empty() != case_file.empty(), kInvalidArgument, "give one of --messages F and --case F");
+    std::filesystem::path json_path = out;
+    json_path.replace_extension(".json");
+    VL3_CHECK(json_path != std::filesystem::path(out), kInvalidArgument,
+              "--out {}: that name is for the JSON beside the tensors; end it in .safetensors", out);
+    for (const std::filesystem::path& path : {std::filesystem::path(out), json_path}) {
+      VL3_CHECK(!std::filesystem::is_directory(path), kInvalidArgument, "--out {}: {} is a folder", out, path.string());
+    }
     engine::TraceCase traced = engine::read_trace_case(case_file.empty() ? messages : case_file, media_root);
     traced.trace.greedy_tokens = greedy_tokens;
     const auto runtime = model.load_runtime();
     const engine::Trace trace = engine::trace(*runtime, traced.conversation, traced.request, traced.trace);
     write_tensors(trace.tensors, out);
-    std::filesystem::path json_path = out;
-    json_path.replace_extension(".json");
     write_file_atomically(json_path, trace.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
   }
 };

@@ -155,6 +155,7 @@ class Prefiller {
       try {
         encoded = stream_->next();
       } catch (const Error& error) {
+        if (std::string_view(error.what()).starts_with(request_.media[m].name)) throw;  // says it already
         throw error.with_context(request_.media[m].name);
       }
       if (!encoded) return false;

@@ -110,7 +110,8 @@ void SampledReader::decode_video() {
     }
   }
   const int64_t broken = seeker.reader().broken_packets();
-  if (put_count < frames_.size() || broken > 0) {
+  // Without a single frame next() throws instead.
+  if (put_count > 0 && (put_count < frames_.size() || broken > 0)) {
     finish(
         fmt::format("{}: broken or cut off: {} of {} chosen frames could be read, {} packets did not decode",
                     media_.name, put_count, frames_.size(), broken));

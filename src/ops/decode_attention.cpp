@@ -1,74 +1,152 @@
 #include "ops/decode_attention.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <vector>
 
-// The loops are plain; the compiler makes one copy for each instruction set and picks at run time.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define VL3_CLONES  // ifunc resolvers run before the sanitizers are ready
-#else
-#define VL3_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#endif
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "ops/decode_attention.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
 
+HWY_BEFORE_NAMESPACE();
 namespace vl3::ops {
-namespace {
+namespace HWY_NAMESPACE {
 
-inline float widen(uint16_t value) { return std::bit_cast<float>(static_cast<uint32_t>(value) << 16); }
-inline float widen(float value) { return value; }
+namespace hn = hwy::HWY_NAMESPACE;
+using Floats = hn::ScalableTag<float>;
+using Vector = hn::Vec<Floats>;
 
-template <typename T>
-inline __attribute__((always_inline)) void attend(const float* q, const T* k, const T* v, int64_t d, int64_t rows,
-                                                  int64_t begin, int64_t end, const int64_t* last,
-                                                  AttentionPartial* partial, float* out) {
-  const int64_t n = end - begin;
-  std::vector<float> scores(static_cast<size_t>(rows * n)), wide(static_cast<size_t>(d));
-  for (int64_t j = 0; j < n; ++j) {
-    const T* key = k + (begin + j) * d;
-    for (int64_t i = 0; i < d; ++i) wide[i] = widen(key[i]);
-    for (int64_t r = 0; r < rows; ++r) {
-      const float* query = q + r * d;
-      float dot = 0.0f;
-#pragma omp simd reduction(+ : dot)
-      for (int64_t i = 0; i < d; ++i) dot += query[i] * wide[i];
-      scores[r * n + j] = begin + j < last[r] ? dot : -std::numeric_limits<float>::infinity();
+HWY_INLINE Vector load_wide(const float* from) { return hn::LoadU(Floats(), from); }
+HWY_INLINE Vector load_wide(const uint16_t* from) {
+  const hn::RebindToUnsigned<Floats> bits32;
+  return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(bits32, hn::LoadU(hn::Rebind<uint16_t, Floats>(), from))));
+}
+HWY_INLINE float widen_one(float value) { return value; }
+HWY_INLINE float widen_one(uint16_t value) {
+  const uint32_t bits = static_cast<uint32_t>(value) << 16;
+  float wide;
+  __builtin_memcpy(&wide, &bits, sizeof(wide));
+  return wide;
+}
+
+// scores[r * n + j] = q[r] . k[j] for R queries that share every load of a key.
+template <int R, typename T>
+HWY_INLINE void score_rows(const float* q, const T* k, int64_t d, int64_t n, float* scores) {
+  const Floats tag;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
+  for (int64_t j = 0; j < n; ++j, k += d) {
+    Vector sum[R];
+    for (int r = 0; r < R; ++r) sum[r] = hn::Zero(tag);
+    int64_t i = 0;
+    for (; i + lanes <= d; i += lanes) {
+      const Vector key = load_wide(k + i);
+      for (int r = 0; r < R; ++r) sum[r] = hn::MulAdd(key, hn::LoadU(tag, q + r * d + i), sum[r]);
+    }
+    for (int r = 0; r < R; ++r) {
+      float dot = hn::GetLane(hn::SumOfLanes(tag, sum[r]));
+      for (int64_t rest = i; rest < d; ++rest) dot += q[r * d + rest] * widen_one(k[rest]);
+      scores[r * n + j] = dot;
     }
   }
+}
+
+// out[r] = sum_j weights[r * n + j] * v[j], a pair of vectors of dims at a time kept in registers over all keys.
+template <int R, typename T>
+HWY_INLINE void weigh_rows(const float* weights, const T* v, int64_t d, int64_t n, float* out) {
+  const Floats tag;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
+  int64_t i = 0;
+  for (; i + 2 * lanes <= d; i += 2 * lanes) {
+    Vector low[R], high[R];
+    for (int r = 0; r < R; ++r) low[r] = high[r] = hn::Zero(tag);
+    for (int64_t j = 0; j < n; ++j) {
+      const Vector v0 = load_wide(v + j * d + i), v1 = load_wide(v + j * d + i + lanes);
+      for (int r = 0; r < R; ++r) {
+        const Vector weight = hn::Set(tag, weights[r * n + j]);
+        low[r] = hn::MulAdd(weight, v0, low[r]);
+        high[r] = hn::MulAdd(weight, v1, high[r]);
+      }
+    }
+    for (int r = 0; r < R; ++r) {
+      hn::StoreU(low[r], tag, out + r * d + i);
+      hn::StoreU(high[r], tag, out + r * d + i + lanes);
+    }
+  }
+  for (; i < d; ++i) {
+    for (int r = 0; r < R; ++r) {
+      float sum = 0.0f;
+      for (int64_t j = 0; j < n; ++j) sum += weights[r * n + j] * widen_one(v[j * d + i]);
+      out[r * d + i] = sum;
+    }
+  }
+}
+
+// Calls with<R>(first row) for groups of up to four rows.
+template <typename With>
+HWY_INLINE void in_groups(int64_t rows, const With& with) {
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) with(std::integral_constant<int, 4>(), r);
+  if (rows - r == 3) with(std::integral_constant<int, 3>(), r);
+  if (rows - r == 2) with(std::integral_constant<int, 2>(), r);
+  if (rows - r == 1) with(std::integral_constant<int, 1>(), r);
+}
+
+template <typename T>
+HWY_INLINE void attend(const float* q, const T* k, const T* v, int64_t d, int64_t rows, int64_t begin, int64_t end,
+                       const int64_t* last, AttentionPartial* partial, float* out) {
+  constexpr float kNone = -std::numeric_limits<float>::infinity();
+  const int64_t n = end - begin;
+  std::vector<float> scores(static_cast<size_t>(rows * n));
+  in_groups(rows, [&](auto R, int64_t r) HWY_ATTR {
+    score_rows<decltype(R)::value>(q + r * d, k + begin * d, d, n, scores.data() + r * n);
+  });
   for (int64_t r = 0; r < rows; ++r) {
     float* row = scores.data() + r * n;
+    const int64_t visible = std::clamp<int64_t>(last[r] - begin, 0, n);
+    std::fill(row + visible, row + n, kNone);
     const float top = *std::max_element(row, row + n);
     float sum = 0.0f;
     for (int64_t j = 0; j < n; ++j) {
-      row[j] = top == -std::numeric_limits<float>::infinity() ? 0.0f : std::exp(row[j] - top);
+      row[j] = j < visible ? std::exp(row[j] - top) : 0.0f;
       sum += row[j];
     }
     partial[r] = {top, sum};
   }
-  std::fill(out, out + rows * d, 0.0f);
-  for (int64_t j = 0; j < n; ++j) {
-    const T* value = v + (begin + j) * d;
-    for (int64_t i = 0; i < d; ++i) wide[i] = widen(value[i]);
-    for (int64_t r = 0; r < rows; ++r) {
-      const float weight = scores[r * n + j];
-      float* target = out + r * d;
-#pragma omp simd
-      for (int64_t i = 0; i < d; ++i) target[i] += weight * wide[i];
-    }
-  }
+  in_groups(rows, [&](auto R, int64_t r) HWY_ATTR {
+    weigh_rows<decltype(R)::value>(scores.data() + r * n, v + begin * d, d, n, out + r * d);
+  });
 }
 
-}  // namespace
-
-VL3_CLONES void attend_range(const float* q, const uint16_t* k, const uint16_t* v, int64_t d, int64_t rows,
-                             int64_t begin, int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
+void attend_bf16(const float* q, const uint16_t* k, const uint16_t* v, int64_t d, int64_t rows, int64_t begin,
+                 int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
   attend(q, k, v, d, rows, begin, end, last, partial, out);
 }
 
-VL3_CLONES void attend_range(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin,
-                             int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
+void attend_f32(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin, int64_t end,
+                const int64_t* last, AttentionPartial* partial, float* out) {
   attend(q, k, v, d, rows, begin, end, last, partial, out);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace vl3::ops
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace vl3::ops {
+
+HWY_EXPORT(attend_bf16);
+HWY_EXPORT(attend_f32);
+
+void attend_range(const float* q, const uint16_t* k, const uint16_t* v, int64_t d, int64_t rows, int64_t begin,
+                  int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
+  HWY_DYNAMIC_DISPATCH(attend_bf16)(q, k, v, d, rows, begin, end, last, partial, out);
+}
+
+void attend_range(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin, int64_t end,
+                  const int64_t* last, AttentionPartial* partial, float* out) {
+  HWY_DYNAMIC_DISPATCH(attend_f32)(q, k, v, d, rows, begin, end, last, partial, out);
 }
 
 void merge_partials(const AttentionPartial* partial, const float* values, int64_t parts, int64_t stride,
@@ -88,3 +166,4 @@ void merge_partials(const AttentionPartial* partial, const float* values, int64_
 }
 
 }  // namespace vl3::ops
+#endif

@@ -1,4 +1,4 @@
-// Attention of a few queries over one head's cached keys and values, read once. Torch-free.
+// Attention of a few queries over one head's cached keys and values, read once. Torch-free; written with Highway.
 #pragma once
 
 #include <cstdint>

@@ -26,6 +26,9 @@ HWY_INLINE float widen_one(uint16_t value) {
   return wide;
 }
 
+constexpr int64_t kLine = 32;    // bfloat16 values of a 64-byte cache line; 2 * lanes divides it on every target
+constexpr int64_t kAhead = 2048;
+
 // One weight row after the other, so that each thread reads one forward stream; the prefetch runs 4 KiB ahead because
 // the weights of a large model come from memory, not from a cache.
 template <int R>
@@ -38,14 +41,19 @@ HWY_INLINE void dot_rows(const float* x, const uint16_t* w, float* y, int64_t I,
     hn::Vec<Floats> even[R], odd[R];
     for (int r = 0; r < R; ++r) even[r] = odd[r] = hn::Zero(d);
     int64_t i = 0;
-    for (; i + 2 * lanes <= I; i += 2 * lanes) {
-      hwy::Prefetch(row + i + 2048);
-      const auto w0 = load_wide(row + i), w1 = load_wide(row + i + lanes);
+    const auto two_vectors = [&](int64_t at) HWY_ATTR {
+      const auto w0 = load_wide(row + at), w1 = load_wide(row + at + lanes);
       for (int r = 0; r < R; ++r) {
-        even[r] = hn::MulAdd(w0, hn::LoadU(d, x + r * I + i), even[r]);
-        odd[r] = hn::MulAdd(w1, hn::LoadU(d, x + r * I + i + lanes), odd[r]);
+        even[r] = hn::MulAdd(w0, hn::LoadU(d, x + r * I + at), even[r]);
+        odd[r] = hn::MulAdd(w1, hn::LoadU(d, x + r * I + at + lanes), odd[r]);
       }
+    };
+    // One prefetch for each cache line of 32 weights.
+    for (; i + kLine <= I; i += kLine) {
+      hwy::Prefetch(row + i + kAhead);
+      for (int64_t k = 0; k < kLine; k += 2 * lanes) two_vectors(i + k);
     }
+    for (; i + 2 * lanes <= I; i += 2 * lanes) two_vectors(i);
     for (int r = 0; r < R; ++r) {
       float total = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[r], odd[r])));
       for (int64_t k = i; k < I; ++k) total += x[r * I + k] * widen_one(row[k]);

@@ -106,7 +106,7 @@ std::vector<HostileRow> pull_rows() {
       {"PullWithoutEndpoint", 2, "", [](W&) -> Words { return {"pull", "a/b"}; }},
       {"PullEndpointNoUrl", 2, "", [](W&) { return pull({"a/b"}, "not a url"); }},
       {"PullEndpointOfAnotherScheme", 2, "", [](W&) { return pull({"a/b"}, "ftp://127.0.0.1/"); }},
-      {"PullClosedPort", 1, "", [](W& w) { return pull({"a/b"}, w.closed_port()); }},
+      {"PullClosedPort", 1, "", [](W& w) { return pull({"a/b"}, w.closed_port()); }, true},
       {"PullOfflineNotCached", 1, "", [](W& w) { return pull({"a/b", "--offline"}, w.closed_port()); }},
       {"PullCacheIsAFile", 2, "",
        [](W& w) { return pull({"a/b", "--cache-dir", w.file("cache", "x") + "/deeper"}, w.closed_port()); }},

@@ -78,6 +78,7 @@ struct HostileRow {
   int status;          ///< 2 for a usage error, 1 for everything else
   const char* error;   ///< a part of the error line
   HostileWorld::Words (*make)(HostileWorld&);
+  bool retries = false;  ///< a line for every attempt may come before
 };
 
 std::vector<HostileRow> hostile_flags();

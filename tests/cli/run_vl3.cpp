@@ -1,16 +1,16 @@
 #include "cli/run_vl3.h"
 
-#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
-#include <memory>
+#include <cstring>
 #include <thread>
 
 #include "core/check.h"
@@ -18,25 +18,27 @@
 namespace vl3::test {
 namespace {
 
-// Files instead of pipes: whatever the program writes or leaves unread, nobody blocks.
-using Stream = std::unique_ptr<FILE, int (*)(FILE*)>;
+// Files in memory instead of pipes: whatever the program writes or leaves unread, nobody blocks.
+class Stream {
+ public:
+  explicit Stream(const std::string& bytes = "") : fd_(::memfd_create("vl3-test", MFD_CLOEXEC)) {
+    VL3_CHECK(fd_ >= 0 && ::pwrite(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()), kInternal,
+              "no file in memory can be made: {}", std::strerror(errno));
+  }
+  ~Stream() { ::close(fd_); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
-Stream stream_holding(const std::string& bytes) {
-  Stream stream(std::tmpfile(), &std::fclose);
-  VL3_CHECK(stream != nullptr, kInternal, "no temporary file can be made");
-  VL3_CHECK(std::fwrite(bytes.data(), 1, bytes.size(), stream.get()) == bytes.size(), kInternal, "short write");
-  std::fflush(stream.get());
-  std::rewind(stream.get());
-  return stream;
-}
+  int fd() const { return fd_; }
+  std::string content() const {
+    std::string text(static_cast<size_t>(::lseek(fd_, 0, SEEK_END)), '\0');
+    VL3_CHECK(::pread(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()), kInternal, "short read");
+    return text;
+  }
 
-std::string content_of(const Stream& stream) {
-  std::string text;
-  std::rewind(stream.get());
-  char buffer[1 << 14];
-  for (size_t got; (got = std::fread(buffer, 1, sizeof buffer, stream.get())) > 0;) text.append(buffer, got);
-  return text;
-}
+ private:
+  int fd_;
+};
 
 std::vector<std::string> environment_of(const std::map<std::string, std::string>& added) {
   // One thread: several would only wait for each other on models of this size.
@@ -72,16 +74,16 @@ RunResult run_vl3(const std::vector<std::string>& arguments, const RunOptions& o
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> environment = environment_of(options.environment);
   const std::vector<char*> argv = pointers(words), envp = pointers(environment);
-  const Stream in = stream_holding(options.stdin_bytes), out = stream_holding(""), err = stream_holding("");
+  const Stream in(options.stdin_bytes), out, err;
 
   const pid_t child = ::fork();
   VL3_CHECK(child >= 0, kInternal, "fork failed");
   if (child == 0) {
     const rlimit no_core{};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    ::dup2(::fileno(in.get()), 0);
-    ::dup2(::fileno(out.get()), 1);
-    ::dup2(::fileno(err.get()), 2);
+    ::dup2(in.fd(), 0);
+    ::dup2(out.fd(), 1);
+    ::dup2(err.fd(), 2);
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
   }
@@ -100,8 +102,8 @@ RunResult run_vl3(const std::vector<std::string>& arguments, const RunOptions& o
   if (WIFEXITED(state)) result.status = WEXITSTATUS(state);
   if (WIFSIGNALED(state)) result.signal = WTERMSIG(state);
   VL3_CHECK(result.status != 127, kInternal, "{} cannot be started", VL3_BINARY);
-  result.out = content_of(out);
-  result.err = content_of(err);
+  result.out = out.content();
+  result.err = err.content();
   return result;
 }
 

@@ -20,13 +20,17 @@ TEST(DataUrl, DecodesBase64AndEscapes) {
 }
 
 TEST(DataUrl, RefusesWhatIsBrokenOrLarge) {
-  EXPECT_NE(error_of([] { decode_data_url("data:image/png;base64", 100); }).find("without a comma"), std::string::npos);
-  EXPECT_NE(error_of([] { decode_data_url("data:;base64,aGVs!G8=", 100); }).find("corrupt"), std::string::npos);
+  EXPECT_NE(error_of([] { decode_data_url("data:image/png;base64", 100); }).find("without a comma"),
+            std::string::npos);
+  EXPECT_NE(error_of([] { decode_data_url("data:;base64,aGVs!G8=", 100); }).find("corrupt"),
+            std::string::npos);
   EXPECT_NE(error_of([] { decode_data_url("data:;base64,aGVsb", 100); }).find("cut off"), std::string::npos);
   EXPECT_NE(error_of([] { decode_data_url("data:;base64,aG==Vs", 100); }).find("corrupt"), std::string::npos);
   EXPECT_NE(error_of([] { decode_data_url("data:,%4", 100); }).find("broken % escape"), std::string::npos);
   EXPECT_NE(error_of([] { decode_data_url("data:,%zz", 100); }).find("broken % escape"), std::string::npos);
-  EXPECT_NE(error_of([] { decode_data_url("data:;base64," + std::string(400, 'A'), 100); }).find("the limit is 100"),
+  EXPECT_NE(error_of([] {
+              decode_data_url("data:;base64," + std::string(400, 'A'), 100);
+            }).find("the limit is 100"),
             std::string::npos);
   EXPECT_NE(error_of([] { decode_data_url("data:," + std::string(101, 'A'), 100); }).find("the limit is 100"),
             std::string::npos);

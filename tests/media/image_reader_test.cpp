@@ -18,7 +18,9 @@ using test::make_gif;
 using test::make_png;
 using test::TempDir;
 
-Frame read(const std::string& bytes, Flow flow = Flow::kRemote) { return read_image(media_from_bytes(bytes, "m"), flow); }
+Frame read(const std::string& bytes, Flow flow = Flow::kRemote) {
+  return read_image(media_from_bytes(bytes, "m"), flow);
+}
 
 // Every odd file of the golden set, in both flows: to the byte. The expected pictures are plain RGB PNGs.
 TEST(GoldenStills, EqualPillow) {
@@ -30,7 +32,8 @@ TEST(GoldenStills, EqualPillow) {
     const std::filesystem::path path = golden_dir() / "media" / name;
     if (!std::filesystem::exists(path)) continue;
     for (const Flow flow : {Flow::kRemote, Flow::kNative}) {
-      const std::string key = flow == Flow::kNative && entry.contains("native_png") ? "native_png" : "remote_png";
+      const std::string key =
+          flow == Flow::kNative && entry.contains("native_png") ? "native_png" : "remote_png";
       const std::filesystem::path expected_path = golden_dir() / "media" / entry.at(key).get<std::string>();
       if (!std::filesystem::exists(expected_path)) continue;
       const Frame got = read_image(open_media(path.string()), flow);
@@ -49,20 +52,36 @@ TEST(GoldenStills, EqualPillow) {
 }
 
 TEST(ImageReader, SixteenBitGreyIsClippedAndColourIsCut) {
-  EXPECT_EQ(as_bytes(read(make_png(3, 1, 16, 0, "\0" "\0\x07" "\0\xff" "\x01\0"s))), "\7\7\7\xff\xff\xff\xff\xff\xff");
-  EXPECT_EQ(as_bytes(read(make_png(1, 1, 16, 2, "\0" "\x12\x34\x56\x78\x9a\xbc"s))), "\x12\x56\x9a");
+  EXPECT_EQ(as_bytes(read(make_png(3, 1, 16, 0,
+                                   "\0"
+                                   "\0\x07"
+                                   "\0\xff"
+                                   "\x01\0"s))),
+            "\7\7\7\xff\xff\xff\xff\xff\xff");
+  EXPECT_EQ(as_bytes(read(make_png(1, 1, 16, 2,
+                                   "\0"
+                                   "\x12\x34\x56\x78\x9a\xbc"s))),
+            "\x12\x56\x9a");
 }
 
 TEST(ImageReader, AlphaIsDropped) {
-  EXPECT_EQ(as_bytes(read(make_png(2, 1, 8, 6, "\0" "\x01\x02\x03\0" "\x04\x05\x06\xff"s))), "\1\2\3\4\5\6");
-  EXPECT_EQ(as_bytes(read(make_png(1, 1, 16, 4, "\0" "\x12\x34\0\0"s))), "\x12\x12\x12");
+  EXPECT_EQ(as_bytes(read(make_png(2, 1, 8, 6,
+                                   "\0"
+                                   "\x01\x02\x03\0"
+                                   "\x04\x05\x06\xff"s))),
+            "\1\2\3\4\5\6");
+  EXPECT_EQ(as_bytes(read(make_png(1, 1, 16, 4,
+                                   "\0"
+                                   "\x12\x34\0\0"s))),
+            "\x12\x12\x12");
 }
 
 TEST(ImageReader, GifGivesItsFirstFrame) { EXPECT_EQ(as_bytes(read(make_gif(3))), std::string(6, '\0')); }
 
 TEST(ImageReader, GifKeepsTheTransparentColour) {
   // Index 1 (red) is transparent; the picture covers one of the two pixels.
-  const std::string gif = "GIF89a\x02\0\x01\0\x81\0\0"s + "\0\0\0\xff\0\0\0\xff\0\0\0\xff"s + "!\xf9\x04\x01\0\0\x01\0"s +
+  const std::string gif = "GIF89a\x02\0\x01\0\x81\0\0"s + "\0\0\0\xff\0\0\0\xff\0\0\0\xff"s +
+                          "!\xf9\x04\x01\0\0\x01\0"s +
                           ",\0\0\0\0\x01\0\x01\0\0\x02\x02\x54\x01\0;"s;  // clear, 2, end
   EXPECT_EQ(as_bytes(read(gif)), "\0\xff\0\xff\0\0"s);
 }
@@ -74,7 +93,8 @@ TEST(ImageReader, BmpExpandsFiveAndSixBits) {
   EXPECT_EQ(as_bytes(read(make_bmp(1, 1, 16, 0, "", row))), "\xff\x83\x08");
   const std::string masks = "\0\xf8\0\0\xe0\x07\0\0\x1f\0\0\0"s;
   const uint16_t wide = 31 << 11 | 32 << 5 | 1;
-  EXPECT_EQ(as_bytes(read(make_bmp(1, 1, 16, 3, masks, {static_cast<char>(wide & 255), static_cast<char>(wide >> 8), 0, 0}))),
+  EXPECT_EQ(as_bytes(read(make_bmp(1, 1, 16, 3, masks,
+                                   {static_cast<char>(wide & 255), static_cast<char>(wide >> 8), 0, 0}))),
             "\xff\x81\x08");
 }
 
@@ -91,7 +111,8 @@ TEST(ImageReader, BmpRunsAreExpanded) {
   EXPECT_EQ(as_bytes(read(make_bmp(2, 1, 8, 1, palette, runs))), "\x0c\x0b\x0a\x0c\x0b\x0a");
 }
 
-std::filesystem::path make_tiff(const TempDir& dir, const std::string& name, uint16_t orientation, uint16_t planar, bool tiled) {
+std::filesystem::path make_tiff(const TempDir& dir, const std::string& name, uint16_t orientation,
+                                uint16_t planar, bool tiled) {
   const std::filesystem::path path = dir / name;
   TIFF* tiff = TIFFOpen(path.c_str(), "w");
   VL3_CHECK(tiff != nullptr, kInternal, "TIFFOpen");
@@ -105,7 +126,9 @@ std::filesystem::path make_tiff(const TempDir& dir, const std::string& name, uin
   TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, planar);
   TIFFSetField(tiff, TIFFTAG_ORIENTATION, orientation);
   TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_LZW);
-  const auto value = [](uint32_t x, uint32_t y, uint32_t c) { return static_cast<uint8_t>(x * 10 + y + c * 80); };
+  const auto value = [](uint32_t x, uint32_t y, uint32_t c) {
+    return static_cast<uint8_t>(x * 10 + y + c * 80);
+  };
   const int planes = planar == PLANARCONFIG_SEPARATE ? 3 : 1;
   const uint32_t block = tiled ? 16 : 0;
   if (tiled) {
@@ -146,7 +169,8 @@ std::filesystem::path make_tiff(const TempDir& dir, const std::string& name, uin
 
 TEST(ImageReader, TiffLayoutsAgree) {
   const TempDir dir;
-  const Frame plain = read_image(open_media(make_tiff(dir, "a.tif", 1, PLANARCONFIG_CONTIG, false).string()), Flow::kRemote);
+  const Frame plain =
+      read_image(open_media(make_tiff(dir, "a.tif", 1, PLANARCONFIG_CONTIG, false).string()), Flow::kRemote);
   ASSERT_EQ(plain.width, 20);
   EXPECT_EQ(plain.rgb[3 * (20 * 16 + 19) + 2], static_cast<uint8_t>(190 + 16 + 160));
   for (const bool tiled : {false, true}) {
@@ -175,8 +199,11 @@ TEST(ImageReader, BombsAreRefusedByTheirHeader) {
   const auto error = [&](const std::string& bytes) {
     return error_of([&] { read_image(media_from_bytes(bytes, "bomb"), Flow::kRemote, limits); });
   };
-  EXPECT_NE(error(make_png(100000, 100000, 8, 2, "")).find("resource exhausted: bomb: 100000 x 100000 pixels"), std::string::npos);
-  EXPECT_NE(error(make_bmp(2000000000, 2000000000, 24, 0, "", "x")).find("resource exhausted"), std::string::npos);
+  EXPECT_NE(
+      error(make_png(100000, 100000, 8, 2, "")).find("resource exhausted: bomb: 100000 x 100000 pixels"),
+      std::string::npos);
+  EXPECT_NE(error(make_bmp(2000000000, 2000000000, 24, 0, "", "x")).find("resource exhausted"),
+            std::string::npos);
   const std::string gif = "GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02"s;
   EXPECT_NE(error(gif).find("resource exhausted"), std::string::npos);
   limits.max_pixels = 8;
@@ -186,7 +213,8 @@ TEST(ImageReader, BombsAreRefusedByTheirHeader) {
 
 TEST(ImageReader, OtherFormatsAreNamed) {
   EXPECT_NE(error_of([] { read("%PDF-1.7"); }).find("unsupported: m: PDF"), std::string::npos);
-  EXPECT_NE(error_of([] { read("random bytes"); }).find("not a picture by its first bytes"), std::string::npos);
+  EXPECT_NE(error_of([] { read("random bytes"); }).find("not a picture by its first bytes"),
+            std::string::npos);
   EXPECT_NE(error_of([] { read(""); }).find("corrupt: m: is empty"), std::string::npos);
   EXPECT_NE(error_of([] { read(make_gif(0)); }).find("GIF without an image"), std::string::npos);
 }

@@ -56,12 +56,14 @@ std::filesystem::path make_media(const TempDir& dir, const std::string& name, co
 
 std::string ffmpeg_rgb(const std::string& arguments) {
   int status = 0;
-  return run("ffmpeg -nostdin -loglevel error " + arguments + " -f rawvideo -pix_fmt rgb24 - 2>/dev/null", &status);
+  return run("ffmpeg -nostdin -loglevel error " + arguments + " -f rawvideo -pix_fmt rgb24 - 2>/dev/null",
+             &status);
 }
 
 std::string pattern(int width, int height, const std::string& rate, const std::string& seconds) {
   // testsrc2 draws even sizes only; the scaler makes the others.
-  return fmt::format("-f lavfi -i testsrc2=s=160x120:r={}:d={},scale={}:{}:flags=neighbor ", rate, seconds, width, height);
+  return fmt::format("-f lavfi -i testsrc2=s=160x120:r={}:d={},scale={}:{}:flags=neighbor ", rate, seconds,
+                     width, height);
 }
 
 std::string read_bytes(const std::filesystem::path& path) {
@@ -87,7 +89,8 @@ std::string make_png(uint32_t width, uint32_t height, int depth, int color, cons
   };
   uLongf size = ::compressBound(rows.size());
   std::string packed(size, '\0');
-  ::compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()), rows.size());
+  ::compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()),
+             rows.size());
   packed.resize(size);
   std::string header = big_endian(width) + big_endian(height);
   header += static_cast<char>(depth);
@@ -102,8 +105,9 @@ std::string make_bmp(int32_t width, int32_t height, int bits, int compression, c
   return "BM" + little_endian(offset + pixels.size(), 4) + little_endian(0, 4) + little_endian(offset, 4) +
          little_endian(40, 4) + little_endian(static_cast<uint32_t>(width), 4) +
          little_endian(static_cast<uint32_t>(height), 4) + little_endian(1, 2) +
-         little_endian(static_cast<uint64_t>(bits), 2) + little_endian(static_cast<uint64_t>(compression), 4) +
-         little_endian(pixels.size(), 4) + std::string(16, '\0') + palette + pixels;
+         little_endian(static_cast<uint64_t>(bits), 2) +
+         little_endian(static_cast<uint64_t>(compression), 4) + little_endian(pixels.size(), 4) +
+         std::string(16, '\0') + palette + pixels;
 }
 
 std::string make_gif(int frames) {
@@ -115,7 +119,8 @@ std::string make_gif(int frames) {
     // Codes of 3 bits, lowest first: clear (4), colour, colour, end (5).
     const unsigned colour = static_cast<unsigned>(i) % 4;
     const unsigned codes = 4u | colour << 3 | colour << 6 | 5u << 9;
-    gif += ",\0\0\0\0\x02\0\x01\0\0\x02\x02"s + static_cast<char>(codes & 0xff) + static_cast<char>(codes >> 8) + '\0';
+    gif += ",\0\0\0\0\x02\0\x01\0\0\x02\x02"s + static_cast<char>(codes & 0xff) +
+           static_cast<char>(codes >> 8) + '\0';
   }
   return gif + ";";
 }

@@ -10,7 +10,8 @@ namespace {
 using std::literals::string_literals::operator""s;
 
 std::string exif_little(int orientation) {
-  return "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"s + static_cast<char>(orientation) + "\0\0\0"s;
+  return "Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0"s + static_cast<char>(orientation) +
+         "\0\0\0"s;
 }
 
 TEST(Orientation, ReadsBothByteOrders) {

@@ -1,5 +1,5 @@
-// Some three hundred pictures written and read by Pillow itself, compared to the byte in both flows. Runs where a Python
-// with Pillow and numpy is found ($VL3_PYTHON, else python3), and says so where it is not.
+// Some three hundred pictures written and read by Pillow itself, compared to the byte in both flows. Runs
+// where a Python with Pillow and numpy is found ($VL3_PYTHON, else python3), and says so where it is not.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

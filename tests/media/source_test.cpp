@@ -37,7 +37,8 @@ MediaData through_pipe(const std::string& sent, const MediaLimits& limits) {
     std::thread& thread;
     ~Cleanup() {
       std::vector<char> rest(1 << 16);
-      while (::read(fd, rest.data(), rest.size()) > 0) {}
+      while (::read(fd, rest.data(), rest.size()) > 0) {
+      }
       ::close(fd);
       thread.join();
     }
@@ -69,9 +70,12 @@ TEST(Source, LimitsBytes) {
   const std::string path = dir.write("big", std::string(100, 'x')).string();
   MediaLimits limits;
   limits.max_bytes = 10;
-  EXPECT_NE(error_of([&] { through_pipe(std::string(100, 'x'), limits); }).find("resource"), std::string::npos);
-  EXPECT_NE(error_of([&] { read_media(open_media(path, limits), limits); }).find("resource"), std::string::npos);
-  EXPECT_NE(error_of([&] { open_media("data:," + std::string(100, 'x'), limits); }).find("resource"), std::string::npos);
+  EXPECT_NE(error_of([&] { through_pipe(std::string(100, 'x'), limits); }).find("resource"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { read_media(open_media(path, limits), limits); }).find("resource"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { open_media("data:," + std::string(100, 'x'), limits); }).find("resource"),
+            std::string::npos);
   limits.max_file_bytes = 99;
   EXPECT_NE(error_of([&] { open_media(path, limits); }).find("the limit is 99"), std::string::npos);
 }
@@ -129,9 +133,18 @@ TEST(Source, TellsKindsByContentNotByName) {
   EXPECT_EQ(kind("still.gif", make_gif(1)), MediaKind::kImage);
   EXPECT_EQ(kind("moving.png", make_gif(3)), MediaKind::kVideo);
   EXPECT_EQ(kind("no-frames.gif", make_gif(0)), MediaKind::kImage);
-  EXPECT_EQ(kind("video.jpg", "\0\0\0\x18" "ftypisom\0\0\0\0isommp42"s), MediaKind::kVideo);
-  EXPECT_EQ(kind("a.heic", "\0\0\0\x18" "ftypmif1\0\0\0\0mif1heic"s), MediaKind::kImage);
-  EXPECT_EQ(kind("a.avif", "\0\0\0\x1c" "ftypmif1\0\0\0\0mif1avifmiaf"s), MediaKind::kImage);
+  EXPECT_EQ(kind("video.jpg",
+                 "\0\0\0\x18"
+                 "ftypisom\0\0\0\0isommp42"s),
+            MediaKind::kVideo);
+  EXPECT_EQ(kind("a.heic",
+                 "\0\0\0\x18"
+                 "ftypmif1\0\0\0\0mif1heic"s),
+            MediaKind::kImage);
+  EXPECT_EQ(kind("a.avif",
+                 "\0\0\0\x1c"
+                 "ftypmif1\0\0\0\0mif1avifmiaf"s),
+            MediaKind::kImage);
   EXPECT_EQ(kind("x.webm", "\x1a\x45\xdf\xa3rest"s), MediaKind::kVideo);
 }
 
@@ -139,9 +152,10 @@ TEST(Source, RefusesPlaylistsAndUnknownBytes) {
   const auto error = [](const std::string& bytes) {
     return error_of([&] { sniff_media(media_from_bytes(bytes, "m")); });
   };
-  for (const std::string text : {"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "ffconcat version 1.0\nfile /etc/passwd\n",
-                                 "\xef\xbb\xbf#EXTM3U\n", "file '/etc/passwd'\n", "<?xml version=\"1.0\"?><MPD/>",
-                                 "v=0\no=- 0 0 IN IP4 1.2.3.4\n"}) {
+  for (const std::string text :
+       {"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "ffconcat version 1.0\nfile /etc/passwd\n",
+        "\xef\xbb\xbf#EXTM3U\n", "file '/etc/passwd'\n", "<?xml version=\"1.0\"?><MPD/>",
+        "v=0\no=- 0 0 IN IP4 1.2.3.4\n"}) {
     EXPECT_NE(error(text).find("unsupported: m: is a playlist"), std::string::npos) << text << error(text);
   }
   EXPECT_NE(error("").find("corrupt: m: is empty"), std::string::npos);
@@ -167,7 +181,8 @@ TEST(Source, ListsFoldersInOrder) {
   limits.max_frames = 3;
   EXPECT_NE(error_of([&] { list_frames(dir.path(), limits); }).find("more than 3"), std::string::npos);
   const TempDir empty;
-  EXPECT_NE(error_of([&] { sniff_media(open_media(empty.path().string())); }).find("without pictures"), std::string::npos);
+  EXPECT_NE(error_of([&] { sniff_media(open_media(empty.path().string())); }).find("without pictures"),
+            std::string::npos);
 }
 
 }  // namespace

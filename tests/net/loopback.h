@@ -17,6 +17,13 @@
 
 namespace vl3::test {
 
+/// httplib's servers give a client 5 s; a busy machine may need more.
+inline void be_patient(httplib::Server& server) {
+  server.set_read_timeout(60);
+  server.set_write_timeout(60);
+  server.set_keep_alive_timeout(60);
+}
+
 /// Fill in handlers on `http`, then start(). Stops when destroyed.
 class LoopbackServer {
  public:
@@ -27,6 +34,7 @@ class LoopbackServer {
     if (thread_.joinable()) thread_.join();
   }
   void start() {
+    be_patient(http);
     port_ = http.bind_to_any_port("127.0.0.1");
     VL3_CHECK(port_ > 0, kInternal, "no port");
     thread_ = std::thread([this] { http.listen_after_bind(); });

@@ -60,6 +60,7 @@ class TlsServer {
       r.status = 302;
       r.set_header("Location", downgrade);
     });
+    test::be_patient(http_);
     port_ = http_.bind_to_any_port("127.0.0.1");
     thread_ = std::thread([this] { http_.listen_after_bind(); });
     while (!http_.is_running()) std::this_thread::yield();
@@ -145,7 +146,7 @@ TEST(Tls, APlainServerIsNoTlsServer) {
   plain.start();
   const std::string url = fmt::format("https://127.0.0.1:{}/", plain.port());
   FetchOptions options = loopback_options();
-  options.timeout_s = 8;
+  options.timeout_s = 30;
   EXPECT_NE(error_of([&] { fetch(url, options); }), "");
 }
 
