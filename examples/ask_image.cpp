@@ -22,8 +22,8 @@ int main(int argc, char** argv) {
     const vl3::Conversation conversation = {
         vl3::user_message({vl3::image_part(argv[2]), vl3::text_part(argv[3])})};
     const vl3::Answer answer = engine.ask(conversation, options, callbacks);
-    std::cout << "\n[" << answer.receipt.prompt_tokens << " tokens in, " << answer.token_ids.size() << " out, "
-              << answer.finish_reason << "]\n";
+    std::cout << "\n[" << answer.receipt.prompt_tokens << " tokens in, " << answer.token_ids.size()
+              << " out, " << answer.finish_reason << "]\n";
   } catch (const vl3::Error& error) {
     std::cerr << error.what() << "\n";
     return 1;

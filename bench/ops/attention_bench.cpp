@@ -1,4 +1,5 @@
-// Decoding one token against a long cache: the streaming kernel beside libtorch's attention over a widened copy.
+// Decoding one token against a long cache: the streaming kernel beside libtorch's attention over a widened
+// copy.
 #include <ATen/ops/randn.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <benchmark/benchmark.h>
@@ -24,10 +25,21 @@ void libtorch_decode_attention(benchmark::State& state) {
   const auto heads = [](const at::Tensor& x) {
     return x.to(at::kFloat).repeat_interleave(kHeads / kKvHeads, 0).unsqueeze(0);
   };
-  for (auto _ : state) benchmark::DoNotOptimize(at::scaled_dot_product_attention(q, heads(k), heads(v), {}, 0.0, false, 0.1));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(at::scaled_dot_product_attention(q, heads(k), heads(v), {}, 0.0, false, 0.1));
 }
 
-BENCHMARK(vl3_decode_attention)->ArgName("keys")->Arg(512)->Arg(4096)->UseRealTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(libtorch_decode_attention)->ArgName("keys")->Arg(512)->Arg(4096)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(vl3_decode_attention)
+    ->ArgName("keys")
+    ->Arg(512)
+    ->Arg(4096)
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
+BENCHMARK(libtorch_decode_attention)
+    ->ArgName("keys")
+    ->Arg(512)
+    ->Arg(4096)
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
 
 }  // namespace

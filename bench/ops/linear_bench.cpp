@@ -1,4 +1,5 @@
-// bfloat16 weights on the CPU: ops::linear beside libtorch's own product. Weights come from a ring larger than any cache.
+// bfloat16 weights on the CPU: ops::linear beside libtorch's own product. Weights come from a ring larger
+// than any cache.
 #include <ATen/ops/linear.h>
 #include <ATen/ops/randn.h>
 #include <benchmark/benchmark.h>
@@ -19,7 +20,8 @@ const std::vector<at::Tensor>& ring(bool huge_pages) {
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     madvise(memory, bytes, huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     for (int64_t i = 0; i < kLayers; ++i) {
-      layers.push_back(at::from_blob(static_cast<char*>(memory) + i * kIn * kOut * 2, {kOut, kIn}, at::kBFloat16));
+      layers.push_back(
+          at::from_blob(static_cast<char*>(memory) + i * kIn * kOut * 2, {kOut, kIn}, at::kBFloat16));
       layers.back().copy_(at::randn({kOut, kIn}));
     }
   }
@@ -33,9 +35,9 @@ void run(benchmark::State& state, bool huge_pages, const at::Tensor& x, const Pr
   size_t next = 0;
   for (auto _ : state) benchmark::DoNotOptimize(product(x, layers[next++ % layers.size()]));
   state.SetBytesProcessed(state.iterations() * kIn * kOut * 2);
-  state.counters["GFLOP/s"] = benchmark::Counter(2.0 * static_cast<double>(x.size(0) * kIn * kOut) *
-                                                     static_cast<double>(state.iterations()) * 1e-9,
-                                                 benchmark::Counter::kIsRate);
+  state.counters["GFLOP/s"] = benchmark::Counter(
+      2.0 * static_cast<double>(x.size(0) * kIn * kOut) * static_cast<double>(state.iterations()) * 1e-9,
+      benchmark::Counter::kIsRate);
 }
 
 void vl3_linear(benchmark::State& state) {
@@ -48,7 +50,15 @@ void libtorch_linear(benchmark::State& state) {
       [](const at::Tensor& x, const at::Tensor& w) { return at::linear(x, w); });
 }
 
-BENCHMARK(vl3_linear)->ArgNames({"rows", "huge"})->ArgsProduct({{1, 4, 8, 64, 512}, {0, 1}})->UseRealTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(libtorch_linear)->ArgNames({"rows", "huge"})->ArgsProduct({{1, 8, 64}, {0, 1}})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(vl3_linear)
+    ->ArgNames({"rows", "huge"})
+    ->ArgsProduct({{1, 4, 8, 64, 512}, {0, 1}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(libtorch_linear)
+    ->ArgNames({"rows", "huge"})
+    ->ArgsProduct({{1, 8, 64}, {0, 1}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -1,7 +1,8 @@
 // The library's front door: load a VideoLLaMA3 model, ask it about text, images and videos.
 //
 //   vl3::Engine engine = vl3::Engine::load({.model = "path/to/checkpoint"});
-//   vl3::Answer answer = engine.ask({vl3::user_message({vl3::image_part("cat.jpg"), vl3::text_part("What is it?")})});
+//   vl3::Answer answer = engine.ask({vl3::user_message({vl3::image_part("cat.jpg"), vl3::text_part("What is
+//   it?")})});
 //
 // Every failure is a vl3::Error. An Engine may be shared by threads; its calls run one at a time.
 #pragma once
@@ -32,8 +33,8 @@ struct EngineOptions {
 
 /// Which visual tokens of a video are kept (DiffFP; paper section 2.2).
 struct PruneConfig {
-  std::optional<bool> enabled;  ///< unset: as the checkpoint says
-  double threshold = 0.1;       ///< on 255 * mean |difference| of normalised pixels
+  std::optional<bool> enabled;         ///< unset: as the checkpoint says
+  double threshold = 0.1;              ///< on 255 * mean |difference| of normalised pixels
   std::string reference = "previous";  ///< compared with: "previous" frame or "last-kept" content
   std::optional<int64_t> max_tokens;   ///< smallest threshold whose kept tokens of all videos fit this budget
 };
@@ -71,7 +72,7 @@ struct FrameReceipt {
 
 struct MediumReceipt {
   std::string name;
-  std::string kind;  ///< "image", "video"
+  std::string kind;                               ///< "image", "video"
   int64_t height = 0, width = 0;                  ///< as stored (videos: first frame)
   int64_t resized_height = 0, resized_width = 0;  ///< as the encoder saw it
   std::optional<double> duration_s;
@@ -79,10 +80,10 @@ struct MediumReceipt {
 };
 
 struct SecondsReceipt {
-  double load = 0;         ///< of the model, once an engine
-  double open = 0;         ///< of the media
-  double decode = 0;       ///< in the background
-  double preprocess = 0;   ///< in the background
+  double load = 0;        ///< of the model, once an engine
+  double open = 0;        ///< of the media
+  double decode = 0;      ///< in the background
+  double preprocess = 0;  ///< in the background
   double encode = 0;
   double prefill = 0;
   double generate = 0;
@@ -93,14 +94,14 @@ struct SecondsReceipt {
 /// What an answer took.
 struct Receipt {
   std::vector<MediumReceipt> media;
-  int64_t prompt_tokens = 0;           ///< after pruning
-  int64_t visual_tokens = 0;           ///< before pruning
+  int64_t prompt_tokens = 0;  ///< after pruning
+  int64_t visual_tokens = 0;  ///< before pruning
   int64_t visual_tokens_kept = 0;
-  int64_t cached_tokens = 0;           ///< prompt tokens that needed no work
+  int64_t cached_tokens = 0;  ///< prompt tokens that needed no work
   int64_t completion_tokens = 0;
-  double prune_threshold = 0;          ///< in force
+  double prune_threshold = 0;  ///< in force
   SecondsReceipt seconds;
-  uint64_t peak_rss_bytes = 0;         ///< of the process so far
+  uint64_t peak_rss_bytes = 0;  ///< of the process so far
   std::vector<std::string> warnings;
 };
 
@@ -115,15 +116,15 @@ struct Answer {
 struct Plan {
   std::vector<MediumReceipt> media;  ///< kept = tokens unless `pruning_known`
   bool pruning_known = false;
-  int64_t prompt_tokens = 0;         ///< at most (before pruning, unless known)
+  int64_t prompt_tokens = 0;  ///< at most (before pruning, unless known)
   int64_t visual_tokens = 0;
   int64_t visual_tokens_kept = 0;
   double prune_threshold = 0;
   int64_t patches = 0;
   uint64_t weight_bytes = 0, kv_bytes = 0, work_bytes = 0, peak_ram_bytes = 0;  ///< predicted
-  double first_token_seconds = 0;    ///< predicted from a short measurement of this machine
+  double first_token_seconds = 0;  ///< predicted from a short measurement of this machine
   int64_t max_position_embeddings = 0;
-  bool fits = true;                  ///< in max_ram_bytes and in the model's context
+  bool fits = true;  ///< in max_ram_bytes and in the model's context
   std::vector<std::string> notes;
 };
 
@@ -150,14 +151,16 @@ class Engine {
   ~Engine();
 
   /// One answer to a conversation that ends with a user's turn.
-  Answer ask(const Conversation& conversation, const AskOptions& options = {}, const Callbacks& callbacks = {}) const;
+  Answer ask(const Conversation& conversation, const AskOptions& options = {},
+             const Callbacks& callbacks = {}) const;
 
   /// Looks at the options alone. @throws Error(kInvalidArgument) for a value out of range.
   void check(const AskOptions& options) const;
 
   /// What ask() would cost, without encoding or generating anything.
   /// @param measure_pruning  decodes the videos to count kept tokens.
-  Plan plan(const Conversation& conversation, const AskOptions& options = {}, bool measure_pruning = false) const;
+  Plan plan(const Conversation& conversation, const AskOptions& options = {},
+            bool measure_pruning = false) const;
 
  private:
   friend class Session;
@@ -166,15 +169,16 @@ class Engine {
   std::shared_ptr<Impl> impl_;
 };
 
-/// A conversation that goes on: what an earlier call computed (keys and values of the common beginning, visual tokens)
-/// is used again. One thread at a time.
+/// A conversation that goes on: what an earlier call computed (keys and values of the common beginning,
+/// visual tokens) is used again. One thread at a time.
 class Session {
  public:
   explicit Session(const Engine& engine);
   ~Session();
   Session(Session&&) noexcept;
 
-  Answer ask(const Conversation& conversation, const AskOptions& options = {}, const Callbacks& callbacks = {});
+  Answer ask(const Conversation& conversation, const AskOptions& options = {},
+             const Callbacks& callbacks = {});
 
  private:
   friend class Engine;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -208,7 +209,8 @@ class Chat {
       number = std::stod(value, &used);
     } catch (const std::exception&) {
     }
-    VL3_CHECK(!value.empty() && used == value.size(), kInvalidArgument, "usage: /set KEY NUMBER");
+    VL3_CHECK(!value.empty() && used == value.size() && std::abs(number) <= 1e15, kInvalidArgument,  // nor nan
+              "usage: /set KEY NUMBER");
     GenerationConfig& g = options_.generation;
     const AskOptions before = options_;
     if (key == "temperature") g.temperature = number;

@@ -47,14 +47,12 @@ int run(int argc, char** argv) {
     return 0;
   } catch (const CLI::Success& success) {
     return app.exit(success);
-  } catch (const CLI::RequiredError& error) {
+  } catch (const CLI::ParseError& error) {
     // CLI11 says only "A subcommand is required", also where there is an unknown one.
     const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
-    fmt::print(stderr, "vl3: {}\nRun `vl3 --help` or `vl3 COMMAND --help`.\n",
-               unknown ? Error(ErrorCode::kInvalidArgument, fmt::format("unknown command \"{}\"", argv[1])).what() : error.what());
-    return kUsage;
-  } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "vl3: {}\nRun `vl3 --help` or `vl3 COMMAND --help`.\n", error.what());
+    const Error shown(ErrorCode::kInvalidArgument,  // for its escapes: the text quotes the command line
+                      unknown ? fmt::format("unknown command \"{}\"", argv[1]) : error.what());
+    fmt::print(stderr, "vl3: {}\nRun `vl3 --help` or `vl3 COMMAND --help`.\n", shown.what());
     return kUsage;
   }
   return 0;

@@ -51,28 +51,31 @@ at::Tensor run_rows(const Runtime& runtime, lm::KvCache& cache, const at::Tensor
 }
 
 at::Tensor random_ids(const Runtime& runtime, int64_t count) {
-  return at::randint(runtime.config.text.vocab_size, {count}, at::TensorOptions(at::kLong).device(runtime.device));
+  return at::randint(runtime.config.text.vocab_size, {count},
+                     at::TensorOptions(at::kLong).device(runtime.device));
 }
 
 struct Part {
   const char* unit;
-  double amount;                // of the unit in one run
+  double amount;  // of the unit in one run
   std::function<void()> run;
 };
 
 Part decode_part(const Runtime& runtime, int64_t depth) {
-  auto cache = std::make_shared<lm::KvCache>(runtime.config.text, depth + kDecodeTokens + 1, runtime.weight_dtype,
-                                             runtime.device);
+  auto cache = std::make_shared<lm::KvCache>(runtime.config.text, depth + kDecodeTokens + 1,
+                                             runtime.weight_dtype, runtime.device);
   // The cache's content doesn't matter: it is filled with noise instead of being computed.
   for (int64_t layer = 0; layer < runtime.config.text.num_hidden_layers && depth > 0; ++layer) {
     const at::Tensor noise =
-        at::randn({runtime.config.text.num_key_value_heads, depth, runtime.config.text.head_dim}).to(runtime.device);
+        at::randn({runtime.config.text.num_key_value_heads, depth, runtime.config.text.head_dim})
+            .to(runtime.device);
     cache->append(layer, noise, noise);
   }
   cache->advance(depth);
   return {"tokens_per_s", kDecodeTokens, [&runtime, cache, depth] {
             at::Tensor id = random_ids(runtime, 1);
-            for (int64_t i = 0; i < kDecodeTokens; ++i) id = at::argmax(run_rows(runtime, *cache, id)).view({1});
+            for (int64_t i = 0; i < kDecodeTokens; ++i)
+              id = at::argmax(run_rows(runtime, *cache, id)).view({1});
             cache->truncate(depth);
           }};
 }
@@ -121,7 +124,9 @@ OrderedJson bench(const Runtime& runtime, const BenchOptions& options) {
     std::vector<double> sorted = seconds;
     std::sort(sorted.begin(), sorted.end());
     const double median = sorted[sorted.size() / 2];
-    result[key] = {{part.unit, part.amount / median}, {"median_s", median}, {"seconds", seconds},
+    result[key] = {{part.unit, part.amount / median},
+                   {"median_s", median},
+                   {"seconds", seconds},
                    {"repeats", options.repeats}};
   }
   struct rusage usage {};

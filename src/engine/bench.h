@@ -1,4 +1,5 @@
-// Speed of the parts of a model on this machine, in the units `spec` and peers report. Weights' values don't matter.
+// Speed of the parts of a model on this machine, in the units `spec` and peers report. Weights' values don't
+// matter.
 #pragma once
 
 #include <string>
@@ -14,11 +15,12 @@ struct BenchOptions {
   int repeats = 3;                ///< timed runs after one that is not counted
 };
 
-/// "encode2240" (one 784x560 image), "encode12544" (16 frames of 392x392), "prefill512", "prefill2048", "decode0",
-/// "decode4096" (tokens at a depth), "preprocess" (1080p frames to patches).
+/// "encode2240" (one 784x560 image), "encode12544" (16 frames of 392x392), "prefill512", "prefill2048",
+/// "decode0", "decode4096" (tokens at a depth), "preprocess" (1080p frames to patches).
 std::vector<std::string> bench_keys();
 
-/// @return an object: a key each with tokens_per_s, patches_per_s or frames_per_s (of the median run), seconds of every
+/// @return an object: a key each with tokens_per_s, patches_per_s or frames_per_s (of the median run),
+/// seconds of every
 ///   run, repeats; then load_s, peak_rss_bytes, threads, dtype, device.
 /// @throws Error(kInvalidArgument) for an unknown key.
 OrderedJson bench(const Runtime& runtime, const BenchOptions& options);

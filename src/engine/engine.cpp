@@ -83,7 +83,8 @@ Request make_request(const Runtime& runtime, const Conversation& conversation, c
   return request;
 }
 
-std::vector<MediumReceipt> describe_media(const Request& request, const std::vector<std::vector<int64_t>>& kept) {
+std::vector<MediumReceipt> describe_media(const Request& request,
+                                          const std::vector<std::vector<int64_t>>& kept) {
   std::vector<MediumReceipt> receipts;
   for (size_t m = 0; m < request.media.size(); ++m) {
     const MediaEntry& entry = request.media[m];
@@ -118,7 +119,8 @@ struct Session::Impl {
   std::optional<lm::KvCache> cache;
   std::vector<uint64_t> keys;  // of the rows in the cache
 
-  Impl(std::shared_ptr<Engine::Impl> of, int64_t vision_bytes) : engine(std::move(of)), vision_cache(vision_bytes) {}
+  Impl(std::shared_ptr<Engine::Impl> of, int64_t vision_bytes)
+      : engine(std::move(of)), vision_cache(vision_bytes) {}
 
   Answer ask(const Conversation& conversation, const AskOptions& options, const Callbacks& callbacks) {
     const std::lock_guard lock(engine->compute);
@@ -127,7 +129,8 @@ struct Session::Impl {
     engine::validate(options.generation, runtime.config);
     Answer answer;
     AskOptions fitted = options;
-    if (options.max_ram_bytes > 0) answer.receipt.warnings = engine::fit_memory(runtime, conversation, fitted);
+    if (options.max_ram_bytes > 0)
+      answer.receipt.warnings = engine::fit_memory(runtime, conversation, fitted);
     engine::Request request = engine::make_request(runtime, conversation, fitted);
     answer.receipt.seconds.load = runtime.load_seconds;
     answer.receipt.seconds.open = seconds_since(start);
@@ -141,8 +144,8 @@ struct Session::Impl {
     }
     engine::PrefillResult prefilled;
     try {
-      prefilled = engine::prefill(runtime, request, *cache, keys, vision_cache, hooks,
-                                  options.generation.max_tokens);
+      prefilled =
+          engine::prefill(runtime, request, *cache, keys, vision_cache, hooks, options.generation.max_tokens);
     } catch (const Error& error) {
       forget();
       if (error.code() != ErrorCode::kCancelled) throw;
@@ -201,12 +204,14 @@ struct Session::Impl {
 };
 
 Engine Engine::load(const EngineOptions& options) {
-  VL3_CHECK(options.threads >= 0 && options.threads <= 1024, kInvalidArgument, "threads {}: expected 0 to 1024",
-            options.threads);
+  VL3_CHECK(options.threads >= 0 && options.threads <= 1024, kInvalidArgument,
+            "threads {}: expected 0 to 1024", options.threads);
   if (options.threads > 0) at::set_num_threads(options.threads);
   auto impl = std::make_shared<Impl>();
-  impl->runtime = engine::Runtime::load(
-      {.model = options.model, .dtype = options.dtype, .device = options.device, .flow = parse_flow(options.flow)});
+  impl->runtime = engine::Runtime::load({.model = options.model,
+                                         .dtype = options.dtype,
+                                         .device = options.device,
+                                         .flow = parse_flow(options.flow)});
   return Engine(std::move(impl));
 }
 
@@ -215,7 +220,8 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
-Answer Engine::ask(const Conversation& conversation, const AskOptions& options, const Callbacks& callbacks) const {
+Answer Engine::ask(const Conversation& conversation, const AskOptions& options,
+                   const Callbacks& callbacks) const {
   return Session::Impl(impl_, /*vision_bytes=*/0).ask(conversation, options, callbacks);
 }
 

@@ -27,6 +27,7 @@ Conversation with_video_defaults(Conversation conversation, const AskOptions& op
 Request make_request(const Runtime& runtime, const Conversation& conversation, const AskOptions& options);
 
 /// One receipt a medium; `kept` and `times` from the request.
-std::vector<MediumReceipt> describe_media(const Request& request, const std::vector<std::vector<int64_t>>& kept);
+std::vector<MediumReceipt> describe_media(const Request& request,
+                                          const std::vector<std::vector<int64_t>>& kept);
 
 }  // namespace vl3::engine

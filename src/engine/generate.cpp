@@ -13,7 +13,8 @@
 namespace vl3::engine {
 namespace {
 
-sampling::SamplingOptions sampling_options(const GenerationConfig& config, const weights::ModelConfig& model) {
+sampling::SamplingOptions sampling_options(const GenerationConfig& config,
+                                           const weights::ModelConfig& model) {
   const weights::GenerationDefaults& defaults = model.generation;
   sampling::SamplingOptions options;
   options.temperature = config.temperature.value_or(defaults.do_sample ? defaults.temperature : 0.0);
@@ -48,14 +49,16 @@ std::optional<sampling::Matcher> make_matcher(const Runtime& runtime, const Gene
 
 void validate(const GenerationConfig& config, const weights::ModelConfig& model) {
   VL3_CHECK(static_cast<int>(!config.json_schema.empty()) + static_cast<int>(config.json_object) +
-                    static_cast<int>(!config.regex.empty()) <= 1,
+                    static_cast<int>(!config.regex.empty()) <=
+                1,
             kInvalidArgument, "json_schema, json_object and regex exclude one another: give one");
   sampling::validate(sampling_options(config, model));
   const sampling::StopCondition checks_its_options(stop_options(config, model));
 }
 
 GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const PrefillResult& prefilled,
-                        const GenerationConfig& config, const Callbacks& callbacks, std::vector<uint64_t>& keys) {
+                        const GenerationConfig& config, const Callbacks& callbacks,
+                        std::vector<uint64_t>& keys) {
   const c10::InferenceMode inference;
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] {

@@ -15,7 +15,8 @@ struct GenerateResult {
 
 /// Continues the sequence in `cache` after `prefilled`. Tokens that were fed back are appended to `keys`.
 GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const PrefillResult& prefilled,
-                        const GenerationConfig& config, const Callbacks& callbacks, std::vector<uint64_t>& keys);
+                        const GenerationConfig& config, const Callbacks& callbacks,
+                        std::vector<uint64_t>& keys);
 
 /// @throws Error(kInvalidArgument) for values out of range or more than one constraint.
 void validate(const GenerationConfig& config, const weights::ModelConfig& model);

@@ -52,8 +52,8 @@ Frame contact_sheet(const std::vector<Frame>& frames) {
     width = std::max<int64_t>(width, frame.width);
   }
   const auto count = static_cast<int64_t>(frames.size());
-  const auto columns = static_cast<int64_t>(
-      std::ceil(std::sqrt(static_cast<double>(count) * static_cast<double>(height) / static_cast<double>(width))));
+  const auto columns = static_cast<int64_t>(std::ceil(
+      std::sqrt(static_cast<double>(count) * static_cast<double>(height) / static_cast<double>(width))));
   const int64_t rows = (count + columns - 1) / columns;
   Frame sheet;
   sheet.height = static_cast<int>(rows * (height + kGap) + kGap);
@@ -86,7 +86,8 @@ Inspection inspect(const Runtime& runtime, const Conversation& conversation, con
   const Request request = make_request(runtime, conversation, options);
   VL3_CHECK(!request.media.empty(), kInvalidArgument, "nothing to inspect: give an image or a video");
   int64_t pixels = 0;
-  for (const preprocess::MediumPlan& plan : request.plan.media) pixels += plan.grid.t * plan.size.height * plan.size.width;
+  for (const preprocess::MediumPlan& plan : request.plan.media)
+    pixels += plan.grid.t * plan.size.height * plan.size.width;
   VL3_CHECK(pixels <= kMaxSheetPixels, kResourceExhausted,
             "the picture would have {} megapixels, the limit is {}; use --max-frames or --max-visual-tokens",
             pixels / 1'000'000, kMaxSheetPixels / 1'000'000);
@@ -98,14 +99,15 @@ Inspection inspect(const Runtime& runtime, const Conversation& conversation, con
   for (size_t m = 0; m < request.media.size(); ++m) {
     const MediaEntry& entry = request.media[m];
     const preprocess::MediumPlan& plan = request.plan.media[m];
-    result.json["media"].push_back({{"name", entry.name},
-                                    {"kind", plan.shape.kind == preprocess::MediaKind::kVideo ? "video" : "image"},
-                                    {"size", {plan.shape.size.height, plan.shape.size.width}},
-                                    {"resized", {plan.size.height, plan.size.width}},
-                                    {"grid", {plan.grid.t, plan.grid.h, plan.grid.w}},
-                                    {"merge", plan.merge},
-                                    {"tokens_per_frame", plan.tokens_per_frame},
-                                    {"frames", OrderedJson::array()}});
+    result.json["media"].push_back(
+        {{"name", entry.name},
+         {"kind", plan.shape.kind == preprocess::MediaKind::kVideo ? "video" : "image"},
+         {"size", {plan.shape.size.height, plan.shape.size.width}},
+         {"resized", {plan.size.height, plan.size.width}},
+         {"grid", {plan.grid.t, plan.grid.h, plan.grid.w}},
+         {"merge", plan.merge},
+         {"tokens_per_frame", plan.tokens_per_frame},
+         {"frames", OrderedJson::array()}});
   }
   scan_media(runtime, request, request.options.prune, [&](const ScannedFrame& scanned) {
     const MediaEntry& entry = request.media[scanned.medium];

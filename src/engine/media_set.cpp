@@ -14,7 +14,8 @@ namespace {
 std::string sha256_hex(std::string_view data) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  VL3_CHECK(EVP_Digest(data.data(), data.size(), digest, &size, EVP_sha256(), nullptr) == 1, kInternal, "SHA-256 failed");
+  VL3_CHECK(EVP_Digest(data.data(), data.size(), digest, &size, EVP_sha256(), nullptr) == 1, kInternal,
+            "SHA-256 failed");
   std::string hex;
   for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
   return hex;
@@ -118,7 +119,8 @@ MediaEntry open_part(text::ContentPart& part, const weights::PreprocessConfig& c
 
 }  // namespace
 
-std::vector<MediaEntry> open_media_set(text::Conversation& conversation, const weights::PreprocessConfig& config,
+std::vector<MediaEntry> open_media_set(text::Conversation& conversation,
+                                       const weights::PreprocessConfig& config,
                                        const media::MediaLimits& limits) {
   std::vector<MediaEntry> entries;
   for (size_t m = 0; m < conversation.size(); ++m) {

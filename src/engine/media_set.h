@@ -21,7 +21,8 @@ struct MediaEntry {
   std::string name;  ///< for people
   std::string key;   ///< equal for equal content and equal choice of frames; for caches
   preprocess::MediaShape shape;
-  std::vector<double> timestamps;     ///< of the frames as the prompt says them; may be empty (remote: none said)
+  std::vector<double>
+      timestamps;  ///< of the frames as the prompt says them; may be empty (remote: none said)
   std::vector<int64_t> source_index;  ///< of the frames in the file; empty for pictures
   std::optional<double> duration_s;
   bool numpy_times = false;  ///< the official loader's rounding of times
@@ -30,7 +31,8 @@ struct MediaEntry {
 
 /// Opens every medium of `conversation` in prompt order; parts of kind kMedia become images or videos.
 /// @throws Error naming the medium.
-std::vector<MediaEntry> open_media_set(text::Conversation& conversation, const weights::PreprocessConfig& config,
+std::vector<MediaEntry> open_media_set(text::Conversation& conversation,
+                                       const weights::PreprocessConfig& config,
                                        const media::MediaLimits& limits);
 
 }  // namespace vl3::engine

@@ -16,9 +16,9 @@ namespace vl3::engine {
 namespace {
 
 constexpr uint64_t kFloat = 4;
-constexpr int64_t kBatchPatches = 3072;   // as VisualStream batches
-constexpr int64_t kMlpRows = 4096;        // as the encoder blocks its MLP
-constexpr int64_t kChunkRows = 512;       // as prefill() chunks
+constexpr int64_t kBatchPatches = 3072;  // as VisualStream batches
+constexpr int64_t kMlpRows = 4096;       // as the encoder blocks its MLP
+constexpr int64_t kChunkRows = 512;      // as prefill() chunks
 constexpr uint64_t kQueueBytes = 32 << 20;
 constexpr uint64_t kWideningBytes = 16 << 20;  // ops::linear's scratch for bfloat16 weights
 constexpr int64_t kFramesInDecoder = 12;       // reference, threading and queue of one video decoder
@@ -37,7 +37,8 @@ uint64_t vision_work(const Runtime& runtime, const Request& request) {
   for (size_t m = 0; m < request.media.size(); ++m) {
     const preprocess::MediumPlan& plan = request.plan.media[m];
     const int64_t frame = plan.grid.h * plan.grid.w;
-    const int64_t batch = std::min(plan.grid.t, std::max<int64_t>(1, kBatchPatches / std::max<int64_t>(1, frame)));
+    const int64_t batch =
+        std::min(plan.grid.t, std::max<int64_t>(1, kBatchPatches / std::max<int64_t>(1, frame)));
     const uint64_t patches = frame * batch;
     // x, its norm, q, k, v, their rotated copies, the attention's result: about ten rows of D a patch.
     const uint64_t activations =
@@ -87,8 +88,9 @@ double encode_flops(const weights::VisionConfig& v, const preprocess::VisualPlan
   double total = 0;
   for (const preprocess::MediumPlan& medium : plan.media) {
     const double frame = static_cast<double>(medium.grid.h * medium.grid.w);
-    const double patch = v.num_hidden_layers * (2.0 * v.hidden_size * (4.0 * v.hidden_size + 2.0 * v.intermediate_size) +
-                                                4.0 * v.hidden_size * frame);
+    const double patch =
+        v.num_hidden_layers * (2.0 * v.hidden_size * (4.0 * v.hidden_size + 2.0 * v.intermediate_size) +
+                               4.0 * v.hidden_size * frame);
     total += patch * frame * static_cast<double>(medium.grid.t);
   }
   return total;
@@ -98,7 +100,8 @@ bool has_media(const Request& request) { return !request.media.empty(); }
 
 }  // namespace
 
-MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, int64_t rows, int64_t more_tokens) {
+MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, int64_t rows,
+                               int64_t more_tokens) {
   MemoryEstimate estimate;
   estimate.before = resident_bytes();
   const bool mapped = runtime.device.is_cpu() && [&] {
@@ -108,7 +111,8 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
   }();
   if (mapped) {
     for (const weights::ExpectedTensor& tensor : runtime.checkpoint->tensors()) {
-      const bool visual = tensor.name.starts_with("model.vision_model.") || tensor.name.starts_with("model.projector.");
+      const bool visual =
+          tensor.name.starts_with("model.vision_model.") || tensor.name.starts_with("model.projector.");
       // Of an untied embedding table only the prompt's rows are read.
       const bool rows_only =
           !runtime.config.text.tie_word_embeddings && tensor.name.ends_with("embed_tokens.weight");
@@ -149,7 +153,8 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
   plan.peak_ram_bytes = memory.total();
   const double flops = measured_flops();
   plan.first_token_seconds = (encode_flops(runtime.config.vision, request.plan) +
-                              prefill_flops(runtime.config.text, plan.prompt_tokens)) / flops;
+                              prefill_flops(runtime.config.text, plan.prompt_tokens)) /
+                             flops;
   if (plan.prompt_tokens > plan.max_position_embeddings) {
     plan.fits = false;
     plan.notes.push_back(fmt::format("{} tokens do not fit the model's context of {}", plan.prompt_tokens,
@@ -157,18 +162,20 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
   }
   if (options.max_ram_bytes > 0 && plan.peak_ram_bytes > options.max_ram_bytes) {
     plan.fits = false;
-    plan.notes.push_back(fmt::format("{} MiB are needed, --max-ram allows {}", plan.peak_ram_bytes >> 20,
+    plan.notes.push_back(fmt::format("{} MiB are needed, --max-ram allows {} MiB", plan.peak_ram_bytes >> 20,
                                      options.max_ram_bytes >> 20));
   }
   return plan;
 }
 
-std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& conversation, AskOptions& options) {
+std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& conversation,
+                                    AskOptions& options) {
   const auto need = [&](const AskOptions& tried) {
     const Request request =
         prepare_request(runtime, with_video_defaults(conversation, tried), request_options(tried));
     int64_t most_frames = 0;
-    for (const preprocess::MediumPlan& medium : request.plan.media) most_frames = std::max(most_frames, medium.grid.t);
+    for (const preprocess::MediumPlan& medium : request.plan.media)
+      most_frames = std::max(most_frames, medium.grid.t);
     const MemoryEstimate memory = estimate_memory(runtime, request, request.max_rows(), new_tokens(tried));
     return std::pair(memory.total(), most_frames);
   };
@@ -187,11 +194,12 @@ std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& 
             "about {} MiB are needed{}, --max-ram allows {} MiB; {}", wanted >> 20,
             options.fit ? fmt::format(" ({} MiB with the fewest frames)", bytes >> 20) : "",
             options.max_ram_bytes >> 20,
-            options.fit ? "raise it, or lower --max-visual-tokens or --max-tokens"
-                        : "raise it, lower --max-frames or --max-visual-tokens, or let --fit lower the frames");
+            options.fit
+                ? "raise it, or lower --max-visual-tokens or --max-tokens"
+                : "raise it, lower --max-frames or --max-visual-tokens, or let --fit lower the frames");
   options = tried;
-  return {fmt::format("max_frames lowered to {} so that {} MiB fit --max-ram ({} MiB would have been needed)", frames,
-                      bytes >> 20, wanted >> 20)};
+  return {fmt::format("max_frames lowered to {} so that {} MiB fit --max-ram ({} MiB would have been needed)",
+                      frames, bytes >> 20, wanted >> 20)};
 }
 
 }  // namespace vl3::engine

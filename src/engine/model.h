@@ -1,5 +1,5 @@
-// The whole network under the checkpoint's own keys: model.vision_model, model.projector, model.language_model, lm_head.
-// The one definition that answers and trains.
+// The whole network under the checkpoint's own keys: model.vision_model, model.projector,
+// model.language_model, lm_head. The one definition that answers and trains.
 #pragma once
 
 #include "lm/language_model.h"

@@ -24,15 +24,16 @@ uint64_t mix(uint64_t a, uint64_t b) {  // SplitMix64's finaliser over the pair
 /// Content, chosen frames, size and pruning: what a medium's visual tokens depend on.
 std::string visual_key(const MediaEntry& entry, const preprocess::MediumPlan& plan,
                        const preprocess::PruneOptions& prune) {
-  return fmt::format("{}|{}x{}x{}m{}|{}:{}:{}:{}", entry.key, plan.grid.t, plan.grid.h, plan.grid.w, plan.merge,
-                     prune.enabled ? static_cast<int>(*prune.enabled) : -1, prune.threshold,
+  return fmt::format("{}|{}x{}x{}m{}|{}:{}:{}:{}", entry.key, plan.grid.t, plan.grid.h, plan.grid.w,
+                     plan.merge, prune.enabled ? static_cast<int>(*prune.enabled) : -1, prune.threshold,
                      static_cast<int>(prune.reference), prune.min_tokens);
 }
 
 class Prefiller {
  public:
-  Prefiller(const Runtime& runtime, Request& request, lm::KvCache& cache, const std::vector<uint64_t>& cached_keys,
-            VisionCache& vision_cache, const PrefillHooks& hooks, int64_t more_rows)
+  Prefiller(const Runtime& runtime, Request& request, lm::KvCache& cache,
+            const std::vector<uint64_t>& cached_keys, VisionCache& vision_cache, const PrefillHooks& hooks,
+            int64_t more_rows)
       : runtime_(runtime),
         request_(request),
         cache_(cache),
@@ -128,7 +129,8 @@ class Prefiller {
     cache_.reserve(request_.max_rows() + more_rows_);
   }
 
-  // Text between two frames of a video waits for the second one: should the video break off there, the text goes, too.
+  // Text between two frames of a video waits for the second one: should the video break off there, the text
+  // goes, too.
   void add_text(int64_t id) {
     if (inside_video_) {
       waiting_.push_back(id);
@@ -186,7 +188,8 @@ class Prefiller {
     const auto m = static_cast<size_t>(item.medium);
     VL3_CHECK(item.frame > 0, kCorrupt, "{}: no frame can be decoded", request_.media[m].name);
     result_.warnings.push_back(fmt::format("{}: ends after {} of {} frames; going on with those",
-                                           request_.media[m].name, item.frame, request_.plan.media[m].grid.t));
+                                           request_.media[m].name, item.frame,
+                                           request_.plan.media[m].grid.t));
     logger().warn("{}", result_.warnings.back());
     shorten(request_, runtime_, m, item.frame);
     waiting_.clear();
@@ -208,7 +211,8 @@ class Prefiller {
     if (hooks_.hidden) hooks_.hidden(hidden);
     result_.last_hidden_1D = hidden.narrow(0, hidden.size(0) - 1, 1).clone();
     computed_ += hidden.size(0);
-    result_.prefill_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result_.prefill_seconds +=
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     if (hooks_.progress) hooks_.progress({"prefill", result_.cached_rows + computed_, request_.max_rows()});
   }
 
@@ -255,8 +259,8 @@ class Prefiller {
 }  // namespace
 
 PrefillResult prefill(const Runtime& runtime, Request& request, lm::KvCache& cache,
-                      const std::vector<uint64_t>& cached_keys, VisionCache& vision_cache, const PrefillHooks& hooks,
-                      int64_t more_rows) {
+                      const std::vector<uint64_t>& cached_keys, VisionCache& vision_cache,
+                      const PrefillHooks& hooks, int64_t more_rows) {
   const c10::InferenceMode inference;
   return Prefiller(runtime, request, cache, cached_keys, vision_cache, hooks, more_rows).run();
 }

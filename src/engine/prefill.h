@@ -1,5 +1,5 @@
-// Works a request through: text ids embedded, media encoded as they arrive, chunks of the fused sequence run through the
-// decoder while later frames are still being decoded.
+// Works a request through: text ids embedded, media encoded as they arrive, chunks of the fused sequence run
+// through the decoder while later frames are still being decoded.
 #pragma once
 
 #include <functional>
@@ -28,24 +28,26 @@ struct PrefillHooks {
 };
 
 struct PrefillResult {
-  std::vector<int64_t> ids;             ///< the fused sequence: text ids, placeholder ids for kept visual tokens
-  std::vector<uint64_t> keys;           ///< one a row: equal keys mean equal content; for prefix reuse
+  std::vector<int64_t> ids;    ///< the fused sequence: text ids, placeholder ids for kept visual tokens
+  std::vector<uint64_t> keys;  ///< one a row: equal keys mean equal content; for prefix reuse
   std::vector<std::vector<int64_t>> kept;  ///< a medium: kept tokens of each frame
-  std::vector<std::vector<std::vector<uint8_t>>> masks;  ///< a medium: [tokens_per_frame] of 0 and 1 of each frame
-  at::Tensor last_hidden_1D;            ///< of the last row
-  int64_t cached_rows = 0;              ///< rows that were in the KV cache already
-  int64_t cached_media = 0;             ///< media whose visual tokens were remembered
+  std::vector<std::vector<std::vector<uint8_t>>>
+      masks;                  ///< a medium: [tokens_per_frame] of 0 and 1 of each frame
+  at::Tensor last_hidden_1D;  ///< of the last row
+  int64_t cached_rows = 0;    ///< rows that were in the KV cache already
+  int64_t cached_media = 0;   ///< media whose visual tokens were remembered
   VisualSeconds visual;
   double prefill_seconds = 0;
   std::vector<std::string> warnings;
 };
 
-/// Fills `cache`, which holds the rows named by `cached_keys` (of an earlier request; may be empty): the common prefix
-/// is kept, the rest is computed. `request` is shortened when a video breaks off.
+/// Fills `cache`, which holds the rows named by `cached_keys` (of an earlier request; may be empty): the
+/// common prefix is kept, the rest is computed. `request` is shortened when a video breaks off.
 /// @param more_rows  room to reserve in the cache behind the prompt, for the answer.
-/// @throws Error(kCancelled) when hooks.cancelled says so; Error(kResourceExhausted) past max_position_embeddings.
+/// @throws Error(kCancelled) when hooks.cancelled says so; Error(kResourceExhausted) past
+/// max_position_embeddings.
 PrefillResult prefill(const Runtime& runtime, Request& request, lm::KvCache& cache,
-                      const std::vector<uint64_t>& cached_keys, VisionCache& vision_cache, const PrefillHooks& hooks,
-                      int64_t more_rows);
+                      const std::vector<uint64_t>& cached_keys, VisionCache& vision_cache,
+                      const PrefillHooks& hooks, int64_t more_rows);
 
 }  // namespace vl3::engine

@@ -35,12 +35,13 @@ void scan_media(const Runtime& runtime, const Request& request, const preprocess
 std::vector<std::vector<int64_t>> count_kept(const Runtime& runtime, const Request& request,
                                              const preprocess::PruneOptions& prune) {
   std::vector<std::vector<int64_t>> kept(request.media.size());
-  scan_media(runtime, request, prune, [&](const ScannedFrame& f) { kept[f.medium].push_back(count(f.mask)); });
+  scan_media(runtime, request, prune,
+             [&](const ScannedFrame& f) { kept[f.medium].push_back(count(f.mask)); });
   return kept;
 }
 
-double threshold_for_budget(const Runtime& runtime, const Request& request, const preprocess::PruneOptions& prune,
-                            int64_t budget) {
+double threshold_for_budget(const Runtime& runtime, const Request& request,
+                            const preprocess::PruneOptions& prune, int64_t budget) {
   const weights::PreprocessConfig& config = runtime.config.preprocess;
   if (prune.reference == preprocess::PruneReference::kPrevious) {
     preprocess::PruneBudget search(config, config.video_merge_size, prune.min_tokens);
@@ -63,8 +64,8 @@ double threshold_for_budget(const Runtime& runtime, const Request& request, cons
     });
     return total;
   };
-  return preprocess::search_threshold(kept_at, budget, preprocess::TokenDifference(config, config.video_merge_size),
-                                      prune.threshold);
+  return preprocess::search_threshold(
+      kept_at, budget, preprocess::TokenDifference(config, config.video_merge_size), prune.threshold);
 }
 
 }  // namespace vl3::engine

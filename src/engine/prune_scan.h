@@ -1,5 +1,5 @@
-// Looks at the videos of a request without encoding them: how many tokens pruning keeps, and which threshold fits a
-// budget. Decodes each video once (previous reference) or about twenty times (last-kept, budget).
+// Looks at the videos of a request without encoding them: how many tokens pruning keeps, and which threshold
+// fits a budget. Decodes each video once (previous reference) or about twenty times (last-kept, budget).
 #pragma once
 
 #include <functional>
@@ -27,9 +27,10 @@ void scan_media(const Runtime& runtime, const Request& request, const preprocess
 std::vector<std::vector<int64_t>> count_kept(const Runtime& runtime, const Request& request,
                                              const preprocess::PruneOptions& prune);
 
-/// The smallest threshold at or above `prune.threshold` with which all videos together keep at most `budget` tokens.
+/// The smallest threshold at or above `prune.threshold` with which all videos together keep at most `budget`
+/// tokens.
 /// @throws Error(kInvalidArgument) when no threshold does.
-double threshold_for_budget(const Runtime& runtime, const Request& request, const preprocess::PruneOptions& prune,
-                            int64_t budget);
+double threshold_for_budget(const Runtime& runtime, const Request& request,
+                            const preprocess::PruneOptions& prune, int64_t budget);
 
 }  // namespace vl3::engine

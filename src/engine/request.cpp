@@ -26,8 +26,8 @@ void render(Request& request, const Runtime& runtime) {
   VL3_CHECK(!has_media || (config.image_token_id >= 0 && config.video_token_id >= 0), kInvalidArgument,
             "{}: config.json names no image token, so the model takes text only", config.dir.string());
   const std::vector<int64_t> one_each(static_cast<size_t>(request.prompt.num_places()), 1);
-  const std::vector<int64_t> ids =
-      text::tokenize(request.prompt, runtime.tokenizer(), one_each, config.image_token_id, config.video_token_id);
+  const std::vector<int64_t> ids = text::tokenize(request.prompt, runtime.tokenizer(), one_each,
+                                                  config.image_token_id, config.video_token_id);
   request.items.clear();
   size_t place = 0;
   std::vector<std::pair<int64_t, int64_t>> places;
@@ -65,7 +65,8 @@ int64_t Request::min_rows() const {
   return rows;
 }
 
-Request prepare_request(const Runtime& runtime, text::Conversation conversation, const RequestOptions& options) {
+Request prepare_request(const Runtime& runtime, text::Conversation conversation,
+                        const RequestOptions& options) {
   Request request;
   request.options = options;
   request.media = open_media_set(conversation, runtime.config.preprocess, options.limits);

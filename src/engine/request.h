@@ -1,5 +1,5 @@
-// A request made ready: media opened, sizes planned, prompt rendered and tokenised with one id for each image or frame
-// (the place its visual tokens take). Plain data; what prefill() works through.
+// A request made ready: media opened, sizes planned, prompt rendered and tokenised with one id for each image
+// or frame (the place its visual tokens take). Plain data; what prefill() works through.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 namespace vl3::engine {
 
 struct RequestOptions {
-  std::optional<bool> add_system_prompt;  ///< unset: the flow's habit (remote scripts true, native callers false)
+  std::optional<bool>
+      add_system_prompt;  ///< unset: the flow's habit (remote scripts true, native callers false)
   bool add_generation_prompt = true;
   bool parse_special_in_text = false;
   std::optional<int64_t> max_visual_tokens;
@@ -44,11 +45,13 @@ struct Request {
   int64_t min_rows() const;
 };
 
-/// @throws Error from media and template; Error(kInvalidArgument) when the model has no token for a medium's place.
-Request prepare_request(const Runtime& runtime, text::Conversation conversation, const RequestOptions& options);
+/// @throws Error from media and template; Error(kInvalidArgument) when the model has no token for a medium's
+/// place.
+Request prepare_request(const Runtime& runtime, text::Conversation conversation,
+                        const RequestOptions& options);
 
-/// The request with medium `medium` holding only its first `frames` frames (the file broke off). Everything before
-/// that medium's frame number `frames` is unchanged, sizes included.
+/// The request with medium `medium` holding only its first `frames` frames (the file broke off). Everything
+/// before that medium's frame number `frames` is unchanged, sizes included.
 void shorten(Request& request, const Runtime& runtime, size_t medium, int64_t frames);
 
 }  // namespace vl3::engine

@@ -32,8 +32,8 @@ at::ScalarType parse_dtype(const std::string& name, weights::DType stored) {
 
 }  // namespace
 
-Runtime::Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, VideoLlama3 network,
-                 at::Device on, at::ScalarType weights_as)
+Runtime::Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened,
+                 VideoLlama3 network, at::Device on, at::ScalarType weights_as)
     : config(std::move(loaded)),
       checkpoint(std::move(opened)),
       model(std::move(network)),
@@ -52,7 +52,8 @@ std::shared_ptr<const Runtime> Runtime::load(const LoadOptions& options) {
   nn::CheckpointSource source(checkpoint, dtype, device);
   VideoLlama3 model(source, config);
   model->eval();
-  std::shared_ptr<Runtime> runtime(new Runtime(std::move(config), std::move(checkpoint), std::move(model), device, dtype));
+  std::shared_ptr<Runtime> runtime(
+      new Runtime(std::move(config), std::move(checkpoint), std::move(model), device, dtype));
   runtime->load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return runtime;
 }

@@ -1,5 +1,5 @@
-// A loaded model with everything a request needs: config, mapped weights, network, tokenizer, dtypes and device.
-// Immutable after load; shared by sessions.
+// A loaded model with everything a request needs: config, mapped weights, network, tokenizer, dtypes and
+// device. Immutable after load; shared by sessions.
 #pragma once
 
 #include <memory>
@@ -15,10 +15,10 @@
 namespace vl3::engine {
 
 struct LoadOptions {
-  std::filesystem::path model;      ///< folder with config.json
-  std::string dtype = "auto";       ///< "auto" = the checkpoint's; "float32", "bfloat16"
-  std::string device = "cpu";       ///< "cpu", "cuda", "cuda:N"
-  std::optional<Flow> flow;         ///< unset: the layout's own
+  std::filesystem::path model;  ///< folder with config.json
+  std::string dtype = "auto";   ///< "auto" = the checkpoint's; "float32", "bfloat16"
+  std::string device = "cpu";   ///< "cpu", "cuda", "cuda:N"
+  std::optional<Flow> flow;     ///< unset: the layout's own
 };
 
 class Runtime {

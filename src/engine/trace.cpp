@@ -13,7 +13,9 @@
 namespace vl3::engine {
 namespace {
 
-at::Tensor ids_tensor(const std::vector<int64_t>& ids) { return at::tensor(ids, at::TensorOptions(at::kLong)).to(at::kInt); }
+at::Tensor ids_tensor(const std::vector<int64_t>& ids) {
+  return at::tensor(ids, at::TensorOptions(at::kLong)).to(at::kInt);
+}
 
 std::vector<float> to_floats(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.to(at::kCPU, at::kFloat).contiguous();
@@ -25,8 +27,9 @@ struct Greedy {
   std::vector<double> margins;  // between the two highest scores of each step
 };
 
-Greedy generate(const Runtime& runtime, lm::KvCache& cache, at::Tensor hidden, const std::vector<int64_t>& prompt_ids,
-                int64_t count, double repetition_penalty, bool penalise_prompt) {
+Greedy generate(const Runtime& runtime, lm::KvCache& cache, at::Tensor hidden,
+                const std::vector<int64_t>& prompt_ids, int64_t count, double repetition_penalty,
+                bool penalise_prompt) {
   sampling::SamplingOptions options;
   options.temperature = 0.0;
   options.repetition_penalty = repetition_penalty;
@@ -117,7 +120,8 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
   hooks.hidden = [&](const at::Tensor& x) { hidden.push_back(x.to(at::kCPU)); };
   lm::KvCache cache(runtime.config.text, 1, runtime.weight_dtype, runtime.device);
   VisionCache no_vision_cache(0);
-  const PrefillResult result = prefill(runtime, request, cache, {}, no_vision_cache, hooks, options.greedy_tokens);
+  const PrefillResult result =
+      prefill(runtime, request, cache, {}, no_vision_cache, hooks, options.greedy_tokens);
 
   Trace out;
   std::vector<size_t> images_first, prompt_order;
@@ -139,7 +143,8 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
       }
       return visual.joined("pixel_values", chosen);
     };
-    const at::Tensor images = only(preprocess::MediaKind::kImage), videos = only(preprocess::MediaKind::kVideo);
+    const at::Tensor images = only(preprocess::MediaKind::kImage),
+                     videos = only(preprocess::MediaKind::kVideo);
     out.tensors.erase("pixel_values");
     if (images.defined()) out.tensors["pixel_values"] = images;
     if (videos.defined()) out.tensors["pixel_values_videos"] = videos;
@@ -147,7 +152,8 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
   std::vector<uint8_t> mask;
   for (const size_t m : order) {
     if (flow == Flow::kNative && request.media[m].shape.kind == preprocess::MediaKind::kImage) continue;
-    for (const std::vector<uint8_t>& frame : result.masks[m]) mask.insert(mask.end(), frame.begin(), frame.end());
+    for (const std::vector<uint8_t>& frame : result.masks[m])
+      mask.insert(mask.end(), frame.begin(), frame.end());
   }
   if (!mask.empty()) out.tensors["compression_mask"] = at::tensor(at::ArrayRef<uint8_t>(mask), at::kByte);
 
@@ -157,8 +163,9 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
       full_counts.push_back(flow == Flow::kRemote ? request.plan.media[m].tokens_per_frame : kept);
     }
   }
-  const std::vector<int64_t> input_ids = text::tokenize(request.prompt, runtime.tokenizer(), full_counts,
-                                                        runtime.config.image_token_id, runtime.config.video_token_id);
+  const std::vector<int64_t> input_ids =
+      text::tokenize(request.prompt, runtime.tokenizer(), full_counts, runtime.config.image_token_id,
+                     runtime.config.video_token_id);
   out.tensors["input_ids"] = ids_tensor(input_ids);
   out.tensors["llm_input_ids"] = ids_tensor(result.ids);
   out.tensors["inputs_embeds"] = at::cat(embeddings);
@@ -174,7 +181,8 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
   out.tensors["logits"] = runtime.model->logits(rows.to(runtime.device)).to(at::kCPU);
 
   const int64_t prompt_rows = cache.length();
-  const Greedy plain = generate(runtime, cache, result.last_hidden_1D, result.ids, options.greedy_tokens, 1.0, false);
+  const Greedy plain =
+      generate(runtime, cache, result.last_hidden_1D, result.ids, options.greedy_tokens, 1.0, false);
   out.json["flow"] = flow_name(flow);
   out.json["prompt"] = request.prompt.text;
   describe_media(request, result, flow, out.json);
@@ -187,8 +195,8 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
   if (options.repetition_penalty != 1.0) {
     cache.truncate(prompt_rows);
     const Greedy penalised =
-        generate(runtime, cache, result.last_hidden_1D, result.ids, options.greedy_tokens, options.repetition_penalty,
-                 options.penalise_prompt);
+        generate(runtime, cache, result.last_hidden_1D, result.ids, options.greedy_tokens,
+                 options.repetition_penalty, options.penalise_prompt);
     out.json["repetition_penalty"] = {{"penalty", options.repetition_penalty},
                                       {"prompt_ids_penalised", options.penalise_prompt},
                                       {"tokens", penalised.tokens},

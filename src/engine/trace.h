@@ -1,4 +1,5 @@
-// Every intermediate tensor of one request under the names of the golden data: the parity check anyone can run.
+// Every intermediate tensor of one request under the names of the golden data: the parity check anyone can
+// run.
 #pragma once
 
 #include <map>
@@ -18,9 +19,9 @@ struct TraceOptions {
 };
 
 struct Trace {
-  /// patches_u8 [N, 588], pixel_values (native: also pixel_values_videos), compression_mask, vision.*, projector.out,
-  /// input_ids, llm_input_ids, inputs_embeds [L, D], hidden [P, D], logits [P, V]. Row order of visual tensors: remote =
-  /// media in prompt order; native = all images, then all videos.
+  /// patches_u8 [N, 588], pixel_values (native: also pixel_values_videos), compression_mask, vision.*,
+  /// projector.out, input_ids, llm_input_ids, inputs_embeds [L, D], hidden [P, D], logits [P, V]. Row order
+  /// of visual tensors: remote = media in prompt order; native = all images, then all videos.
   std::map<std::string, at::Tensor> tensors;
   OrderedJson json;  ///< prompt, grids, kept_tokens_per_frame, greedy, greedy_margins, …
 };

@@ -18,7 +18,8 @@ TraceCase read_trace_case(const std::filesystem::path& path, const std::filesyst
     const Json& positions = view.at("logits_positions");
     VL3_CHECK(positions.is_array(), kCorrupt, "{}: logits_positions must be a list", path.string());
     for (const Json& position : positions) {
-      VL3_CHECK(position.is_number_integer(), kCorrupt, "{}: logits_positions must hold integers", path.string());
+      VL3_CHECK(position.is_number_integer(), kCorrupt, "{}: logits_positions must hold integers",
+                path.string());
       result.trace.logits_positions.push_back(position.get<int64_t>());
     }
   }

@@ -1,4 +1,5 @@
-// A golden case file (cases/<model>/<case>.<flow>.json) as the request it describes; also plain messages files.
+// A golden case file (cases/<model>/<case>.<flow>.json) as the request it describes; also plain messages
+// files.
 #pragma once
 
 #include <filesystem>
@@ -13,7 +14,8 @@ struct TraceCase {
   TraceOptions trace;
 };
 
-/// @param path  JSON: `conversation` (or `messages`), add_system_prompt, add_generation_prompt, logits_positions,
+/// @param path  JSON: `conversation` (or `messages`), add_system_prompt, add_generation_prompt,
+/// logits_positions,
 ///   repetition_penalty; other keys are results and not read.
 /// @param media_root  what relative media paths start from.
 TraceCase read_trace_case(const std::filesystem::path& path, const std::filesystem::path& media_root);

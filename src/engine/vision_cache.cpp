@@ -5,7 +5,8 @@
 namespace vl3::engine {
 
 const std::vector<FrameFeatures>* VisionCache::find(const std::string& key) {
-  const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == key; });
+  const auto entry =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == key; });
   if (entry == entries_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, entry);
   return &entries_.front().frames;

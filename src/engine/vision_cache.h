@@ -1,5 +1,5 @@
-// Visual tokens of media seen before, so that a second question about them needs no decoding and no encoding. Bounded in
-// bytes, least recently used first out. Owned by one session; not thread-safe.
+// Visual tokens of media seen before, so that a second question about them needs no decoding and no encoding.
+// Bounded in bytes, least recently used first out. Owned by one session; not thread-safe.
 #pragma once
 
 #include <list>

@@ -12,15 +12,17 @@
 namespace vl3::engine {
 namespace {
 
-// Patches encoded at once: enough rows for the products to run at full speed, few enough that a batch's activations
-// (about 20 KB a patch at 2B dims) stay near 60 MB.
+// Patches encoded at once: enough rows for the products to run at full speed, few enough that a batch's
+// activations (about 20 KB a patch at 2B dims) stay near 60 MB.
 constexpr int64_t kBatchPatches = 3072;
 constexpr size_t kQueueBytes = 32u << 20;
 
 class Stopwatch {
  public:
   explicit Stopwatch(double& seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
-  ~Stopwatch() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  ~Stopwatch() {
+    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
 
  private:
   double& seconds_;
@@ -30,8 +32,8 @@ class Stopwatch {
 }  // namespace
 
 VisualStream::VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config,
-                           std::vector<VisualInput> inputs, at::Device device, at::ScalarType activation_dtype,
-                           VisualObserver observer)
+                           std::vector<VisualInput> inputs, at::Device device,
+                           at::ScalarType activation_dtype, VisualObserver observer)
     : model_(model),
       config_(config),
       table_(preprocess::make_normalise_table(config)),
@@ -144,8 +146,9 @@ void VisualStream::encode_batch() {
     const int64_t M = plan.tokens_per_frame;
     at::Tensor pixels = at::empty({T, N, C}, at::kFloat);
     for (int64_t t = 0; t < T; ++t) {
-      preprocess::normalise(batch[t].patches, {pixels.data_ptr<float>() + t * N * C, static_cast<size_t>(N * C)},
-                            table_, config_.patch_size);
+      preprocess::normalise(batch[t].patches,
+                            {pixels.data_ptr<float>() + t * N * C, static_cast<size_t>(N * C)}, table_,
+                            config_.patch_size);
     }
     const auto observe = [&](const char* name, const at::Tensor& tensor) {
       if (observer_) observer_(name, batch.front().medium, batch.front().frame, tensor);
@@ -160,10 +163,12 @@ void VisualStream::encode_batch() {
     }
     vision::Observer inner;
     if (observer_) {
-      inner = [&](const char* name, const at::Tensor& x) { observe((std::string("vision.") + name).c_str(), x.clone()); };
+      inner = [&](const char* name, const at::Tensor& x) {
+        observe((std::string("vision.") + name).c_str(), x.clone());
+      };
     }
-    const at::Tensor encoded = model_.vision_model->forward(pixels.to(device_, activation_dtype_), plan.grid.h,
-                                                            plan.grid.w, plan.merge, inner);
+    const at::Tensor encoded = model_.vision_model->forward(pixels.to(device_, activation_dtype_),
+                                                            plan.grid.h, plan.grid.w, plan.merge, inner);
     observe("vision.encoder_out", encoded);
     // Only kept tokens are projected, unless somebody wants to see all of them.
     const at::Tensor all = observer_ ? model_.projector->forward(encoded) : at::Tensor();
@@ -178,8 +183,8 @@ void VisualStream::encode_batch() {
     int64_t first = 0;
     for (Prepared& item : batch) {
       const auto count = static_cast<int64_t>(std::count(item.mask.begin(), item.mask.end(), uint8_t{1}));
-      ready_.push_back(
-          FrameFeatures{item.medium, item.frame, std::move(item.mask), count, features.narrow(0, first, count)});
+      ready_.push_back(FrameFeatures{item.medium, item.frame, std::move(item.mask), count,
+                                     features.narrow(0, first, count)});
       first += count;
     }
   }

@@ -1,6 +1,6 @@
-// Media to visual tokens as a pipeline: a worker decodes, resizes, patchifies and prunes into a bounded queue while the
-// caller's thread encodes and projects frames of one size in batches. Memory does not grow with the number of frames.
-// One caller thread.
+// Media to visual tokens as a pipeline: a worker decodes, resizes, patchifies and prunes into a bounded queue
+// while the caller's thread encodes and projects frames of one size in batches. Memory does not grow with the
+// number of frames. One caller thread.
 #pragma once
 
 #include <condition_variable>
@@ -45,22 +45,23 @@ struct VisualSeconds {
   double decode = 0, preprocess = 0, encode = 0;
 };
 
-/// Sees every tensor of the visual path: "patches_u8" uint8 [T, N, 588], "pixel_values", "vision.patch_embed", …,
-/// "vision.encoder_out", "projector.out", all with the frames of one batch first.
+/// Sees every tensor of the visual path: "patches_u8" uint8 [T, N, 588], "pixel_values",
+/// "vision.patch_embed", …, "vision.encoder_out", "projector.out", all with the frames of one batch first.
 using VisualObserver =
     std::function<void(const char* name, size_t medium, int64_t first_frame, const at::Tensor& tensor)>;
 
 class VisualStream {
  public:
   /// @param inputs  in the order their frames are wanted. Opened one after the other by the worker.
-  VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config, std::vector<VisualInput> inputs,
-               at::Device device, at::ScalarType activation_dtype, VisualObserver observer = nullptr);
+  VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config,
+               std::vector<VisualInput> inputs, at::Device device, at::ScalarType activation_dtype,
+               VisualObserver observer = nullptr);
   ~VisualStream();
   VisualStream(const VisualStream&) = delete;
   VisualStream& operator=(const VisualStream&) = delete;
 
-  /// The next image or frame, media in order. nullopt: this medium broke off before its planned number of frames; the
-  /// next call goes on with the medium after it.
+  /// The next image or frame, media in order. nullopt: this medium broke off before its planned number of
+  /// frames; the next call goes on with the medium after it.
   /// @throws what decoding throws, with the medium's index as context added by the caller.
   std::optional<FrameFeatures> next();
 

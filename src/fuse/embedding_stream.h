@@ -1,5 +1,5 @@
-// Text ids and visual features in prompt order, handed on as chunks of embedding rows: what the decoder is prefilled
-// with. Holds only what was not taken yet. Not thread-safe.
+// Text ids and visual features in prompt order, handed on as chunks of embedding rows: what the decoder is
+// prefilled with. Holds only what was not taken yet. Not thread-safe.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,7 +7,6 @@
 #include <deque>
 #include <functional>
 #include <vector>
-
 
 namespace vl3::fuse {
 
@@ -30,8 +29,8 @@ class EmbeddingStream {
   void flush_text();
 
   Embed embed_;
-  std::vector<int64_t> ids_;          // text pushed since the last features
-  std::deque<at::Tensor> embedded_;   // [*, D] each
+  std::vector<int64_t> ids_;         // text pushed since the last features
+  std::deque<at::Tensor> embedded_;  // [*, D] each
   int64_t rows_ = 0;
 };
 

@@ -1,5 +1,5 @@
-// Keys and values of one sequence, all layers. Positions are appended in order and may be taken back (truncate).
-// One owner at a time; not thread-safe.
+// Keys and values of one sequence, all layers. Positions are appended in order and may be taken back
+// (truncate). One owner at a time; not thread-safe.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -18,7 +18,8 @@ DecoderLayerImpl::DecoderLayerImpl(const nn::Scope& scope, const weights::TextCo
     : config_(config), index_(index) {
   const int64_t D = config.hidden_size, q = config.num_attention_heads * config.head_dim;
   const int64_t kv = config.num_key_value_heads * config.head_dim, F = config.intermediate_size;
-  input_layernorm_ = register_module("input_layernorm", nn::RmsNorm(scope / "input_layernorm", D, config.rms_norm_eps));
+  input_layernorm_ =
+      register_module("input_layernorm", nn::RmsNorm(scope / "input_layernorm", D, config.rms_norm_eps));
   post_attention_layernorm_ = register_module(
       "post_attention_layernorm", nn::RmsNorm(scope / "post_attention_layernorm", D, config.rms_norm_eps));
   auto attn = register_module("self_attn", std::make_shared<torch::nn::Module>("self_attn"));
@@ -66,7 +67,8 @@ at::Tensor DecoderLayerImpl::forward(at::Tensor x_SD, const ops::RopeTable& rope
   return nn::residual(x_SD, mlp(post_attention_layernorm_->forward(x_SD)));
 }
 
-LanguageModelImpl::LanguageModelImpl(const nn::Scope& scope, const weights::TextConfig& config) : config_(config) {
+LanguageModelImpl::LanguageModelImpl(const nn::Scope& scope, const weights::TextConfig& config)
+    : config_(config) {
   auto embedding = register_module("embed_tokens", std::make_shared<torch::nn::Module>("embed_tokens"));
   embed_tokens_ = embedding->register_parameter(
       "weight", (scope / "embed_tokens").get("weight", {config.vocab_size, config.hidden_size}),
@@ -90,7 +92,8 @@ at::Tensor LanguageModelImpl::forward(at::Tensor x_SD, std::span<const Segment> 
     const int64_t first = segment.cache == nullptr ? 0 : segment.cache->length();
     positions.push_back(at::arange(first, first + segment.end - segment.begin, at::kLong));
   }
-  const ops::RopeTable rope = ops::rope_1d(at::cat(positions).to(x_SD.device()), config_.head_dim, config_.rope_theta);
+  const ops::RopeTable rope =
+      ops::rope_1d(at::cat(positions).to(x_SD.device()), config_.head_dim, config_.rope_theta);
   for (const DecoderLayer& layer : layers_) x_SD = layer->forward(x_SD, rope, segments);
   for (const Segment& segment : segments) {
     if (segment.cache != nullptr) segment.cache->advance(segment.end - segment.begin);

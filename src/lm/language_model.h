@@ -1,5 +1,5 @@
-// Qwen2.5 decoder over packed rows: one call may hold rows of several sequences, each with its own positions and,
-// at inference, its own cache. Positions are 1-D, 0..L-1 over the fused sequence (no multimodal rope).
+// Qwen2.5 decoder over packed rows: one call may hold rows of several sequences, each with its own positions
+// and, at inference, its own cache. Positions are 1-D, 0..L-1 over the fused sequence (no multimodal rope).
 #pragma once
 
 #include <span>
@@ -13,7 +13,8 @@ namespace vl3::lm {
 
 // Letters: S packed rows, D hidden size, H query heads, KV key/value heads, d head dim, V vocabulary rows.
 
-/// Rows [begin, end) of the packed input that belong to one sequence; they attend to its cache and to each other.
+/// Rows [begin, end) of the packed input that belong to one sequence; they attend to its cache and to each
+/// other.
 struct Segment {
   int64_t begin = 0;
   int64_t end = 0;
@@ -26,7 +27,8 @@ class DecoderLayerImpl : public torch::nn::Module {
   at::Tensor forward(at::Tensor x_SD, const ops::RopeTable& rope, std::span<const Segment> segments) const;
 
  private:
-  at::Tensor attention(const at::Tensor& x_SD, const ops::RopeTable& rope, std::span<const Segment> segments) const;
+  at::Tensor attention(const at::Tensor& x_SD, const ops::RopeTable& rope,
+                       std::span<const Segment> segments) const;
   at::Tensor mlp(const at::Tensor& x_SD) const;
 
   weights::TextConfig config_;

@@ -8,8 +8,10 @@
 namespace vl3::nn {
 
 LinearImpl::LinearImpl(const Scope& scope, int64_t in_features, int64_t out_features, bool with_bias) {
-  weight = register_parameter("weight", scope.get("weight", {out_features, in_features}), /*requires_grad=*/false);
-  if (with_bias) bias = register_parameter("bias", scope.get("bias", {out_features}), /*requires_grad=*/false);
+  weight =
+      register_parameter("weight", scope.get("weight", {out_features, in_features}), /*requires_grad=*/false);
+  if (with_bias)
+    bias = register_parameter("bias", scope.get("bias", {out_features}), /*requires_grad=*/false);
 }
 
 at::Tensor LinearImpl::forward(const at::Tensor& x) const { return ops::linear(x, weight, bias); }
@@ -19,7 +21,9 @@ LayerNormImpl::LayerNormImpl(const Scope& scope, int64_t features, double eps) :
   bias_ = register_parameter("bias", scope.get("bias", {features}), /*requires_grad=*/false);
 }
 
-at::Tensor LayerNormImpl::forward(const at::Tensor& x) const { return ops::layer_norm(x, weight_, bias_, eps_); }
+at::Tensor LayerNormImpl::forward(const at::Tensor& x) const {
+  return ops::layer_norm(x, weight_, bias_, eps_);
+}
 
 RmsNormImpl::RmsNormImpl(const Scope& scope, int64_t features, double eps) : eps_(eps) {
   weight_ = register_parameter("weight", scope.get("weight", {features}), /*requires_grad=*/false);

@@ -1,5 +1,5 @@
-// Where a module's parameters come from. Modules ask for each parameter by its checkpoint key while they are built, so
-// one constructor serves mapped checkpoints, random models and training.
+// Where a module's parameters come from. Modules ask for each parameter by its checkpoint key while they are
+// built, so one constructor serves mapped checkpoints, random models and training.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -37,11 +37,12 @@ class Scope {
   std::string prefix_;
 };
 
-/// Parameters of a checkpoint on disk. With an unchanged dtype on the CPU a parameter is a view of the mapped file (which
-/// the tensor keeps alive): pages are read when first used. Otherwise it is a converted copy.
+/// Parameters of a checkpoint on disk. With an unchanged dtype on the CPU a parameter is a view of the mapped
+/// file (which the tensor keeps alive): pages are read when first used. Otherwise it is a converted copy.
 class CheckpointSource : public ParameterSource {
  public:
-  CheckpointSource(std::shared_ptr<const weights::Checkpoint> checkpoint, at::ScalarType dtype, at::Device device);
+  CheckpointSource(std::shared_ptr<const weights::Checkpoint> checkpoint, at::ScalarType dtype,
+                   at::Device device);
   at::Tensor get(const std::string& name, at::IntArrayRef shape) override;
 
  private:

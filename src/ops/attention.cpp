@@ -34,9 +34,9 @@ void stream_cache(const at::Tensor& q, const T* k, const T* v, int64_t kv_stride
   at::parallel_for(0, KV * parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t head = item / parts, part = item % parts;
-      attend_range(qp + head * rows * d, k + head * kv_stride, v + head * kv_stride, d, rows, part * kKeysAPart,
-                   std::min(L, (part + 1) * kKeysAPart), last.data(), partial.data() + item * rows,
-                   values.data() + item * rows * d);
+      attend_range(qp + head * rows * d, k + head * kv_stride, v + head * kv_stride, d, rows,
+                   part * kKeysAPart, std::min(L, (part + 1) * kKeysAPart), last.data(),
+                   partial.data() + item * rows, values.data() + item * rows * d);
     }
   });
   float* op = out.data_ptr<float>();
@@ -54,7 +54,8 @@ at::Tensor streamed(const at::Tensor& q_HSd, const at::Tensor& k, const at::Tens
   at::Tensor out = at::empty_like(q);
   VL3_DCHECK(k.stride(0) == v.stride(0) && k.stride(1) == k.size(2) && k.stride(2) == 1);
   if (k.scalar_type() == at::kFloat) {
-    stream_cache(q, k.const_data_ptr<float>(), v.const_data_ptr<float>(), k.stride(0), k.size(0), k.size(1), out);
+    stream_cache(q, k.const_data_ptr<float>(), v.const_data_ptr<float>(), k.stride(0), k.size(0), k.size(1),
+                 out);
   } else {
     const auto bits = [](const at::Tensor& t) {
       return static_cast<const uint16_t*>(static_cast<const void*>(t.const_data_ptr<at::BFloat16>()));
@@ -65,19 +66,26 @@ at::Tensor streamed(const at::Tensor& q_HSd, const at::Tensor& k, const at::Tens
 }
 
 at::Tensor repeat_heads(const at::Tensor& x, int64_t G) {  // [KV, L, d] -> [1, KV*G, L, d]
-  return x.unsqueeze(1).expand({x.size(0), G, x.size(1), x.size(2)}).reshape({1, x.size(0) * G, x.size(1), x.size(2)});
+  return x.unsqueeze(1)
+      .expand({x.size(0), G, x.size(1), x.size(2)})
+      .reshape({1, x.size(0) * G, x.size(1), x.size(2)});
 }
 
-// A chunk after earlier ones: the past needs no mask and the chunk itself is plainly causal, so both run through the
-// unmasked or causal flash kernel and are joined by their log-sum-exp. An explicit mask was several times slower.
+// A chunk after earlier ones: the past needs no mask and the chunk itself is plainly causal, so both run
+// through the unmasked or causal flash kernel and are joined by their log-sum-exp. An explicit mask was
+// several times slower.
 at::Tensor chunk_after_past(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) {
   const int64_t H = q.size(0), S = q.size(1), d = q.size(2), KV = k.size(0), past = k.size(1) - S, G = H / KV;
-  const auto recent = [&](const at::Tensor& x) { return repeat_heads(x.narrow(1, past, S).to(at::kFloat), G); };
-  auto [own, own_lse] = at::_scaled_dot_product_flash_attention_for_cpu(q.unsqueeze(0), recent(k), recent(v), 0.0,
-                                                                        /*is_causal=*/true, {}, scale);
+  const auto recent = [&](const at::Tensor& x) {
+    return repeat_heads(x.narrow(1, past, S).to(at::kFloat), G);
+  };
+  auto [own, own_lse] =
+      at::_scaled_dot_product_flash_attention_for_cpu(q.unsqueeze(0), recent(k), recent(v), 0.0,
+                                                      /*is_causal=*/true, {}, scale);
   const at::Tensor grouped = q.reshape({1, KV, G * S, d});
   auto [old, old_lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-      grouped, k.narrow(1, 0, past).to(at::kFloat).unsqueeze(0), v.narrow(1, 0, past).to(at::kFloat).unsqueeze(0), 0.0,
+      grouped, k.narrow(1, 0, past).to(at::kFloat).unsqueeze(0),
+      v.narrow(1, 0, past).to(at::kFloat).unsqueeze(0), 0.0,
       /*is_causal=*/false, {}, scale);
   const at::Tensor weight = at::sigmoid(old_lse.reshape({H, S}) - own_lse.reshape({H, S})).unsqueeze(-1);
   return at::lerp(own.reshape({H, S, d}), old.reshape({H, S, d}), weight);
@@ -97,12 +105,15 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   if (plain && L > S) return chunk_after_past(q, k, v, scale);
   const auto all = [&](const at::Tensor& x) { return repeat_heads(x.to(q.scalar_type()), H / KV); };
   if (L == S) {
-    return at::scaled_dot_product_attention(q.unsqueeze(0), all(k), all(v), {}, 0.0, /*is_causal=*/true, scale)
+    return at::scaled_dot_product_attention(q.unsqueeze(0), all(k), all(v), {}, 0.0, /*is_causal=*/true,
+                                            scale)
         .squeeze(0);
   }
   const auto options = at::TensorOptions(at::kLong).device(q.device());
-  const at::Tensor visible = at::arange(L, options).unsqueeze(0) <= at::arange(L - S, L, options).unsqueeze(1);
-  return at::scaled_dot_product_attention(q.unsqueeze(0), all(k), all(v), visible, 0.0, /*is_causal=*/false, scale)
+  const at::Tensor visible =
+      at::arange(L, options).unsqueeze(0) <= at::arange(L - S, L, options).unsqueeze(1);
+  return at::scaled_dot_product_attention(q.unsqueeze(0), all(k), all(v), visible, 0.0, /*is_causal=*/false,
+                                          scale)
       .squeeze(0);
 }
 

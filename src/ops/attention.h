@@ -1,4 +1,5 @@
-// Attention for the encoder (every query sees every key of its frame) and for the decoder (cached keys, causal).
+// Attention for the encoder (every query sees every key of its frame) and for the decoder (cached keys,
+// causal).
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -21,7 +21,8 @@ using Vector = hn::Vec<Floats>;
 HWY_INLINE Vector load_wide(const float* from) { return hn::LoadU(Floats(), from); }
 HWY_INLINE Vector load_wide(const uint16_t* from) {
   const hn::RebindToUnsigned<Floats> bits32;
-  return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(bits32, hn::LoadU(hn::Rebind<uint16_t, Floats>(), from))));
+  return hn::BitCast(
+      Floats(), hn::ShiftLeft<16>(hn::PromoteTo(bits32, hn::LoadU(hn::Rebind<uint16_t, Floats>(), from))));
 }
 HWY_INLINE float widen_one(float value) { return value; }
 HWY_INLINE float widen_one(uint16_t value) {
@@ -52,7 +53,8 @@ HWY_INLINE void score_rows(const float* q, const T* k, int64_t d, int64_t n, flo
   }
 }
 
-// out[r] = sum_j weights[r * n + j] * v[j], a pair of vectors of dims at a time kept in registers over all keys.
+// out[r] = sum_j weights[r * n + j] * v[j], a pair of vectors of dims at a time kept in registers over all
+// keys.
 template <int R, typename T>
 HWY_INLINE void weigh_rows(const float* weights, const T* v, int64_t d, int64_t n, float* out) {
   const Floats tag;
@@ -94,8 +96,8 @@ HWY_INLINE void in_groups(int64_t rows, const With& with) {
 }
 
 template <typename T>
-HWY_INLINE void attend(const float* q, const T* k, const T* v, int64_t d, int64_t rows, int64_t begin, int64_t end,
-                       const int64_t* last, AttentionPartial* partial, float* out) {
+HWY_INLINE void attend(const float* q, const T* k, const T* v, int64_t d, int64_t rows, int64_t begin,
+                       int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
   constexpr float kNone = -std::numeric_limits<float>::infinity();
   const int64_t n = end - begin;
   std::vector<float> scores(static_cast<size_t>(rows * n));
@@ -124,8 +126,8 @@ void attend_bf16(const float* q, const uint16_t* k, const uint16_t* v, int64_t d
   attend(q, k, v, d, rows, begin, end, last, partial, out);
 }
 
-void attend_f32(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin, int64_t end,
-                const int64_t* last, AttentionPartial* partial, float* out) {
+void attend_f32(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin,
+                int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
   attend(q, k, v, d, rows, begin, end, last, partial, out);
 }
 
@@ -139,13 +141,13 @@ namespace vl3::ops {
 HWY_EXPORT(attend_bf16);
 HWY_EXPORT(attend_f32);
 
-void attend_range(const float* q, const uint16_t* k, const uint16_t* v, int64_t d, int64_t rows, int64_t begin,
-                  int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
+void attend_range(const float* q, const uint16_t* k, const uint16_t* v, int64_t d, int64_t rows,
+                  int64_t begin, int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
   HWY_DYNAMIC_DISPATCH(attend_bf16)(q, k, v, d, rows, begin, end, last, partial, out);
 }
 
-void attend_range(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin, int64_t end,
-                  const int64_t* last, AttentionPartial* partial, float* out) {
+void attend_range(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin,
+                  int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
   HWY_DYNAMIC_DISPATCH(attend_f32)(q, k, v, d, rows, begin, end, last, partial, out);
 }
 

@@ -2,8 +2,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/dot_bf16.cpp"
-#include <hwy/foreach_target.h>
 #include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -26,11 +26,12 @@ HWY_INLINE float widen_one(uint16_t value) {
   return wide;
 }
 
-constexpr int64_t kLine = 32;    // bfloat16 values of a 64-byte cache line; 2 * lanes divides it on every target
+constexpr int64_t kLine =
+    32;  // bfloat16 values of a 64-byte cache line; 2 * lanes divides it on every target
 constexpr int64_t kAhead = 2048;
 
-// One weight row after the other, so that each thread reads one forward stream; the prefetch runs 4 KiB ahead because
-// the weights of a large model come from memory, not from a cache.
+// One weight row after the other, so that each thread reads one forward stream; the prefetch runs 4 KiB ahead
+// because the weights of a large model come from memory, not from a cache.
 template <int R>
 HWY_INLINE void dot_rows(const float* x, const uint16_t* w, float* y, int64_t I, int64_t O, int64_t o_begin,
                          int64_t o_end) {
@@ -88,8 +89,8 @@ namespace vl3::ops {
 HWY_EXPORT(dot_all);
 HWY_EXPORT(widen_all);
 
-void dot_bf16_rows(const float* x, const uint16_t* w, float* y, int64_t rows, int64_t I, int64_t O, int64_t o_begin,
-                   int64_t o_end) {
+void dot_bf16_rows(const float* x, const uint16_t* w, float* y, int64_t rows, int64_t I, int64_t O,
+                   int64_t o_begin, int64_t o_end) {
   HWY_DYNAMIC_DISPATCH(dot_all)(x, w, y, rows, I, O, o_begin, o_end);
 }
 
@@ -97,7 +98,8 @@ void widen_bf16(const uint16_t* from, float* to, int64_t n) { HWY_DYNAMIC_DISPAT
 
 std::vector<std::string> instruction_sets() {
   std::vector<std::string> names;
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) names.emplace_back(hwy::TargetName(target));
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets())
+    names.emplace_back(hwy::TargetName(target));
   return names;
 }
 

@@ -1,5 +1,5 @@
-// Dot products of float32 rows with bfloat16 weight rows; the weight is read once, in order. Torch-free; written with
-// Highway, which compiles it for AVX-512, AVX2, NEON, … and picks at run time.
+// Dot products of float32 rows with bfloat16 weight rows; the weight is read once, in order. Torch-free;
+// written with Highway, which compiles it for AVX-512, AVX2, NEON, … and picks at run time.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,10 @@
 namespace vl3::ops {
 
 /// y[r, o] = sum_i x[r, i] * w[o, i] for o in [o_begin, o_end), r in [0, rows).
-/// @param x  float32, row stride I;  @param w  bfloat16 bit patterns, row stride I;  @param y  float32, row stride O.
-void dot_bf16_rows(const float* x, const uint16_t* w, float* y, int64_t rows, int64_t I, int64_t O, int64_t o_begin,
-                   int64_t o_end);
+/// @param x  float32, row stride I;  @param w  bfloat16 bit patterns, row stride I;  @param y  float32, row
+/// stride O.
+void dot_bf16_rows(const float* x, const uint16_t* w, float* y, int64_t rows, int64_t I, int64_t O,
+                   int64_t o_begin, int64_t o_end);
 
 /// Widens n bfloat16 values.
 void widen_bf16(const uint16_t* from, float* to, int64_t n);

@@ -25,9 +25,8 @@ void streamed(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y) {
   const float* xp = x.const_data_ptr<float>();
   const uint16_t* wp = bf16_bits(weight);
   float* yp = y.data_ptr<float>();
-  at::parallel_for(0, O, std::max<int64_t>(1, 32768 / I), [&](int64_t begin, int64_t end) {
-    dot_bf16_rows(xp, wp, yp, rows, I, O, begin, end);
-  });
+  at::parallel_for(0, O, std::max<int64_t>(1, 32768 / I),
+                   [&](int64_t begin, int64_t end) { dot_bf16_rows(xp, wp, yp, rows, I, O, begin, end); });
 }
 
 // Many rows: the weight is widened tile by tile into one scratch buffer, so that memory stays small.
@@ -81,11 +80,12 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   if (x.scalar_type() == weight.scalar_type()) {
     return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
   }
-  const bool recording =
-      c10::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad() || (bias.defined() && bias.requires_grad()));
+  const bool recording = c10::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad() ||
+                                                         (bias.defined() && bias.requires_grad()));
   const bool mixed = x.scalar_type() == at::kFloat && weight.scalar_type() == at::kBFloat16 && x.is_cpu();
   if (mixed && !recording) return mixed_cpu(x, weight, bias);
-  const at::Tensor y = at::linear(x.to(weight.scalar_type()), weight, bias.defined() ? std::optional(bias) : std::nullopt);
+  const at::Tensor y =
+      at::linear(x.to(weight.scalar_type()), weight, bias.defined() ? std::optional(bias) : std::nullopt);
   return y.to(x.scalar_type());
 }
 

@@ -1,8 +1,9 @@
 // y = x W^T + b for every linear of the model: float32 or bfloat16 weights, one entry point.
 //
-// On the CPU activations stay float32 whatever the weights are: a bfloat16 weight is widened on the fly (few rows:
-// our dot-product kernels, which stream the weight once; many rows: tiles widened once, then libtorch's float32
-// product, or oneDNN's bfloat16 product where the CPU has it). On other devices x has the weight's dtype.
+// On the CPU activations stay float32 whatever the weights are: a bfloat16 weight is widened on the fly (few
+// rows: our dot-product kernels, which stream the weight once; many rows: tiles widened once, then libtorch's
+// float32 product, or oneDNN's bfloat16 product where the CPU has it). On other devices x has the weight's
+// dtype.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -20,7 +20,8 @@ namespace {
 
 at::Tensor inverse_frequencies(int64_t dim, double theta, at::Device device) {
   // float32 throughout, as the reference computes them.
-  const at::Tensor exponent = at::arange(0, dim, 2, at::TensorOptions(at::kFloat).device(device)) / static_cast<double>(dim);
+  const at::Tensor exponent =
+      at::arange(0, dim, 2, at::TensorOptions(at::kFloat).device(device)) / static_cast<double>(dim);
   return at::pow(theta, exponent).reciprocal();
 }
 

@@ -18,8 +18,8 @@ RopeTable rope_1d(const at::Tensor& positions, int64_t head_dim, double theta);
 /// @return [h*w, d/2]. Source: spec "Vision encoder" 3.2.
 RopeTable rope_2d(int64_t h, int64_t w, int64_t merge, int64_t head_dim, double theta, at::Device device);
 
-/// Turns the heads of x. @param x [..., S, heads, d]; the table is broadcast over the leading axes. Result in x's dtype,
-/// computed in float32.
+/// Turns the heads of x. @param x [..., S, heads, d]; the table is broadcast over the leading axes. Result in
+/// x's dtype, computed in float32.
 at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table);
 
 }  // namespace vl3::ops

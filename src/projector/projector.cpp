@@ -10,8 +10,9 @@ ProjectorImpl::ProjectorImpl(const nn::Scope& scope, const weights::ModelConfig&
   for (int64_t i = 0; i < depth; ++i) {
     const std::string index = std::to_string(2 * i);  // the odd places are the GELUs
     readout_.push_back(readout->register_module(
-        index, nn::Linear(scope / "readout" / index, i == 0 ? config.vision.hidden_size : config.text.hidden_size,
-                          config.text.hidden_size, true)));
+        index,
+        nn::Linear(scope / "readout" / index, i == 0 ? config.vision.hidden_size : config.text.hidden_size,
+                   config.text.hidden_size, true)));
   }
 }
 

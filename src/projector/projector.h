@@ -1,4 +1,5 @@
-// From the vision encoder's width into the language model's: "mlpKx_gelu" is K linears with exact GELU between.
+// From the vision encoder's width into the language model's: "mlpKx_gelu" is K linears with exact GELU
+// between.
 #pragma once
 
 #include "nn/modules.h"

@@ -1,7 +1,7 @@
 #include "vision/vision_model.h"
 
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/gelu.h>
 #include <c10/core/GradMode.h>
 
 #include <cmath>
@@ -13,17 +13,21 @@
 namespace vl3::vision {
 namespace {
 
-constexpr int64_t kMlpRows = 4096;  // rows whose hidden activations exist at once when no gradient is recorded
+constexpr int64_t kMlpRows =
+    4096;  // rows whose hidden activations exist at once when no gradient is recorded
 
 }  // namespace
 
 SelfAttentionImpl::SelfAttentionImpl(const nn::Scope& scope, const weights::VisionConfig& config)
     : heads_(config.num_attention_heads),
-      q_proj_(register_module("q_proj", nn::Linear(scope / "q_proj", config.hidden_size, config.hidden_size, true))),
-      k_proj_(register_module("k_proj", nn::Linear(scope / "k_proj", config.hidden_size, config.hidden_size, true))),
-      v_proj_(register_module("v_proj", nn::Linear(scope / "v_proj", config.hidden_size, config.hidden_size, true))),
-      out_proj_(
-          register_module("out_proj", nn::Linear(scope / "out_proj", config.hidden_size, config.hidden_size, true))) {}
+      q_proj_(register_module("q_proj",
+                              nn::Linear(scope / "q_proj", config.hidden_size, config.hidden_size, true))),
+      k_proj_(register_module("k_proj",
+                              nn::Linear(scope / "k_proj", config.hidden_size, config.hidden_size, true))),
+      v_proj_(register_module("v_proj",
+                              nn::Linear(scope / "v_proj", config.hidden_size, config.hidden_size, true))),
+      out_proj_(register_module(
+          "out_proj", nn::Linear(scope / "out_proj", config.hidden_size, config.hidden_size, true))) {}
 
 at::Tensor SelfAttentionImpl::forward(const at::Tensor& x_TND, const ops::RopeTable& rope) const {
   const int64_t T = x_TND.size(0), N = x_TND.size(1), D = x_TND.size(2), d = D / heads_;
@@ -36,8 +40,10 @@ at::Tensor SelfAttentionImpl::forward(const at::Tensor& x_TND, const ops::RopeTa
 }
 
 MlpImpl::MlpImpl(const nn::Scope& scope, const weights::VisionConfig& config)
-    : fc1_(register_module("fc1", nn::Linear(scope / "fc1", config.hidden_size, config.intermediate_size, true))),
-      fc2_(register_module("fc2", nn::Linear(scope / "fc2", config.intermediate_size, config.hidden_size, true))) {}
+    : fc1_(register_module("fc1",
+                           nn::Linear(scope / "fc1", config.hidden_size, config.intermediate_size, true))),
+      fc2_(register_module("fc2",
+                           nn::Linear(scope / "fc2", config.intermediate_size, config.hidden_size, true))) {}
 
 at::Tensor MlpImpl::forward(const at::Tensor& x_TND) const {
   if (c10::GradMode::is_enabled()) return fc2_->forward(at::gelu(fc1_->forward(x_TND), "tanh"));
@@ -64,15 +70,18 @@ at::Tensor EncoderLayerImpl::forward(at::Tensor x_TND, const ops::RopeTable& rop
   return nn::residual(x_TND, mlp_->forward(layer_norm2_->forward(x_TND)));
 }
 
-VisionModelImpl::VisionModelImpl(const nn::Scope& scope, const weights::VisionConfig& config) : config_(config) {
+VisionModelImpl::VisionModelImpl(const nn::Scope& scope, const weights::VisionConfig& config)
+    : config_(config) {
   const int64_t p = config.patch_size;
-  // The patch embedding is a convolution whose stride equals its kernel: a linear over the patch's own values.
+  // The patch embedding is a convolution whose stride equals its kernel: a linear over the patch's own
+  // values.
   auto embeddings = std::make_shared<torch::nn::Module>("embeddings");
   auto patch = std::make_shared<torch::nn::Module>("patch_embedding");
   const nn::Scope at = scope / "embeddings" / "patch_embedding";
   patch_weight_ = patch->register_parameter(
       "weight", at.get("weight", {config.hidden_size, config.num_channels, p, p}), /*requires_grad=*/false);
-  patch_bias_ = patch->register_parameter("bias", at.get("bias", {config.hidden_size}), /*requires_grad=*/false);
+  patch_bias_ =
+      patch->register_parameter("bias", at.get("bias", {config.hidden_size}), /*requires_grad=*/false);
   embeddings->register_module("patch_embedding", patch);
   register_module("embeddings", embeddings);
 

@@ -1,6 +1,6 @@
 // Any-resolution vision encoder: SigLIP-shaped blocks, 2-D rotary positions, attention inside each frame.
-// One call encodes frames of one size as a batch, so no mask and no padding is needed. Not thread-safe while training;
-// forward() without gradients may run from several threads.
+// One call encodes frames of one size as a batch, so no mask and no padding is needed. Not thread-safe while
+// training; forward() without gradients may run from several threads.
 #pragma once
 
 #include <functional>
@@ -54,7 +54,8 @@ class VisionModelImpl : public torch::nn::Module {
  public:
   VisionModelImpl(const nn::Scope& scope, const weights::VisionConfig& config);
 
-  /// @param pixels_TNC  normalised patches, float32 (or the weights' dtype off the CPU), rows in block order for `merge`.
+  /// @param pixels_TNC  normalised patches, float32 (or the weights' dtype off the CPU), rows in block order
+  /// for `merge`.
   /// @return merged features [T, M, D]: the mean of each merge x merge block after the post layer norm.
   /// Source: spec "Vision encoder"; paper section 2.1 (AVT).
   at::Tensor forward(const at::Tensor& pixels_TNC, int64_t h, int64_t w, int64_t merge,

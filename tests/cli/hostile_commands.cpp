@@ -23,116 +23,180 @@ Words pull(const Words& words, const std::string& endpoint) {
   return all;
 }
 
-constexpr const char* kHi = R"({"conversation": [{"role": "user", "content": "hi"}], "logits_positions": [0]})";
+constexpr const char* kHi =
+    R"({"conversation": [{"role": "user", "content": "hi"}], "logits_positions": [0]})";
 
 std::vector<HostileRow> convert_rows() {
   return {
-      {"ConvertOutNotEmpty", 2, "",
+      {"ConvertOutNotEmpty", 2, "/out: is not empty; name a new folder",
        [](W& w) {
          w.file("out/precious.txt", "keep me");
          return convert(w, {"--to", "remote"});
        }},
-      {"ConvertOutIsAFile", 2, "",
+      {"ConvertOutIsAFile", 2, "/out: exists and is not a folder",
        [](W& w) {
          w.file("out", "keep me");
          return convert(w, {"--to", "remote"});
        }},
-      {"ConvertOutWithoutParent", 2, "",
-       [](W& w) -> Words { return {"convert", W::model(), w.out("no/such/place"), "--to", "remote"}; }},
-      {"ConvertOntoItself", 2, "",
+      {"ConvertOutWithoutParent", 2, "/no/such/place: cannot be made: No such file or directory",
+       [](W& w) -> Words {
+         return {"convert", W::model(), w.out("no/such/place"), "--to", "remote"};
+       }},
+      {"ConvertOntoItself", 2, "/model: is not empty; name a new folder",
        [](W& w) -> Words {
          const std::string model = w.model_copy().string();
          return {"convert", model, model, "--to", "remote"};
        }},
-      {"ConvertSourceMissing", 1, "",
-       [](W& w) -> Words { return {"convert", w.out("nothing"), w.out(), "--to", "remote"}; }},
-      {"ConvertSourceBroken", 1, "",
+      {"ConvertSourceMissing", 1, "/nothing: no such model folder",
+       [](W& w) -> Words {
+         return {"convert", w.out("nothing"), w.out(), "--to", "remote"};
+       }},
+      {"ConvertSourceBroken", 1, "in a file of 1000; the file may be cut short",
        [](W& w) -> Words {
          const std::filesystem::path folder = w.model_copy();
          std::filesystem::resize_file(folder / "model.safetensors", 1000);
          return {"convert", folder.string(), w.out(), "--to", "remote"};
        }},
-      {"ConvertWithoutLayout", 2, "", [](W& w) { return convert(w, {}); }},
-      {"ConvertUnknownLayout", 2, "", [](W& w) { return convert(w, {"--to", "sideways"}); }},
-      {"ConvertUnknownDtype", 2, "", [](W& w) { return convert(w, {"--to", "remote", "--dtype", "int3"}); }},
-      {"ConvertShardSizeZero", 2, "", [](W& w) { return convert(w, {"--to", "remote", "--max-shard-size", "0"}); }},
-      {"ConvertShardSizeWord", 2, "", [](W& w) { return convert(w, {"--to", "remote", "--max-shard-size", "big"}); }},
-      {"ConvertRandomWithoutConfig", 1, "",
-       [](W& w) -> Words { return {"convert", "--random", w.out("nothing"), w.out()}; }},
+      {"ConvertWithoutLayout", 2, "invalid argument: give the layout to write: --to native or --to remote",
+       [](W& w) { return convert(w, {}); }},
+      {"ConvertUnknownLayout", 2, "--to: sideways not in {native,remote}",
+       [](W& w) {
+         return convert(w, {"--to", "sideways"});
+       }},
+      {"ConvertShardSizeZero", 2, "invalid argument: max_shard_size 0: give the bytes a shard may have",
+       [](W& w) {
+         return convert(w, {"--to", "remote", "--max-shard-size", "0"});
+       }},
+      {"ConvertShardSizeWord", 2, "\"big\": expected a size like 8GiB",
+       [](W& w) {
+         return convert(w, {"--to", "remote", "--max-shard-size", "big"});
+       }},
+      {"ConvertRandomWithoutConfig", 1, "/nothing: no such model folder",
+       [](W& w) -> Words {
+         return {"convert", "--random", w.out("nothing"), w.out()};
+       }},
   };
 }
 
 std::vector<HostileRow> trace_rows() {
   return {
-      {"TraceWithoutCase", 2, "", [](W& w) { return W::with_model("trace", {"--out", w.out()}); }},
-      {"TraceWithoutOut", 2, "", [](W& w) { return W::with_model("trace", {"--case", w.file("case.json", kHi)}); }},
-      {"TraceMissingCase", 1, "",
-       [](W& w) { return W::with_model("trace", {"--case", w.out("no.json"), "--out", w.out("t.safetensors")}); }},
-      {"TraceCaseBroken", 1, "", [](W& w) { return trace(w, "{\"conversation\": ["); }},
-      {"TraceCaseWithoutConversation", 1, "", [](W& w) { return trace(w, R"({"logits_positions": [0]})"); }},
-      {"TraceCaseIsAList", 1, "", [](W& w) { return trace(w, "[]"); }},
-      {"TracePositionOutOfRange", 2, "",
+      {"TraceWithoutCase", 2, "invalid argument: give one of --messages F and --case F",
        [](W& w) {
-         return trace(w, R"({"conversation": [{"role": "user", "content": "hi"}], "logits_positions": [123456]})");
+         return W::with_model("trace", {"--out", w.out()});
        }},
-      {"TracePositionText", 1, "",
+      {"TraceWithoutOut", 2, "--out is required",
        [](W& w) {
-         return trace(w, R"({"conversation": [{"role": "user", "content": "hi"}], "logits_positions": ["x"]})");
+         return W::with_model("trace", {"--case", w.file("case.json", kHi)});
        }},
-      {"TraceMediaMissing", 1, "",
+      {"TraceMissingCase", 1, "/no.json: cannot be opened: No such file or directory",
        [](W& w) {
-         return trace(w, R"({"conversation": [{"role": "user", "content": [{"type": "image", "image": "gone.png"}]}]})");
+         return W::with_model("trace", {"--case", w.out("no.json"), "--out", w.out("t.safetensors")});
        }},
-      {"TraceOutWithoutParent", 2, "",
+      {"TraceCaseBroken", 1, "/case.json: not valid JSON",
+       [](W& w) { return trace(w, "{\"conversation\": ["); }},
+      {"TraceCaseWithoutConversation", 1, "/case.json: key \"messages\" is missing",
+       [](W& w) { return trace(w, R"({"logits_positions": [0]})"); }},
+      {"TracePositionOutOfRange", 2, "logits position 123456 is outside the fused sequence",
        [](W& w) {
-         return W::with_model("trace", {"--case", w.file("case.json", kHi), "--out", w.out("no/such/t.safetensors")});
+         return trace(
+             w, R"({"conversation": [{"role": "user", "content": "hi"}], "logits_positions": [123456]})");
        }},
-      {"TraceOutIsAFolder", 2, "",
+      {"TracePositionText", 1, "/case.json: logits_positions must hold integers",
+       [](W& w) {
+         return trace(w,
+                      R"({"conversation": [{"role": "user", "content": "hi"}], "logits_positions": ["x"]})");
+       }},
+      {"TraceMediaMissing", 1, "not found: gone.png: No such file or directory",
+       [](W& w) {
+         return trace(
+             w,
+             R"({"conversation": [{"role": "user", "content": [{"type": "image", "image": "gone.png"}]}]})");
+       }},
+      {"TraceOutWithoutParent", 2, "/no/such/t.safetensors: cannot be written: No such file or directory",
+       [](W& w) {
+         return W::with_model("trace",
+                              {"--case", w.file("case.json", kHi), "--out", w.out("no/such/t.safetensors")});
+       }},
+      {"TraceOutIsAFolder", 2, "/t.safetensors is a folder",
        [](W& w) {
          std::filesystem::create_directory(w.out("t.safetensors"));
          return W::with_model("trace", {"--case", w.file("case.json", kHi), "--out", w.out("t.safetensors")});
        }},
-      {"TraceOutIsTheJson", 2, "",
-       [](W& w) { return W::with_model("trace", {"--case", w.file("case.json", kHi), "--out", w.out("t.json")}); }},
+      {"TraceJsonIsAFolder", 2, "/t.json is a folder",
+       [](W& w) {
+         std::filesystem::create_directory(w.out("t.json"));
+         return W::with_model("trace", {"--case", w.file("case.json", kHi), "--out", w.out("t.safetensors")});
+       }},
+      {"TraceOutIsTheJson", 2, "/t.json: that name is for the JSON beside the tensors",
+       [](W& w) {
+         return W::with_model("trace", {"--case", w.file("case.json", kHi), "--out", w.out("t.json")});
+       }},
   };
 }
 
 std::vector<HostileRow> pull_rows() {
   return {
-      {"PullNameWithoutOrg", 2, "", [](W& w) { return pull({"model"}, w.closed_port()); }},
-      {"PullNameClimbs", 2, "", [](W& w) { return pull({"../etc"}, w.closed_port()); }},
-      {"PullNameThreeParts", 2, "", [](W& w) { return pull({"a/b/c"}, w.closed_port()); }},
-      {"PullRevisionClimbs", 2, "", [](W& w) { return pull({"a/b", "--revision", "../../x"}, w.closed_port()); }},
-      {"PullWithoutEndpoint", 2, "", [](W&) -> Words { return {"pull", "a/b"}; }},
-      {"PullEndpointNoUrl", 2, "", [](W&) { return pull({"a/b"}, "not a url"); }},
-      {"PullEndpointOfAnotherScheme", 2, "", [](W&) { return pull({"a/b"}, "ftp://127.0.0.1/"); }},
-      {"PullClosedPort", 1, "", [](W& w) { return pull({"a/b"}, w.closed_port()); }, true},
-      {"PullOfflineNotCached", 1, "", [](W& w) { return pull({"a/b", "--offline"}, w.closed_port()); }},
-      {"PullCacheIsAFile", 2, "",
-       [](W& w) { return pull({"a/b", "--cache-dir", w.file("cache", "x") + "/deeper"}, w.closed_port()); }},
+      {"PullNameWithoutOrg", 2, "\"model\" is not the name of a repository",
+       [](W& w) { return pull({"model"}, w.closed_port()); }},
+      {"PullNameClimbs", 2, "\"../etc\" is not the name of a repository",
+       [](W& w) { return pull({"../etc"}, w.closed_port()); }},
+      {"PullRevisionClimbs", 2, "revision \"../../x\": not the name of a branch",
+       [](W& w) {
+         return pull({"a/b", "--revision", "../../x"}, w.closed_port());
+       }},
+      {"PullWithoutEndpoint", 2, "no hub is named: set HF_ENDPOINT",
+       [](W&) -> Words {
+         return {"pull", "a/b"};
+       }},
+      {"PullEndpointNoUrl", 2, "URL with the character 0x20", [](W&) { return pull({"a/b"}, "not a url"); }},
+      {"PullEndpointOfAnotherScheme", 2, "not a web address",
+       [](W&) { return pull({"a/b"}, "ftp://127.0.0.1/"); }},
+      {"PullClosedPort", 1, "Connection refused", [](W& w) { return pull({"a/b"}, w.closed_port()); }, true},
+      {"PullOfflineNotCached", 1, "not found: pulling a/b: a/b (revision main) is not in the cache",
+       [](W& w) {
+         return pull({"a/b", "--offline"}, w.closed_port());
+       }},
   };
 }
 
 std::vector<HostileRow> other_rows() {
   return {
-      {"PlanMissingFile", 1, "", [](W& w) { return W::with_model("plan", {w.out("no.mp4")}); }},
-      {"PlanWithoutMedia", 2, "", [](W&) { return W::with_model("plan", {}); }},
-      {"InspectWithoutMedia", 2, "", [](W&) { return W::with_model("inspect", {}); }},
-      {"InspectBroken", 1, "",
-       [](W& w) { return W::with_model("inspect", {w.cut("picture.png", 0.6), "--out", w.out("sheet.png")}); }},
-      {"InspectOutWithoutParent", 2, "",
-       [](W& w) { return W::with_model("inspect", {W::data("picture.png"), "--out", w.out("no/such/sheet.png")}); }},
-      {"InspectTooLarge", 1, "",
+      {"PlanMissingFile", 1, "/no.mp4: No such file or directory",
+       [](W& w) { return W::with_model("plan", {w.out("no.mp4")}); }},
+      {"PlanWithoutMedia", 2, "no media: name files, URLs or frame folders",
+       [](W&) { return W::with_model("plan", {}); }},
+      {"InspectWithoutMedia", 2, "no media: name files, URLs or frame folders",
+       [](W&) { return W::with_model("inspect", {}); }},
+      {"InspectBroken", 1, "/picture.png: broken PNG: the file ends early",
        [](W& w) {
-         Json frames = Json::array();
-         for (int i = 0; i < 8000; ++i) frames.push_back(W::data("picture.png"));
-         const Json messages = {{{"role", "user"}, {"content", {{{"type", "video"}, {"frames", frames}}}}}};
-         return W::with_model("inspect", {"--messages", w.file("m.json", messages.dump()), "--out", w.out("sheet.png")});
+         return W::with_model("inspect", {w.cut("picture.png", 0.6), "--out", w.out("sheet.png")});
        }},
-      {"BenchUnknownKey", 2, "", [](W&) { return W::with_model("bench", {"--only", "teleport"}); }},
-      {"BenchRepeatsZero", 2, "", [](W&) { return W::with_model("bench", {"--repeats", "0"}); }},
-      {"ChatModelMissing", 1, "", [](W& w) -> Words { return {"chat", "--model", w.out("nothing/here")}; }},
-      {"ChatBadFlag", 2, "", [](W&) -> Words { return {"chat", "--fps", "0"}; }},
+      {"InspectOutWithoutParent", 2, "/no/such/sheet.png: cannot be written: No such file or directory",
+       [](W& w) {
+         return W::with_model("inspect", {W::data("picture.png"), "--out", w.out("no/such/sheet.png")});
+       }},
+      {"InspectTooLarge", 1, "megapixels, the limit is 64",
+       [](W& w) {
+         // Their headers are enough to know it: none is decoded.
+         const std::string picture = w.file("large.png", W::png_header(1400, 1400));
+         Json parts = Json::array();
+         for (int i = 0; i < 1500; ++i) parts.push_back({{"type", "image"}, {"image", picture}});
+         const Json messages = {{{"role", "user"}, {"content", parts}}};
+         return W::with_model("inspect",
+                              {"--messages", w.file("m.json", messages.dump()), "--out", w.out("sheet.png")});
+       }},
+      {"BenchUnknownKey", 2, "--only teleport: expected one of",
+       [](W&) {
+         return W::with_model("bench", {"--only", "teleport"});
+       }},
+      {"ChatModelMissing", 1, "/nothing/here: no such folder, and not a name of the form ORG/NAME",
+       [](W& w) -> Words {
+         return {"chat", "--model", w.out("nothing/here")};
+       }},
+      {"ChatBadFlag", 2, "--fps: \"0\": expected a number above 0, at most",
+       [](W&) -> Words {
+         return {"chat", "--fps", "0"};
+       }},
   };
 }
 
@@ -140,7 +204,8 @@ std::vector<HostileRow> other_rows() {
 
 std::vector<HostileRow> hostile_commands() {
   std::vector<HostileRow> rows = convert_rows();
-  for (const auto& more : {trace_rows(), pull_rows(), other_rows()}) rows.insert(rows.end(), more.begin(), more.end());
+  for (const auto& more : {trace_rows(), pull_rows(), other_rows()})
+    rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }
 

@@ -15,123 +15,238 @@ Words schema(const W& w, const std::string& text) {
 
 std::vector<HostileRow> parser_rows() {
   return {
-      {"UnknownFlag", 2, "", [](W&) -> Words { return {"ask", "--frobnicate", "hi"}; }},
-      {"UnknownCommand", 2, "", [](W&) -> Words { return {"frobnicate"}; }},
-      {"NoCommand", 2, "", [](W&) -> Words { return {}; }},
-      {"QuestionMissing", 2, "", [](W&) { return W::ask({}); }},
-      {"QuestionEmpty", 2, "", [](W&) { return W::ask({""}); }},
-      {"QuestionNotUtf8", 2, "", [](W&) { return W::ask({"caf\xe9"}); }},
-      {"ValueMissing", 2, "", [](W&) -> Words { return {"ask", "hi", "--max-tokens"}; }},
-      {"MaxTokensZero", 2, "", [](W&) { return W::ask({"hi", "--max-tokens", "0"}); }},
-      {"MaxTokensTwice", 2, "", [](W&) { return W::ask({"hi", "--max-tokens", "5"}); }},
-      {"MaxTokensNegative", 2, "", [](W&) -> Words { return {"ask", "hi", "--max-tokens", "-3"}; }},
-      {"MaxTokensWord", 2, "", [](W&) -> Words { return {"ask", "hi", "--max-tokens", "many"}; }},
-      {"MaxTokensFraction", 2, "", [](W&) -> Words { return {"ask", "hi", "--max-tokens", "1.5"}; }},
-      {"MaxTokensHuge", 2, "", [](W&) -> Words { return {"ask", "hi", "--max-tokens", "99999999999999999999"}; }},
-      {"TemperatureNegative", 2, "", [](W&) -> Words { return {"ask", "hi", "--temperature", "-1"}; }},
-      {"TemperatureNan", 2, "", [](W&) -> Words { return {"ask", "hi", "--temperature", "nan"}; }},
-      {"TemperatureInfinite", 2, "", [](W&) -> Words { return {"ask", "hi", "--temperature", "inf"}; }},
-      {"TopPTwo", 2, "", [](W&) -> Words { return {"ask", "hi", "--top-p", "2"}; }},
-      {"TopPZero", 2, "", [](W&) { return W::ask({"hi", "--top-p", "0"}); }},
-      {"TopPNan", 2, "", [](W&) -> Words { return {"ask", "hi", "--top-p", "nan"}; }},
-      {"TopKNegative", 2, "", [](W&) -> Words { return {"ask", "hi", "--top-k", "-1"}; }},
-      {"MinPNan", 2, "", [](W&) -> Words { return {"ask", "hi", "--min-p", "nan"}; }},
-      {"PenaltyZero", 2, "", [](W&) -> Words { return {"ask", "hi", "--repetition-penalty", "0"}; }},
-      {"PenaltyNan", 2, "", [](W&) -> Words { return {"ask", "hi", "--repetition-penalty", "nan"}; }},
-      {"SeedNegative", 2, "", [](W&) -> Words { return {"ask", "hi", "--seed", "-1"}; }},
-      {"SeedHuge", 2, "", [](W&) -> Words { return {"ask", "hi", "--seed", "18446744073709551616"}; }},
-      {"StopEmpty", 2, "", [](W&) { return W::ask({"hi", "--stop", ""}); }},
-      {"DtypeFloat8", 2, "", [](W&) -> Words { return {"ask", "hi", "--dtype", "float8"}; }},
-      {"FlowUnknown", 2, "", [](W&) -> Words { return {"ask", "hi", "--flow", "sideways"}; }},
-      {"ThreadsZero", 2, "", [](W&) -> Words { return {"ask", "hi", "--threads", "0"}; }},
-      {"ThreadsHuge", 2, "", [](W&) -> Words { return {"ask", "hi", "--threads", "1000000"}; }},
-      {"DeviceUnknown", 2, "", [](W&) { return W::ask({"hi", "--device", "foo"}); }},
-      {"DeviceMeta", 2, "", [](W&) { return W::ask({"hi", "--device", "meta"}); }},
-      {"DeviceCudaWithoutCuda", 2, "",
+      {"UnknownFlag", 2, "The following argument was not expected: --frobnicate",
+       [](W&) -> Words {
+         return {"ask", "--frobnicate", "hi"};
+       }},
+      {"UnknownCommand", 2, "unknown command \"frobnicate\"", [](W&) -> Words { return {"frobnicate"}; }},
+      {"UnknownFlagOfTwoLines", 2, "The following argument was not expected: --a b\\x1b[31m",
+       [](W&) -> Words {
+         return {"ask", "hi", "--a\nb\x1b[31m"};
+       }},
+      {"NoCommand", 2, "A subcommand is required", [](W&) -> Words { return {}; }},
+      {"QuestionMissing", 2, "no question: write it last, in quotes", [](W&) { return W::ask({}); }},
+      {"QuestionNotUtf8", 2, "the text is not UTF-8: byte 0xe9", [](W&) { return W::ask({"caf\xe9"}); }},
+      {"ValueMissing", 2, "--max-tokens: 1 required",
+       [](W&) -> Words {
+         return {"ask", "hi", "--max-tokens"};
+       }},
+      {"MaxTokensZero", 2, "--max-tokens: Value 0 not in range 1 to",
+       [](W&) {
+         return W::ask({"hi", "--max-tokens", "0"});
+       }},
+      {"MaxTokensTwice", 2, "--max-tokens: At Most 1 required but received 2",
+       [](W&) {
+         return W::ask({"hi", "--max-tokens", "5"});
+       }},
+      {"MaxTokensWord", 2, "--max-tokens: Value many not in range 1 to",
+       [](W&) -> Words {
+         return {"ask", "hi", "--max-tokens", "many"};
+       }},
+      {"MaxTokensHuge", 2, "--max-tokens: Value 99999999999999999999 not in range",
+       [](W&) -> Words {
+         return {"ask", "hi", "--max-tokens", "99999999999999999999"};
+       }},
+      {"TemperatureNegative", 2, "--temperature: \"-1\": expected a number at least 0, at most",
+       [](W&) -> Words {
+         return {"ask", "hi", "--temperature", "-1"};
+       }},
+      {"TemperatureNan", 2, "--temperature: \"nan\": expected a number at least 0, at most",
+       [](W&) -> Words {
+         return {"ask", "hi", "--temperature", "nan"};
+       }},
+      {"TopPTwo", 2, "--top-p: \"2\": expected a number at least 0, at most 1",
+       [](W&) -> Words {
+         return {"ask", "hi", "--top-p", "2"};
+       }},
+      {"TopKNegative", 2, "--top-k: Value -1 not in range 0 to",
+       [](W&) -> Words {
+         return {"ask", "hi", "--top-k", "-1"};
+       }},
+      {"SeedNegative", 2, "--seed: \"-1\": expected a whole number from 0 to",
+       [](W&) -> Words {
+         return {"ask", "hi", "--seed", "-1"};
+       }},
+      {"SeedHuge", 2, "--seed: \"18446744073709551616\": expected a whole number",
+       [](W&) -> Words {
+         return {"ask", "hi", "--seed", "18446744073709551616"};
+       }},
+      {"StopEmpty", 2, "stop: every string must have 1 to",
+       [](W&) {
+         return W::ask({"hi", "--stop", ""});
+       }},
+      {"DtypeFloat8", 2, "--dtype: float8 not in {auto,float32,bfloat16}",
+       [](W&) -> Words {
+         return {"ask", "hi", "--dtype", "float8"};
+       }},
+      {"FlowUnknown", 2, "--flow: sideways not in {remote,native}",
+       [](W&) -> Words {
+         return {"ask", "hi", "--flow", "sideways"};
+       }},
+      {"ThreadsZero", 2, "--threads: Value 0 not in range 1 to",
+       [](W&) -> Words {
+         return {"ask", "hi", "--threads", "0"};
+       }},
+      {"DeviceUnknown", 2, "invalid argument: device \"foo\": expected cpu, cuda or cuda:N",
+       [](W&) {
+         return W::ask({"hi", "--device", "foo"});
+       }},
+      {"DeviceCudaWithoutCuda", 2, "device \"cuda\": this libtorch sees no CUDA device",
        [](W& w) {
          w.environment["CUDA_VISIBLE_DEVICES"] = "";
          return W::ask({"hi", "--device", "cuda"});
        }},
-      {"DeviceCudaNegative", 2, "", [](W&) { return W::ask({"hi", "--device", "cuda:-3"}); }},
+      {"DeviceCudaNegative", 2, "invalid argument: device \"cuda:-3\": expected cpu, cuda or cuda:N",
+       [](W&) {
+         return W::ask({"hi", "--device", "cuda:-3"});
+       }},
   };
 }
 
 std::vector<HostileRow> media_flag_rows() {
   return {
-      {"FpsZero", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--fps", "0"}; }},
-      {"FpsNan", 2, "", [](W&) { return W::ask({clip(), "hi", "--fps", "nan"}); }},
-      {"FpsInfinite", 2, "", [](W&) { return W::ask({clip(), "hi", "--fps", "inf"}); }},
-      {"FpsNegative", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--fps", "-1"}; }},
-      {"FpsHuge", 2, "", [](W&) { return W::ask({clip(), "hi", "--fps", "1e300"}); }},
-      {"MaxFramesZero", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--max-frames", "0"}; }},
-      {"StartAfterEnd", 2, "", [](W&) { return W::ask({clip(), "hi", "--start", "2", "--end", "1"}); }},
-      {"StartBehindTheVideo", 2, "", [](W&) { return W::ask({clip(), "hi", "--start", "1:00:00"}); }},
-      {"StartNoTime", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--start", "1:xx"}; }},
-      {"StartNegative", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--start", "-5"}; }},
-      {"EndNan", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--end", "nan"}; }},
-      {"EndFourFields", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--end", "1:2:3:4"}; }},
-      {"MaxRamUnit", 2, "", [](W&) -> Words { return {"ask", "hi", "--max-ram", "12X"}; }},
-      {"MaxRamNegative", 2, "", [](W&) -> Words { return {"ask", "hi", "--max-ram", "-1G"}; }},
-      {"MaxRamNan", 2, "", [](W&) -> Words { return {"ask", "hi", "--max-ram", "nan"}; }},
-      {"MaxRamTooSmall", 1, "", [](W&) { return W::ask({clip(), "hi", "--max-ram", "1M"}); }},
-      {"MaxRamTooSmallToFit", 1, "", [](W&) { return W::ask({clip(), "hi", "--max-ram", "1M", "--fit"}); }},
-      {"MaxVisualTokensZero", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--max-visual-tokens", "0"}; }},
-      {"MaxVisualTokensTooFew", 2, "", [](W&) { return W::ask({clip(), "hi", "--max-visual-tokens", "1"}); }},
-      {"PruneToZero", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--prune-to", "0"}; }},
-      {"PruneToTooFew", 1, "", [](W&) { return W::ask({clip(), "hi", "--prune-to", "1"}); }},
-      {"PruneReference", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--prune-reference", "x"}; }},
-      {"PruneThresholdNegative", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--prune-threshold", "-1"}; }},
-      {"PruneThresholdNan", 2, "", [](W&) { return W::ask({clip(), "hi", "--prune-threshold", "nan"}); }},
-      {"TimeoutZero", 2, "", [](W&) -> Words { return {"ask", clip(), "hi", "--timeout", "0"}; }},
-      {"TimeoutNan", 2, "", [](W&) { return W::ask({clip(), "hi", "--timeout", "nan"}); }},
+      {"FpsZero", 2, "--fps: \"0\": expected a number above 0, at most",
+       [](W&) -> Words {
+         return {"ask", clip(), "hi", "--fps", "0"};
+       }},
+      {"FpsNan", 2, "--fps: \"nan\": expected a number above 0, at most",
+       [](W&) {
+         return W::ask({clip(), "hi", "--fps", "nan"});
+       }},
+      {"MaxFramesZero", 2, "--max-frames: Value 0 not in range 1 to",
+       [](W&) -> Words {
+         return {"ask", clip(), "hi", "--max-frames", "0"};
+       }},
+      {"StartAfterEnd", 2, "invalid argument: end is 1 s, before the start at 2 s",
+       [](W&) {
+         return W::ask({clip(), "hi", "--start", "2", "--end", "1"});
+       }},
+      {"StartBehindTheVideo", 2, "no frame between 3600 s and its end",
+       [](W&) {
+         return W::ask({clip(), "hi", "--start", "1:00:00"});
+       }},
+      {"StartNoTime", 2, "--start: \"1:xx\": expected seconds (12.5) or a time (1:30, 0:01:30.5)",
+       [](W&) -> Words {
+         return {"ask", clip(), "hi", "--start", "1:xx"};
+       }},
+      {"StartNegative", 2, "--start: \"-5\": expected seconds (12.5) or a time (1:30, 0:01:30.5)",
+       [](W&) -> Words {
+         return {"ask", clip(), "hi", "--start", "-5"};
+       }},
+      {"EndNan", 2, "--end: \"nan\": expected seconds (12.5) or a time (1:30, 0:01:30.5)",
+       [](W&) -> Words {
+         return {"ask", clip(), "hi", "--end", "nan"};
+       }},
+      {"MaxRamUnit", 2, "--max-ram: \"12X\": expected a size like 8GiB, 512M or a number of bytes",
+       [](W&) -> Words {
+         return {"ask", "hi", "--max-ram", "12X"};
+       }},
+      {"MaxRamTooSmall", 1, "MiB are needed, --max-ram allows 1 MiB",
+       [](W&) {
+         return W::ask({clip(), "hi", "--max-ram", "1M"});
+       }},
+      {"MaxRamTooSmallToFit", 1, "with the fewest frames), --max-ram allows 1 MiB",
+       [](W&) {
+         return W::ask({clip(), "hi", "--max-ram", "1M", "--fit"});
+       }},
+      {"MaxVisualTokensTooFew", 1, "visual tokens, max_visual_tokens is 1",
+       [](W&) {
+         return W::ask({clip(), "hi", "--max-visual-tokens", "1"});
+       }},
+      {"PruneToTooFew", 2, "cannot prune to 1 visual tokens",
+       [](W&) {
+         return W::ask({clip(), "hi", "--prune-to", "1"});
+       }},
+      {"PruneReference", 2, "--prune-reference: x not in {previous,last-kept}",
+       [](W&) -> Words {
+         return {"ask", clip(), "hi", "--prune-reference", "x"};
+       }},
+      {"PruneThresholdNan", 2, "--prune-threshold: \"nan\": expected a number at least 0, at most",
+       [](W&) {
+         return W::ask({clip(), "hi", "--prune-threshold", "nan"});
+       }},
+      {"TimeoutNan", 2, "--timeout: \"nan\": expected a number above 0, at most",
+       [](W&) {
+         return W::ask({clip(), "hi", "--timeout", "nan"});
+       }},
   };
 }
 
 std::vector<HostileRow> constraint_rows() {
   return {
-      {"SchemaMissingFile", 1, "", [](W& w) { return W::ask({"--json-schema", w.out("no.json"), "hi"}); }},
-      {"SchemaBrokenJson", 2, "", [](W& w) { return schema(w, "{\"type\": "); }},
-      {"SchemaEmptyFile", 2, "", [](W& w) { return schema(w, ""); }},
-      {"SchemaNoSchema", 2, "", [](W& w) { return schema(w, "[1, 2]"); }},
-      {"SchemaUnsatisfiable", 2, "", [](W& w) { return schema(w, R"({"type":"integer","minimum":5,"maximum":1})"); }},
-      {"SchemaUnsupportedKeyword", 2, "", [](W& w) { return schema(w, R"({"type":"string","not":{"const":"x"}})"); }},
-      {"SchemaTooDeep", 2, "", [](W& w) { return schema(w, std::string(100000, '[')); }},
-      {"RegexBroken", 2, "", [](W&) { return W::ask({"--regex", "a(b", "hi"}); }},
-      {"RegexTooLarge", 2, "", [](W&) { return W::ask({"--regex", "((a{1,999}){1,999}){1,999}", "hi"}); }},
-      {"TwoConstraints", 2, "", [](W&) { return W::ask({"--regex", "a+", "--json-object", "hi"}); }},
+      {"SchemaMissingFile", 1, "/no.json: cannot be opened: No such file or directory",
+       [](W& w) {
+         return W::ask({"--json-schema", w.out("no.json"), "hi"});
+       }},
+      {"SchemaBrokenJson", 2, "JSON schema: not valid JSON", [](W& w) { return schema(w, "{\"type\": "); }},
+      {"SchemaEmptyFile", 2, "/schema.json: is empty, a JSON schema is expected",
+       [](W& w) { return schema(w, ""); }},
+      {"SchemaNoSchema", 2, "JSON schema: Schema should be an object or bool",
+       [](W& w) { return schema(w, "[1, 2]"); }},
+      {"SchemaUnsatisfiable", 2, "JSON schema: Invalid range",
+       [](W& w) { return schema(w, R"({"type":"integer","minimum":5,"maximum":1})"); }},
+      {"SchemaUnsupportedKeyword", 2, "JSON schema: \"not\" cannot be enforced",
+       [](W& w) { return schema(w, R"({"type":"string","not":{"const":"x"}})"); }},
+      {"SchemaTooDeep", 2, "invalid argument: JSON schema: JSON nested deeper than",
+       [](W& w) { return schema(w, std::string(100000, '[')); }},
+      {"RegexBroken", 2, "invalid argument: regex: ",
+       [](W&) {
+         return W::ask({"--regex", "a(b", "hi"});
+       }},
+      {"RegexBackReference", 2, "invalid argument: regex: ",
+       [](W&) {
+         return W::ask({"--regex", "(a)\\1", "hi"});
+       }},
+      {"TwoConstraints", 2, "json_schema, json_object and regex exclude one another",
+       [](W&) {
+         return W::ask({"--regex", "a+", "--json-object", "hi"});
+       }},
   };
 }
 
 std::vector<HostileRow> messages_rows() {
   return {
-      {"MessagesMissingFile", 1, "", [](W& w) { return W::ask({"--messages", w.out("no.json")}); }},
-      {"MessagesFolder", 1, "", [](W& w) { return W::ask({"--messages", w.dir.path().string()}); }},
-      {"MessagesBrokenJson", 1, "", [](W& w) { return w.ask_messages("[{\"role\": \"user\""); }},
-      {"MessagesNotUtf8", 1, "", [](W& w) { return w.ask_messages("[{\"role\":\"user\",\"content\":\"caf\xe9\"}]"); }},
-      {"MessagesTooDeep", 1, "", [](W& w) { return w.ask_messages(std::string(1 << 20, '[')); }},
-      {"MessagesEmpty", 2, "", [](W& w) { return w.ask_messages("[]"); }},
-      {"MessagesUnknownRole", 2, "", [](W& w) { return w.ask_messages(R"([{"role":"boss","content":"hi"}])"); }},
-      {"MessagesUnknownPart", 2, "",
+      {"MessagesMissingFile", 1, "/no.json: cannot be opened: No such file or directory",
+       [](W& w) {
+         return W::ask({"--messages", w.out("no.json")});
+       }},
+      {"MessagesBrokenJson", 1, "/messages.json: not valid JSON",
+       [](W& w) { return w.ask_messages("[{\"role\": \"user\""); }},
+      {"MessagesNotUtf8", 1, "/messages.json: not valid JSON",
+       [](W& w) { return w.ask_messages("[{\"role\":\"user\",\"content\":\"caf\xe9\"}]"); }},
+      {"MessagesTooDeep", 1, "/messages.json: JSON nested deeper than",
+       [](W& w) { return w.ask_messages(std::string(1 << 20, '[')); }},
+      {"MessagesEmpty", 2, "/messages.json: a list of at least one message is expected, found []",
+       [](W& w) { return w.ask_messages("[]"); }},
+      {"MessagesUnknownRole", 2, ": unknown role \"boss\"; use system, user, assistant, stream",
+       [](W& w) { return w.ask_messages(R"([{"role":"boss","content":"hi"}])"); }},
+      {"MessagesUnknownPart", 2, "unknown content type \"smell\"",
        [](W& w) { return w.ask_messages(R"([{"role":"user","content":[{"type":"smell","smell":"x"}]}])"); }},
-      {"MessagesAudioPart", 1, "",
-       [](W& w) { return w.ask_messages(R"([{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}])"); }},
-      {"MessagesUnknownKey", 2, "",
+      {"MessagesAudioPart", 1, "content type \"input_audio\" is not supported",
+       [](W& w) {
+         return w.ask_messages(R"([{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}])");
+       }},
+      {"MessagesUnknownKey", 2, ": unknown key \"txt\"; allowed: type, text",
        [](W& w) { return w.ask_messages(R"([{"role":"user","content":[{"type":"text","txt":"x"}]}])"); }},
-      {"MessagesMissingPicture", 1, "",
-       [](W& w) { return w.ask_messages(R"([{"role":"user","content":[{"type":"image","image":"/no/such.png"}]}])"); }},
-      {"MessagesTimestampsTooMany", 2, "",
+      {"MessagesMissingPicture", 1, "not found: /no/such.png: No such file or directory",
+       [](W& w) {
+         return w.ask_messages(R"([{"role":"user","content":[{"type":"image","image":"/no/such.png"}]}])");
+       }},
+      {"MessagesTimestampsTooMany", 2, ": 3 timestamps for 1 frames",
        [](W& w) {
          return w.ask_messages(
              R"([{"role":"user","content":[{"type":"video","frames":["a.png"],"timestamps":[1,2,3]}]}])");
        }},
-      {"MessagesTooLongForTheModel", 1, "",
+      {"MessagesTooLongForTheModel", 1, "more than the model's max_position_embeddings",
        [](W& w) {
          std::string text;
          for (int i = 0; i < 100000; ++i) text += "q ";
          return w.ask_messages("[{\"role\":\"user\",\"content\":\"" + text + "\"}]");
        }},
-      {"MessagesAndMedia", 2, "",
-       [](W& w) { return W::ask({"--messages", w.file("m.json", "[]"), W::data("picture.png"), "hi"}); }},
+      {"MessagesAndMedia", 2, "--messages holds the whole conversation",
+       [](W& w) {
+         return W::ask({"--messages", w.file("m.json", "[]"), W::data("picture.png"), "hi"});
+       }},
   };
 }
 

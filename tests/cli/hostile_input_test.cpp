@@ -1,4 +1,5 @@
-// Broken and hostile files and flags, one row each: one error line, the right exit status, nothing left behind.
+// Broken and hostile files and flags, one row each: one error line, the right exit status, nothing left
+// behind.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,6 +29,7 @@ std::set<std::string> files_below(const fs::path& folder) {
 // What running one row gave.
 struct Outcome {
   std::string skipped;  ///< why it was not run
+  std::string failed;   ///< why it could not be run
   HostileWorld::Words words;
   RunResult run;
   std::set<std::string> files_before, files_after;
@@ -58,7 +60,8 @@ std::vector<HostileRow> all_rows() {
 
 class HostileInput : public testing::TestWithParam<HostileRow> {
  protected:
-  // Starting a program with libtorch inside takes longer than refusing a file, so the chosen rows run side by side.
+  // Starting a program with libtorch inside takes longer than refusing a file, so the chosen rows run side by
+  // side.
   static void SetUpTestSuite() {
     std::vector<HostileRow> chosen;
     const testing::TestSuite& suite = *testing::UnitTest::GetInstance()->current_test_suite();
@@ -77,7 +80,12 @@ class HostileInput : public testing::TestWithParam<HostileRow> {
     for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i) {
       workers.emplace_back([&] {
         for (size_t at; (at = next++) < chosen.size();) {
-          Outcome outcome = outcome_of(chosen[at]);
+          Outcome outcome;
+          try {
+            outcome = outcome_of(chosen[at]);
+          } catch (const std::exception& error) {  // would end the thread, and with it the program
+            outcome.failed = error.what();
+          }
           const std::lock_guard lock(mutex);
           outcomes_[chosen[at].name] = std::move(outcome);
         }
@@ -92,6 +100,7 @@ TEST_P(HostileInput, GivesOneErrorLine) {
   const HostileRow& row = GetParam();
   const Outcome& outcome = outcomes_.at(row.name);
   if (!outcome.skipped.empty()) GTEST_SKIP() << outcome.skipped;
+  ASSERT_EQ(outcome.failed, "");
   const RunResult& run = outcome.run;
   SCOPED_TRACE(command_text(outcome.words) + "\nstdout: " + run.out.substr(0, 500) +
                "\nstderr: " + run.err.substr(0, 2000));
@@ -105,13 +114,15 @@ TEST_P(HostileInput, GivesOneErrorLine) {
   std::vector<std::string> lines = lines_of(run.err);
   // What the command line's own parser refuses is followed by a pointer to the help.
   if (row.status == 2 && lines.size() == 2 && lines.back().starts_with("Run `vl3 --help`")) lines.pop_back();
-  if (row.retries) std::erase_if(lines, [](const std::string& line) { return line.ends_with("; trying again"); });
+  if (row.retries)
+    std::erase_if(lines, [](const std::string& line) { return line.ends_with("; trying again"); });
   ASSERT_EQ(lines.size(), 1u);
   RecordProperty("error", lines.front());
   EXPECT_TRUE(lines.front().starts_with("vl3: ")) << lines.front();
   EXPECT_NE(lines.front().find(row.error), std::string::npos) << "wanted: " << row.error;
   EXPECT_EQ(lines.front().find("vl3: internal"), std::string::npos) << "a defect of vl3, not of the input";
-  for (const char c : lines.front()) EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) << lines.front();
+  for (const char c : lines.front())
+    EXPECT_TRUE(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) << lines.front();
 }
 
 std::string row_name(const testing::TestParamInfo<HostileRow>& info) { return info.param.name; }

@@ -56,7 +56,9 @@ HostileWorld::HostileWorld() {
 
 HostileWorld::~HostileWorld() { ::close(socket_); }
 
-std::string HostileWorld::data(const std::string& name) { return std::string(VL3_SOURCE_DIR "/tests/cli/data/") + name; }
+std::string HostileWorld::data(const std::string& name) {
+  return std::string(VL3_SOURCE_DIR "/tests/cli/data/") + name;
+}
 
 std::string HostileWorld::bytes_of(const fs::path& path) { return read_file(path, 64 << 20); }
 
@@ -66,13 +68,15 @@ std::string HostileWorld::file(const std::string& name, std::string_view bytes) 
 
 std::string HostileWorld::cut(const std::string& name, double share) const {
   const std::string whole = bytes_of(data(name));
-  return file(name, std::string_view(whole).substr(0, static_cast<size_t>(static_cast<double>(whole.size()) * share)));
+  return file(name, std::string_view(whole).substr(
+                        0, static_cast<size_t>(static_cast<double>(whole.size()) * share)));
 }
 
 std::string HostileWorld::png_header(uint32_t width, uint32_t height) {
-  const std::string header = "IHDR" + big_endian(width) + big_endian(height) + std::string("\x08\x02\0\0\0", 5);
-  return std::string("\x89PNG\r\n\x1a\n", 8) + big_endian(13) + header + big_endian(crc32(header)) + big_endian(0) +
-         "IDAT" + big_endian(crc32("IDAT"));
+  const std::string header =
+      "IHDR" + big_endian(width) + big_endian(height) + std::string("\x08\x02\0\0\0", 5);
+  return std::string("\x89PNG\r\n\x1a\n", 8) + big_endian(13) + header + big_endian(crc32(header)) +
+         big_endian(0) + "IDAT" + big_endian(crc32("IDAT"));
 }
 
 std::string HostileWorld::closed_port() const { return fmt::format("http://127.0.0.1:{}", port_); }
@@ -86,7 +90,9 @@ fs::path HostileWorld::copy_of(const fs::path& source) const {
 
 fs::path HostileWorld::model_copy() const { return copy_of(model()); }
 
-fs::path HostileWorld::sharded_copy() const { return copy_of(model_with("model.safetensors.index.json", "remote")); }
+fs::path HostileWorld::sharded_copy() const {
+  return copy_of(model_with("model.safetensors.index.json", "remote"));
+}
 
 void HostileWorld::bend_json(const fs::path& path, const std::function<void(Json&)>& bend) {
   Json json = read_json_file(path);

@@ -1,5 +1,5 @@
-// What the rows of broken files and flags are made of: a folder of their own, whole files to damage, checkpoints
-// to bend. A row names what is run and the one error line that must come of it.
+// What the rows of broken files and flags are made of: a folder of their own, whole files to damage,
+// checkpoints to bend. A row names what is run and the one error line that must come of it.
 #pragma once
 
 #include <cstdint>
@@ -74,9 +74,9 @@ class HostileWorld {
 };
 
 struct HostileRow {
-  const char* name;    ///< of the test: letters and digits
-  int status;          ///< 2 for a usage error, 1 for everything else
-  const char* error;   ///< a part of the error line
+  const char* name;   ///< of the test: letters and digits
+  int status;         ///< 2 for a usage error, 1 for everything else
+  const char* error;  ///< a part of the error line
   HostileWorld::Words (*make)(HostileWorld&);
   bool retries = false;  ///< a line for every attempt may come before
 };

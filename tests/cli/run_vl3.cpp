@@ -22,8 +22,8 @@ namespace {
 class Stream {
  public:
   explicit Stream(const std::string& bytes = "") : fd_(::memfd_create("vl3-test", MFD_CLOEXEC)) {
-    VL3_CHECK(fd_ >= 0 && ::pwrite(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()), kInternal,
-              "no file in memory can be made: {}", std::strerror(errno));
+    VL3_CHECK(fd_ >= 0 && ::pwrite(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()),
+              kInternal, "no file in memory can be made: {}", std::strerror(errno));
   }
   ~Stream() { ::close(fd_); }
   Stream(const Stream&) = delete;
@@ -32,7 +32,8 @@ class Stream {
   int fd() const { return fd_; }
   std::string content() const {
     std::string text(static_cast<size_t>(::lseek(fd_, 0, SEEK_END)), '\0');
-    VL3_CHECK(::pread(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()), kInternal, "short read");
+    VL3_CHECK(::pread(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()), kInternal,
+              "short read");
     return text;
   }
 
@@ -88,7 +89,8 @@ RunResult run_vl3(const std::vector<std::string>& arguments, const RunOptions& o
     ::_exit(127);
   }
   RunResult result;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(allowed_seconds(options));
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(allowed_seconds(options));
   int state = 0;
   while (::waitpid(child, &state, WNOHANG) == 0) {
     if (std::chrono::steady_clock::now() > deadline) {

@@ -8,8 +8,9 @@
 namespace vl3::test {
 
 struct RunOptions {
-  std::string stdin_bytes;                         ///< stdin holds these, then ends
-  std::map<std::string, std::string> environment;  ///< on top of the inherited one, which is rid of VL3_* and HF_*
+  std::string stdin_bytes = {};  ///< stdin holds these, then ends
+  /// On top of the inherited one, which is rid of VL3_* and HF_*.
+  std::map<std::string, std::string> environment = {};
   /// Wall-clock seconds after which the run counts as hanging and is killed.
   /// $VL3_CLI_TIMEOUT_S replaces it, for machines that are slow or crowded.
   double timeout_s = 30;

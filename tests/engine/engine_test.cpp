@@ -107,7 +107,8 @@ TEST(Engine, RefusesTwoConstraintsAndBadValues) {
   EXPECT_NE(error_of([&] { engine.check(options); }).find("temperature"), std::string::npos);
   options = {};
   options.prune.reference = "first";
-  EXPECT_NE(error_of([&] { engine.check(options); }).find("expected previous or last-kept"), std::string::npos);
+  EXPECT_NE(error_of([&] { engine.check(options); }).find("expected previous or last-kept"),
+            std::string::npos);
 }
 
 TEST(Engine, PruneToFindsAThresholdThatFits) {
@@ -118,7 +119,9 @@ TEST(Engine, PruneToFindsAThresholdThatFits) {
   EXPECT_LE(answer.receipt.visual_tokens_kept, 40);
   EXPECT_GT(answer.receipt.prune_threshold, 0.1);
   options.prune.max_tokens = 21;  // the first frame alone has 20, each later one keeps one
-  EXPECT_NE(error_of([&] { engine.ask(ask_about(golden_media("clip.mp4"), "What?"), options); }).find("invalid argument"),
+  EXPECT_NE(error_of([&] {
+              engine.ask(ask_about(golden_media("clip.mp4"), "What?"), options);
+            }).find("invalid argument"),
             std::string::npos);
 }
 
@@ -180,7 +183,8 @@ TEST(Session, OtherMediaOfTheSameShapeAreNotMixedUp) {
   const Engine engine = load_tiny();
   Session session(engine);
   session.ask(ask_about(a, "What?"), greedy());
-  EXPECT_EQ(session.ask(ask_about(b, "What?"), greedy()).token_ids, engine.ask(ask_about(b, "What?"), greedy()).token_ids);
+  EXPECT_EQ(session.ask(ask_about(b, "What?"), greedy()).token_ids,
+            engine.ask(ask_about(b, "What?"), greedy()).token_ids);
 }
 
 }  // namespace

@@ -42,7 +42,8 @@ TEST(Prefill, StopsWhenCancelled) {
   VisionCache no_cache(0);
   PrefillHooks hooks;
   hooks.cancelled = [] { return true; };
-  EXPECT_EQ(test::error_of([&] { prefill(*runtime, request, cache, {}, no_cache, hooks, 0); }), "cancelled: cancelled");
+  EXPECT_EQ(test::error_of([&] { prefill(*runtime, request, cache, {}, no_cache, hooks, 0); }),
+            "cancelled: cancelled");
 }
 
 TEST(Prefill, RefusesMoreThanTheContext) {
@@ -51,8 +52,9 @@ TEST(Prefill, RefusesMoreThanTheContext) {
   Request request = prepare_request(*runtime, {user_message({text_part(text)})}, {});
   lm::KvCache cache(runtime->config.text, 1, at::kFloat, at::kCPU);
   VisionCache no_cache(0);
-  EXPECT_NE(test::error_of([&] { prefill(*runtime, request, cache, {}, no_cache, {}, 0); }).find("max_position"),
-            std::string::npos);
+  EXPECT_NE(
+      test::error_of([&] { prefill(*runtime, request, cache, {}, no_cache, {}, 0); }).find("max_position"),
+      std::string::npos);
   EXPECT_EQ(cache.length(), 0);
 }
 

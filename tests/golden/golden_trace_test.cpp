@@ -1,5 +1,5 @@
-// Walks every case of the golden set through the whole chain and compares each stage with the reference's numbers, so
-// that the first differing stage is named. Tolerances: golden/README.md.
+// Walks every case of the golden set through the whole chain and compares each stage with the reference's
+// numbers, so that the first differing stage is named. Tolerances: golden/README.md.
 #include <set>
 
 #include "engine/trace_case.h"
@@ -21,11 +21,20 @@ struct Tolerance {
   double value;  // 0: exact
 };
 constexpr Tolerance kTolerances[] = {
-    {"input_ids", 0},           {"llm_input_ids", 0},        {"patches_u8", 0},
-    {"compression_mask", 0},    {"pixel_values", 1e-6},      {"pixel_values_videos", 1e-6},
-    {"vision.patch_embed", 2e-4}, {"vision.layer0", 2e-4},   {"vision.post_layernorm", 2e-4},
-    {"vision.encoder_out", 2e-4}, {"projector.out", 2e-4},   {"inputs_embeds", 2e-4},
-    {"hidden", 2e-3},           {"logits", 2e-3},
+    {"input_ids", 0},
+    {"llm_input_ids", 0},
+    {"patches_u8", 0},
+    {"compression_mask", 0},
+    {"pixel_values", 1e-6},
+    {"pixel_values_videos", 1e-6},
+    {"vision.patch_embed", 2e-4},
+    {"vision.layer0", 2e-4},
+    {"vision.post_layernorm", 2e-4},
+    {"vision.encoder_out", 2e-4},
+    {"projector.out", 2e-4},
+    {"inputs_embeds", 2e-4},
+    {"hidden", 2e-3},
+    {"logits", 2e-3},
 };
 
 at::Tensor to_tensor(const test::GoldenTensor& golden) {
@@ -68,7 +77,8 @@ TEST_P(GoldenTrace, EqualsTheReferenceStageByStage) {
     ASSERT_TRUE(test::close(found.tensors.at(name), to_tensor(wanted.at(name)), tolerance)) << name;
   }
   known.insert("compression_mask_bf16");  // the official scripts' bf16 evaluation, not ours (spec, section 5)
-  for (const auto& [name, tensor] : wanted.all()) EXPECT_TRUE(known.count(name)) << "nothing compares " << name;
+  for (const auto& [name, tensor] : wanted.all())
+    EXPECT_TRUE(known.count(name)) << "nothing compares " << name;
 
   for (const char* key : {"prompt", "modals", "grid_sizes", "merge_sizes", "target_sizes", "image_grid_thw",
                           "image_merge_sizes", "video_grid_thw", "video_merge_sizes", "kept_tokens_per_frame",
@@ -79,7 +89,8 @@ TEST_P(GoldenTrace, EqualsTheReferenceStageByStage) {
   const std::vector<int64_t> greedy = found.json["greedy"];
   const std::vector<int64_t> sure = up_to_small_margin(golden.json["greedy"], golden.json["greedy_margins"]);
   ASSERT_LE(sure.size(), greedy.size());
-  EXPECT_EQ(std::vector<int64_t>(greedy.begin(), greedy.begin() + static_cast<std::ptrdiff_t>(sure.size())), sure);
+  EXPECT_EQ(std::vector<int64_t>(greedy.begin(), greedy.begin() + static_cast<std::ptrdiff_t>(sure.size())),
+            sure);
   if (golden.json.contains("repetition_penalty") &&
       golden.json["repetition_penalty"].value("min_margin", 0.0) >= kMinMargin) {
     EXPECT_EQ(Json(found.json["repetition_penalty"]["tokens"]), golden.json["repetition_penalty"]["tokens"]);

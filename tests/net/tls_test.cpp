@@ -146,7 +146,7 @@ TEST(Tls, APlainServerIsNoTlsServer) {
   plain.start();
   const std::string url = fmt::format("https://127.0.0.1:{}/", plain.port());
   FetchOptions options = loopback_options();
-  options.timeout_s = 30;
+  options.timeout_s = 3;
   EXPECT_NE(error_of([&] { fetch(url, options); }), "");
 }
 

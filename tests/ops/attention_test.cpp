@@ -9,9 +9,11 @@ using test::close;
 
 at::Tensor plain_causal(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) {
   const int64_t G = q.size(0) / k.size(0), S = q.size(1), L = k.size(1);
-  const at::Tensor keys = k.to(at::kFloat).repeat_interleave(G, 0), values = v.to(at::kFloat).repeat_interleave(G, 0);
+  const at::Tensor keys = k.to(at::kFloat).repeat_interleave(G, 0),
+                   values = v.to(at::kFloat).repeat_interleave(G, 0);
   const at::Tensor hidden = torch::ones({S, L}, at::kBool).triu(L - S + 1);
-  return torch::matmul(torch::matmul(q * scale, keys.transpose(1, 2)).masked_fill(hidden, -1e30).softmax(-1), values);
+  return torch::matmul(torch::matmul(q * scale, keys.transpose(1, 2)).masked_fill(hidden, -1e30).softmax(-1),
+                       values);
 }
 
 struct Case {
@@ -34,12 +36,14 @@ TEST_P(CausalAttention, MatchesTheMaskedSoftmax) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, CausalAttention,
-                         testing::Values(Case{1, 1}, Case{1, 5}, Case{3, 3}, Case{8, 700}, Case{1, 1500}, Case{9, 9},
-                                         Case{40, 40}, Case{40, 41}, Case{33, 600}, Case{9, 5000}));
+                         testing::Values(Case{1, 1}, Case{1, 5}, Case{3, 3}, Case{8, 700}, Case{1, 1500},
+                                         Case{9, 9}, Case{40, 40}, Case{40, 41}, Case{33, 600},
+                                         Case{9, 5000}));
 
 TEST(CausalAttention, GradientEqualsThePlainOne) {
   torch::manual_seed(3);
-  const at::Tensor q = torch::randn({4, 12, 8}).requires_grad_(), k = torch::randn({2, 12, 8}).requires_grad_();
+  const at::Tensor q = torch::randn({4, 12, 8}).requires_grad_(),
+                   k = torch::randn({2, 12, 8}).requires_grad_();
   const at::Tensor v = torch::randn({2, 12, 8}).requires_grad_();
   const auto ours = torch::autograd::grad({causal_attention(q, k, v, 0.3).square().sum()}, {q, k, v});
   const auto plain = torch::autograd::grad({plain_causal(q, k, v, 0.3).square().sum()}, {q, k, v});
@@ -48,7 +52,8 @@ TEST(CausalAttention, GradientEqualsThePlainOne) {
 
 TEST(FullAttention, MatchesSoftmax) {
   torch::manual_seed(4);
-  const at::Tensor q = torch::randn({3, 4, 50, 18}), k = torch::randn({3, 4, 50, 18}), v = torch::randn({3, 4, 50, 18});
+  const at::Tensor q = torch::randn({3, 4, 50, 18}), k = torch::randn({3, 4, 50, 18}),
+                   v = torch::randn({3, 4, 50, 18});
   const at::Tensor wanted = torch::matmul(torch::matmul(q * 0.1, k.transpose(-1, -2)).softmax(-1), v);
   EXPECT_TRUE(close(full_attention(q, k, v, 0.1), wanted, 1e-5));
 }

@@ -9,7 +9,8 @@ TEST(RmsNorm, DividesByTheRootMeanSquare) {
   const at::Tensor x = torch::tensor({{3.0f, 4.0f}, {0.0f, 0.0f}}), weight = torch::tensor({2.0f, 1.0f});
   const double root = std::sqrt(12.5);
   EXPECT_TRUE(test::close(rms_norm(x, weight, 0.0).slice(0, 0, 1),
-                          torch::tensor({{static_cast<float>(6 / root), static_cast<float>(4 / root)}}), 1e-6));
+                          torch::tensor({{static_cast<float>(6 / root), static_cast<float>(4 / root)}}),
+                          1e-6));
   EXPECT_TRUE(test::close(rms_norm(x, weight, 1e-6).slice(0, 1, 2), torch::zeros({1, 2}), 0.0));
 }
 

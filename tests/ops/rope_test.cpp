@@ -17,7 +17,8 @@ TEST(Rope, TurnsPairsByTheirAngleAndKeepsLength) {
 }
 
 TEST(Rope2d, ListsBlocksOfMergedPatchesAndDependsOnlyOnPosition) {
-  const RopeTable plain = rope_2d(4, 6, 1, 8, 10000.0, at::kCPU), merged = rope_2d(4, 6, 2, 8, 10000.0, at::kCPU);
+  const RopeTable plain = rope_2d(4, 6, 1, 8, 10000.0, at::kCPU),
+                  merged = rope_2d(4, 6, 2, 8, 10000.0, at::kCPU);
   // The third row of the 2x2 order is the patch at (1, 0), the fifth the one at (0, 2).
   EXPECT_TRUE(test::close(merged.cos[2], plain.cos[6], 0.0));
   EXPECT_TRUE(test::close(merged.sin[4], plain.sin[2], 0.0));

@@ -1,0 +1,220 @@
+// What the program gives when all is well: answers on stdout and nothing else there, exit status 0.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "cli/hostile_world.h"
+#include "cli/run_vl3.h"
+#include "support/golden_tensors.h"
+
+namespace vl3::test {
+namespace {
+
+namespace fs = std::filesystem;
+using W = HostileWorld;
+using Words = HostileWorld::Words;
+
+struct Asked {
+  const char* name;
+  std::vector<std::string> kinds;  ///< of the media in the receipt, in the order they were given
+  Words (*make)(W&);
+};
+
+std::string base64(const std::string& bytes) {
+  const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k)
+      group = group << 8 | (i + k < bytes.size() ? static_cast<uint8_t>(bytes[i + k]) : 0u);
+    for (size_t k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : digits[group >> (18 - 6 * k) & 63];
+  }
+  return text;
+}
+
+const std::vector<Asked> kAsked{
+    {"Text", {}, [](W&) { return Words{"hi"}; }},
+    {"Image",
+     {"image"},
+     [](W&) {
+       return Words{W::data("picture.png"), "hi"};
+     }},
+    {"Video",
+     {"video"},
+     [](W&) {
+       return Words{W::data("clip.mp4"), "hi"};
+     }},
+    {"ImageThenVideo",
+     {"image", "video"},
+     [](W&) {
+       return Words{W::data("picture.jpg"), W::data("clip.mp4"), "hi"};
+     }},
+    {"VideoImageVideo",
+     {"video", "image", "video"},
+     [](W&) {
+       return Words{"--video", W::data("clip.mp4"), W::data("picture.webp"),
+                    "--video", W::data("clip.mp4"), "hi"};
+     }},
+    {"ImageFromStdin",
+     {"image"},
+     [](W& w) {
+       w.stdin_bytes = W::bytes_of(W::data("picture.tiff"));
+       return Words{"-", "hi"};
+     }},
+    {"VideoFromStdin",
+     {"video"},
+     [](W& w) {
+       w.stdin_bytes = W::bytes_of(W::data("clip.mp4"));
+       return Words{"--video", "-", "hi"};
+     }},
+    {"Messages",
+     {"image"},
+     [](W& w) {
+       const Json messages = {
+           {{"role", "system"}, {"content", "Be brief."}},
+           {{"role", "user"},
+            {"content",
+             {{{"type", "image"}, {"image", "picture.png"}}, {{"type", "text"}, {"text", "hi"}}}}}};
+       return Words{"--messages", w.file("m.json", messages.dump()), "--media-root", W::data("")};
+     }},
+    {"FrameFolder",
+     {"video"},
+     [](W& w) {
+       for (const char* name : {"f/1.png", "f/2.png", "f/3.png"})
+         w.file(name, W::bytes_of(W::data("picture.png")));
+       return Words{w.out("f"), "hi"};
+     }},
+    {"DataUrl",
+     {"image"},
+     [](W&) {
+       return Words{"data:image/png;base64," + base64(W::bytes_of(W::data("picture.png"))), "hi"};
+     }},
+    {"FileUrl",
+     {"image"},
+     [](W&) {
+       return Words{"file://" + W::data("picture.gif"), "hi"};
+     }},
+    {"WrongExtension",
+     {"image"},
+     [](W& w) {
+       return Words{w.file("clip.mp4", W::bytes_of(W::data("picture.png"))), "hi"};
+     }},
+};
+
+class CliAnswers : public testing::TestWithParam<Asked> {};
+
+TEST_P(CliAnswers, InJsonOnStdout) {
+  W world;
+  Words words;
+  try {
+    words = W::with_model("ask", {"--temperature", "0", "--max-tokens", "4", "--json"});
+  } catch (const Skipped& skipped) {
+    GTEST_SKIP() << skipped.why;
+  }
+  for (const std::string& word : GetParam().make(world)) words.push_back(word);
+  const RunResult run = run_vl3(words, {.stdin_bytes = world.stdin_bytes, .environment = world.environment});
+  SCOPED_TRACE(command_text(words));
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(run.err, "");
+  const Json answer = parse_json(run.out, "stdout");
+  EXPECT_TRUE(answer.at("answer").is_string());
+  EXPECT_TRUE(answer.at("token_ids").size() >= 1 && answer.at("token_ids").size() <= 4);
+  EXPECT_TRUE(answer.at("finish_reason") == "stop" || answer.at("finish_reason") == "length");
+  std::vector<std::string> kinds;
+  for (const Json& medium : answer.at("receipt").at("media")) kinds.push_back(medium.at("kind"));
+  EXPECT_EQ(kinds, GetParam().kinds);
+}
+
+INSTANTIATE_TEST_SUITE_P(Media, CliAnswers, testing::ValuesIn(kAsked),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+// Skips the test where the golden set has no checkpoint for it.
+class CliRuns : public testing::Test {
+ protected:
+  void SetUp() override {
+    try {
+      W::model();
+    } catch (const Skipped& skipped) {
+      GTEST_SKIP() << skipped.why;
+    }
+  }
+};
+
+TEST_F(CliRuns, TheAnswerAloneIsOnStdout) {
+  const Words flags{"--json", W::data("picture.png"), "hi"};
+  const RunResult json = run_vl3(W::ask(flags));
+  const RunResult plain = run_vl3(W::ask({flags.begin() + 1, flags.end()}));
+  const RunResult receipt = run_vl3(W::ask({"--receipt", flags[1], flags[2]}));
+  EXPECT_EQ(plain.status, 0);
+  EXPECT_EQ(plain.err, "");
+  EXPECT_EQ(plain.out, parse_json(json.out, "stdout").at("answer").get<std::string>() + "\n");
+  EXPECT_EQ(receipt.out, plain.out);
+  EXPECT_NE(receipt.err.find("tokens: "), std::string::npos) << receipt.err;
+}
+
+TEST_F(CliRuns, PlanSaysByItsStatusWhetherItFits) {
+  const Words words{W::data("clip.mp4"), "--json", "--max-ram"};
+  const auto plan = [&](const std::string& size) {
+    Words all = words;
+    all.push_back(size);
+    return run_vl3(W::with_model("plan", all));
+  };
+  const RunResult fits = plan("100GiB"), too_small = plan("1MiB");
+  EXPECT_EQ(fits.status, 0) << fits.err;
+  EXPECT_EQ(fits.err, "");
+  EXPECT_EQ(parse_json(fits.out, "plan").at("fits"), true);
+  EXPECT_EQ(too_small.status, 1);
+  EXPECT_EQ(parse_json(too_small.out, "plan").at("fits"), false);
+  EXPECT_EQ(lines_of(too_small.err).size(), 1u) << too_small.err;
+  EXPECT_NE(too_small.err.find("--max-ram allows 1 MiB"), std::string::npos) << too_small.err;
+}
+
+TEST_F(CliRuns, ChatGoesOnAfterAMistake) {
+  const RunResult run = run_vl3(W::with_model("chat", {"--temperature", "0", "--max-tokens", "2"}),
+                                {.stdin_bytes = "/image no-such.png\n/dance\n/set fps nan\nhi\n/bye\n"});
+  EXPECT_EQ(run.status, 0);
+  EXPECT_EQ(run.signal, 0);
+  EXPECT_FALSE(run.out.empty());
+  const std::vector<std::string> lines = lines_of(run.err);
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(),
+                          [](const std::string& line) { return line.starts_with("vl3: "); }),
+            3)
+      << run.err;
+}
+
+// The media files that a case's conversation names, wherever in it.
+void collect_media(const Json& json, std::vector<std::string>& names) {
+  if (json.is_string() && json.get_ref<const std::string&>().starts_with("media/")) names.push_back(json);
+  if (json.is_structured()) {
+    for (const Json& item : json) collect_media(item, names);
+  }
+}
+
+TEST(CliTrace, WritesTheGoldenTensors) {
+  for (const GoldenCase& one : golden_cases()) {
+    std::vector<std::string> media;
+    collect_media(one.json.at("conversation"), media);
+    const bool whole = std::all_of(media.begin(), media.end(),
+                                   [](const std::string& name) { return fs::exists(golden_dir() / name); });
+    if (media.empty() || !whole || !fs::exists(one.model_dir / "config.json")) continue;
+    const TempDir dir;
+    const RunResult run =
+        run_vl3({"trace", "--model", one.model_dir.string(), "--case",
+                 (golden_dir() / (one.name + ".json")).string(), "--media-root", golden_dir().string(),
+                 "--greedy-tokens", "2", "--dtype", "float32", "--out", (dir / "t.safetensors").string()});
+    ASSERT_EQ(run.status, 0) << one.name << ": " << run.err;
+    EXPECT_EQ(run.out, "");
+    EXPECT_EQ(run.err, "");
+    EXPECT_TRUE(read_json_file(dir / "t.json").contains("prompt"));
+    const GoldenTensors golden(one.tensors), traced(dir / "t.safetensors");
+    for (const auto& [name, tensor] : golden.all()) {
+      ASSERT_TRUE(traced.has(name)) << one.name << ": " << name;
+      EXPECT_EQ(traced.at(name).shape, tensor.shape) << one.name << ": " << name;
+    }
+    return;  // every case is compared in value elsewhere
+  }
+  GTEST_SKIP() << "the golden set has no case with all its media";
+}
+
+}  // namespace
+}  // namespace vl3::test
