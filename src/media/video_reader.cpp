@@ -57,8 +57,10 @@ const AVFrame* VideoReader::next() {
   while (true) {
     const int got = avcodec_receive_frame(codec_.get(), frame_.get());
     if (got >= 0) {
-      if (frame_->width > 0 && frame_->height > 0 && frame_->data[0] != nullptr) return frame_.get();
-      continue;
+      if (frame_->width <= 0 || frame_->height <= 0 || frame_->data[0] == nullptr) continue;
+      // Decoders hide damage where they can; the frame is used, but it counts.
+      if (frame_->decode_error_flags != 0 || (frame_->flags & AV_FRAME_FLAG_CORRUPT) != 0) ++broken_packets_;
+      return frame_.get();
     }
     if (got == AVERROR_EOF) return nullptr;
     VL3_CHECK(got != AVERROR(ENOMEM), kResourceExhausted, "{}: no memory to decode", demuxer_.name());

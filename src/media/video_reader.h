@@ -46,6 +46,7 @@ class VideoReader {
   /// dropped.
   bool seek(int64_t pts);
 
+  /// Packets that did not decode and frames that decoded with damage.
   int64_t broken_packets() const { return broken_packets_; }
   /// True when the file ended at a read error.
   bool damaged() const { return demuxer_.damaged(); }

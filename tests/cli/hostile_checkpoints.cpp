@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 Words hi(const std::string& model) { return W::ask({"hi"}, model); }
 
-// A tensor of the file, any; the last by name has nothing behind it that its name would hide.
+// The first tensor of the file, by name.
 Json::iterator some_tensor(Json& header) {
   auto it = header.begin();
   while (it.key() == "__metadata__") ++it;
@@ -87,12 +87,8 @@ std::vector<HostileRow> config_rows() {
        [](W& w) { return config(w, "[1, 2, 3]"); }},
       {"ConfigNotUtf8", 1, "/config.json: not valid JSON",
        [](W& w) { return config(w, "{\"model_type\": \"\xff\xfe\"}"); }},
-      {"ConfigTooDeep", 1, "/model/config.json: JSON nested deeper than",
-       [](W& w) { return config(w, "{\"a\":" + std::string(100000, '[')); }},
       {"ConfigOfAnotherModel", 1, "model_type \"llama\" is not VideoLLaMA3",
        [](W& w) { return config(w, R"({"model_type": "llama", "hidden_size": 64})"); }},
-      {"ConfigWithoutModelType", 1, "/model/config.json: key \"model_type\" is missing",
-       [](W& w) { return hi(w.bent_config([](Json& json) { json.erase("model_type"); })); }},
       {"ConfigWithoutVision", 1, "/model/config.json: \"vision_config\" is missing or null",
        [](W& w) { return hi(w.bent_config([](Json& json) { json.erase("vision_config"); })); }},
       {"ConfigWithoutHiddenSize", 1, "/model/config.json: text_config: key \"hidden_size\" is missing",
@@ -105,22 +101,14 @@ std::vector<HostileRow> config_rows() {
        [](W& w) { return text_config(w, "hidden_size", "64"); }},
       {"ConfigLayersHuge", 1, "\"num_hidden_layers\" is 2000000000, outside",
        [](W& w) { return text_config(w, "num_hidden_layers", 2000000000); }},
-      {"ConfigHeadsUneven", 1, "num_attention_heads 1021",
-       [](W& w) { return text_config(w, "num_attention_heads", 1021); }},
-      {"ConfigVocabularyTooLarge", 1,
-       "of wrong shape: ", [](W& w) { return text_config(w, "vocab_size", 100000); }},
       {"ConfigRopeScaling", 1, "rope_scaling is not supported",
        [](W& w) {
          return text_config(w, "rope_scaling", {{"type", "yarn"}, {"factor", 4.0}});
        }},
-      {"ConfigActivation", 1, "hidden_act \"relu\" is not supported",
-       [](W& w) { return text_config(w, "hidden_act", "relu"); }},
       {"ConfigPatchZero", 1, "/model/config.json: vision_config: \"patch_size\" is 0, outside 1..",
        [](W& w) { return vision_config(w, "patch_size", 0); }},
       {"ConfigImageTokenOutsideVocabulary", 1, "\"image_token_id\" is 5000000, beyond the vocabulary",
        [](W& w) { return hi(w.bent_config([](Json& json) { json["image_token_id"] = 5000000; })); }},
-      {"ConfigImageTokenText", 1, "\"image_token_id\" must be an integer",
-       [](W& w) { return hi(w.bent_config([](Json& json) { json["image_token_id"] = "<image>"; })); }},
       {"GenerationConfigWrong", 1, "/generation_config.json: \"temperature\" must be a finite number",
        [](W& w) {
          const fs::path folder = w.model_copy();
@@ -146,18 +134,10 @@ std::vector<HostileRow> weight_rows() {
          fs::resize_file(folder / "model.safetensors", fs::file_size(folder / "model.safetensors") * 2 / 3);
          return hi(folder.string());
        }},
-      {"WeightsTruncatedHeader", 1, "in a file of 100; the file may be cut short",
-       [](W& w) {
-         const fs::path folder = w.model_copy();
-         fs::resize_file(folder / "model.safetensors", 100);
-         return hi(folder.string());
-       }},
       {"WeightsHeaderLengthAbsurd", 1, "header of 18446744073709551615 bytes, at most",
        [](W& w) { return weights(w, length_field(~uint64_t{0}) + "{}"); }},
       {"WeightsHeaderLengthTooLarge", 1, "header of 5000 bytes in a file of 10; the file may be cut short",
        [](W& w) { return weights(w, length_field(5000) + "{}"); }},
-      {"WeightsHeaderBroken", 1, "tensor \"a\": not described by an object",
-       [](W& w) { return weights(w, length_field(8) + "{\"a\": [1"); }},
       {"WeightsHeaderNotUtf8", 1, "/model.safetensors: header is not valid JSON",
        [](W& w) { return weights(w, length_field(9) + "{\"\xff\xfe\":{}}"); }},
       {"WeightsAreAWebPage", 1, "/model.safetensors: header of",
@@ -184,8 +164,6 @@ std::vector<HostileRow> weight_rows() {
        [](W& w) {
          return tensor_field(w, "shape", {uint64_t{1} << 40, uint64_t{1} << 40});
        }},
-      {"TensorDtypeUnknown", 1, "dtype \"F12\" is not known",
-       [](W& w) { return tensor_field(w, "dtype", "F12"); }},
       {"TensorDtypeOfIntegers", 1, "the weights do not fit config.json: 1 not float",
        [](W& w) { return tensor_field(w, "dtype", "I32"); }},
       {"TensorShapeTransposed", 1, "the weights do not fit config.json: 1 of wrong shape",
@@ -238,12 +216,6 @@ std::vector<HostileRow> weight_rows() {
          });
          return hi(folder.string());
        }},
-      {"IndexBroken", 1, "weight_map: expected a JSON object, found []",
-       [](W& w) {
-         const fs::path folder = w.sharded_copy();
-         write_file_atomically(folder / "model.safetensors.index.json", "{\"weight_map\": []}");
-         return hi(folder.string());
-       }},
       {"ShardMissing", 1, ".safetensors of the index is missing",
        [](W& w) {
          const fs::path folder = w.sharded_copy();
@@ -275,22 +247,10 @@ std::vector<HostileRow> tokenizer_rows() {
          fs::resize_file(folder / "tokenizer.json", fs::file_size(folder / "tokenizer.json") / 2);
          return hi(folder.string());
        }},
-      {"TokenizerArray", 1, "/model/tokenizer.json: expected a JSON object, found []",
-       [](W& w) {
-         const fs::path folder = w.model_copy();
-         write_file_atomically(folder / "tokenizer.json", "[]");
-         return hi(folder.string());
-       }},
       {"TokenizerDuplicateIds", 1, "is given to \"!\" and to",
        [](W& w) {
          return tokenizer(w, [](Json& json) { json["model"]["vocab"]["\""] = json["model"]["vocab"]["!"]; });
        }},
-      {"TokenizerHugeId", 1, "vocabulary entry \"!\" has id 1125899906842624, outside",
-       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["vocab"]["!"] = int64_t{1} << 50; }); }},
-      {"TokenizerOfAnotherKind", 1, "\"type\" is \"Unigram\"; only Qwen2 tokenizers",
-       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["type"] = "Unigram"; }); }},
-      {"TokenizerMergeOfNothing", 1, "names the token \"qqq\", which the vocabulary lacks",
-       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["merges"][0] = "qqq zzz"; }); }},
       {"TokenizerAddedTwice", 1, "added token",
        [](W& w) {
          return tokenizer(w,

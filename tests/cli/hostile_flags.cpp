@@ -35,14 +35,6 @@ std::vector<HostileRow> parser_rows() {
        [](W&) {
          return W::ask({"hi", "--max-tokens", "0"});
        }},
-      {"MaxTokensTwice", 2, "--max-tokens: At Most 1 required but received 2",
-       [](W&) {
-         return W::ask({"hi", "--max-tokens", "5"});
-       }},
-      {"MaxTokensWord", 2, "--max-tokens: Value many not in range 1 to",
-       [](W&) -> Words {
-         return {"ask", "hi", "--max-tokens", "many"};
-       }},
       {"MaxTokensHuge", 2, "--max-tokens: Value 99999999999999999999 not in range",
        [](W&) -> Words {
          return {"ask", "hi", "--max-tokens", "99999999999999999999"};
@@ -58,10 +50,6 @@ std::vector<HostileRow> parser_rows() {
       {"TopPTwo", 2, "--top-p: \"2\": expected a number at least 0, at most 1",
        [](W&) -> Words {
          return {"ask", "hi", "--top-p", "2"};
-       }},
-      {"TopKNegative", 2, "--top-k: Value -1 not in range 0 to",
-       [](W&) -> Words {
-         return {"ask", "hi", "--top-k", "-1"};
        }},
       {"SeedNegative", 2, "--seed: \"-1\": expected a whole number from 0 to",
        [](W&) -> Words {
@@ -79,10 +67,6 @@ std::vector<HostileRow> parser_rows() {
        [](W&) -> Words {
          return {"ask", "hi", "--dtype", "float8"};
        }},
-      {"FlowUnknown", 2, "--flow: sideways not in {remote,native}",
-       [](W&) -> Words {
-         return {"ask", "hi", "--flow", "sideways"};
-       }},
       {"ThreadsZero", 2, "--threads: Value 0 not in range 1 to",
        [](W&) -> Words {
          return {"ask", "hi", "--threads", "0"};
@@ -95,10 +79,6 @@ std::vector<HostileRow> parser_rows() {
        [](W& w) {
          w.environment["CUDA_VISIBLE_DEVICES"] = "";
          return W::ask({"hi", "--device", "cuda"});
-       }},
-      {"DeviceCudaNegative", 2, "invalid argument: device \"cuda:-3\": expected cpu, cuda or cuda:N",
-       [](W&) {
-         return W::ask({"hi", "--device", "cuda:-3"});
        }},
   };
 }
@@ -113,10 +93,6 @@ std::vector<HostileRow> media_flag_rows() {
        [](W&) {
          return W::ask({clip(), "hi", "--fps", "nan"});
        }},
-      {"MaxFramesZero", 2, "--max-frames: Value 0 not in range 1 to",
-       [](W&) -> Words {
-         return {"ask", clip(), "hi", "--max-frames", "0"};
-       }},
       {"StartAfterEnd", 2, "invalid argument: end is 1 s, before the start at 2 s",
        [](W&) {
          return W::ask({clip(), "hi", "--start", "2", "--end", "1"});
@@ -128,14 +104,6 @@ std::vector<HostileRow> media_flag_rows() {
       {"StartNoTime", 2, "--start: \"1:xx\": expected seconds (12.5) or a time (1:30, 0:01:30.5)",
        [](W&) -> Words {
          return {"ask", clip(), "hi", "--start", "1:xx"};
-       }},
-      {"StartNegative", 2, "--start: \"-5\": expected seconds (12.5) or a time (1:30, 0:01:30.5)",
-       [](W&) -> Words {
-         return {"ask", clip(), "hi", "--start", "-5"};
-       }},
-      {"EndNan", 2, "--end: \"nan\": expected seconds (12.5) or a time (1:30, 0:01:30.5)",
-       [](W&) -> Words {
-         return {"ask", clip(), "hi", "--end", "nan"};
        }},
       {"MaxRamUnit", 2, "--max-ram: \"12X\": expected a size like 8GiB, 512M or a number of bytes",
        [](W&) -> Words {
@@ -187,15 +155,9 @@ std::vector<HostileRow> constraint_rows() {
        [](W& w) { return schema(w, R"({"type":"integer","minimum":5,"maximum":1})"); }},
       {"SchemaUnsupportedKeyword", 2, "JSON schema: \"not\" cannot be enforced",
        [](W& w) { return schema(w, R"({"type":"string","not":{"const":"x"}})"); }},
-      {"SchemaTooDeep", 2, "invalid argument: JSON schema: JSON nested deeper than",
-       [](W& w) { return schema(w, std::string(100000, '[')); }},
       {"RegexBroken", 2, "invalid argument: regex: ",
        [](W&) {
          return W::ask({"--regex", "a(b", "hi"});
-       }},
-      {"RegexBackReference", 2, "invalid argument: regex: ",
-       [](W&) {
-         return W::ask({"--regex", "(a)\\1", "hi"});
        }},
       {"TwoConstraints", 2, "json_schema, json_object and regex exclude one another",
        [](W&) {
@@ -222,20 +184,11 @@ std::vector<HostileRow> messages_rows() {
        [](W& w) { return w.ask_messages(R"([{"role":"boss","content":"hi"}])"); }},
       {"MessagesUnknownPart", 2, "unknown content type \"smell\"",
        [](W& w) { return w.ask_messages(R"([{"role":"user","content":[{"type":"smell","smell":"x"}]}])"); }},
-      {"MessagesAudioPart", 1, "content type \"input_audio\" is not supported",
-       [](W& w) {
-         return w.ask_messages(R"([{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}])");
-       }},
       {"MessagesUnknownKey", 2, ": unknown key \"txt\"; allowed: type, text",
        [](W& w) { return w.ask_messages(R"([{"role":"user","content":[{"type":"text","txt":"x"}]}])"); }},
       {"MessagesMissingPicture", 1, "not found: /no/such.png: No such file or directory",
        [](W& w) {
          return w.ask_messages(R"([{"role":"user","content":[{"type":"image","image":"/no/such.png"}]}])");
-       }},
-      {"MessagesTimestampsTooMany", 2, ": 3 timestamps for 1 frames",
-       [](W& w) {
-         return w.ask_messages(
-             R"([{"role":"user","content":[{"type":"video","frames":["a.png"],"timestamps":[1,2,3]}]}])");
        }},
       {"MessagesTooLongForTheModel", 1, "more than the model's max_position_embeddings",
        [](W& w) {

@@ -20,7 +20,7 @@ std::string run(const std::string& command, int* status) {
   return out;
 }
 
-std::string quoted(const std::filesystem::path& path) { return "'" + path.string() + "'"; }
+std::string quoted(const std::filesystem::path& path) { return fmt::format("'{}'", path.string()); }
 
 std::string big_endian(uint32_t value) {
   std::string out;

@@ -1,5 +1,7 @@
 #include "media/sampled_reader.h"
 
+#include "media/video_reader.h"
+
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,8 +136,9 @@ TEST(SampledReader, ACorruptTailGivesTheFramesBeforeIt) {
       int count = 0;
       while (std::optional<Frame> frame = reader.next()) {
         const auto source = static_cast<size_t>(reader.sampled().source_index);
-        if (source + 15 < static_cast<size_t>(info.frames))
+        if (source + 15 < static_cast<size_t>(info.frames)) {
           EXPECT_TRUE(frame->rgb == all[source].rgb) << name << source;
+        }
         ++count;
       }
       EXPECT_GE(count, 3) << name;

@@ -70,11 +70,11 @@ TEST(Source, LimitsBytes) {
   const std::string path = dir.write("big", std::string(100, 'x')).string();
   MediaLimits limits;
   limits.max_bytes = 10;
-  EXPECT_NE(error_of([&] { through_pipe(std::string(100, 'x'), limits); }).find("resource"),
+  EXPECT_NE(error_of([&] { through_pipe(std::string(100, 'x'), limits); }).find("limit reached"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { read_media(open_media(path, limits), limits); }).find("resource"),
+  EXPECT_NE(error_of([&] { read_media(open_media(path, limits), limits); }).find("limit reached"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { open_media("data:," + std::string(100, 'x'), limits); }).find("resource"),
+  EXPECT_NE(error_of([&] { open_media("data:," + std::string(100, 'x'), limits); }).find("limit reached"),
             std::string::npos);
   limits.max_file_bytes = 99;
   EXPECT_NE(error_of([&] { open_media(path, limits); }).find("the limit is 99"), std::string::npos);
@@ -119,7 +119,7 @@ TEST(Source, FetchesOverHttp) {
   EXPECT_EQ(error_of([&] { EXPECT_EQ(sniff_media(open_media(url, limits)), MediaKind::kImage); }), "");
   EXPECT_NE(error_of([&] { open_media(url); }), "");
   limits.max_bytes = 10;
-  EXPECT_NE(error_of([&] { open_media(url, limits); }).find("resource"), std::string::npos);
+  EXPECT_NE(error_of([&] { open_media(url, limits); }).find("limit reached"), std::string::npos);
   server.stop();
   thread.join();
 }
