@@ -256,7 +256,7 @@ TEST(HostileMedia, OneErrorEach) {
       {"MP4 of an absurd box",
        "\0\0\0\x18"
        "ftypisom\0\0\0\0isommp42\xff\xff\xff\xffmoov"s,
-       "corrupt"},
+       "unsupported"},
       {"Matroska header alone", "\x1a\x45\xdf\xa3", "corrupt"},
       {"HLS", "#EXTM3U\n", "unsupported: m: is a playlist"},
       {"PDF", "%PDF-1.5", "unsupported"},
