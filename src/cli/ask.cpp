@@ -57,7 +57,8 @@ struct Ask {
 
 void add_ask(CLI::App& app) {
   auto ask = std::make_shared<Ask>();
-  CLI::App* command = app.add_subcommand("ask", "Ask about images, videos and text; the answer goes to stdout");
+  CLI::App* command =
+      app.add_subcommand("ask", "Ask about images, videos and text; the answer goes to stdout");
   ask->model.add(*command);
   ask->media.add(*command, /*with_question=*/true);
   add_generation_flags(*command, ask->generation, ask->json_schema);

@@ -1,11 +1,12 @@
 // vl3 bench: speed of the model's parts on this machine.
+#include "engine/bench.h"
+
 #include <fmt/format.h>
 
 #include <memory>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
-#include "engine/bench.h"
 
 namespace vl3::cli {
 namespace {
@@ -28,8 +29,8 @@ struct Bench {
       fmt::print("{:12} {:10.1f} {} (median of {})\n", key, rate.value().get<double>(), rate.key(),
                  value["repeats"].get<int>());
     }
-    fmt::print("{:12} {:10.2f} s\n{:12} {:10.0f} MiB\n", "load", result["load_s"].get<double>(), "peak memory",
-               result["peak_rss_bytes"].get<double>() / (1 << 20));
+    fmt::print("{:12} {:10.2f} s\n{:12} {:10.0f} MiB\n", "load", result["load_s"].get<double>(),
+               "peak memory", result["peak_rss_bytes"].get<double>() / (1 << 20));
   }
 };
 
@@ -37,9 +38,12 @@ struct Bench {
 
 void add_bench(CLI::App& app) {
   auto bench = std::make_shared<Bench>();
-  CLI::App* command = app.add_subcommand("bench", "Speed of preprocessing, encoder, prefill and decoding here");
+  CLI::App* command =
+      app.add_subcommand("bench", "Speed of preprocessing, encoder, prefill and decoding here");
   bench->model.add(*command);
-  command->add_option("--only", bench->options.only, "Keys, comma-separated: " + fmt::format("{}", fmt::join(engine::bench_keys(), ", ")))
+  command
+      ->add_option("--only", bench->options.only,
+                   "Keys, comma-separated: " + fmt::format("{}", fmt::join(engine::bench_keys(), ", ")))
       ->delimiter(',');
   command->add_option("--repeats", bench->options.repeats, "Timed runs (3)")->check(CLI::Range(1, 1000));
   command->add_flag("--json", bench->json, "As JSON");

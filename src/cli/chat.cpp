@@ -31,7 +31,8 @@ constexpr const char* kHelp =
     "/frames                  frames the last answer saw, with kept tokens\n"
     "/plan                    what the media waiting for the next question would cost\n"
     "/system TEXT             set the system prompt (empty: none)\n"
-    "/set KEY VALUE           temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens, fps, max_frames\n"
+    "/set KEY VALUE           temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens, fps, "
+    "max_frames\n"
     "/show                    settings and size of the conversation\n"
     "/save F, /load F         the conversation as messages JSON\n"
     "/clear                   forget the conversation\n"
@@ -110,7 +111,8 @@ class Chat {
     fmt::print("\n");
     std::fflush(stdout);
     if (result.finish_reason == "cancelled") fmt::print(stderr, "(stopped)\n");
-    if (result.finish_reason == "length") fmt::print(stderr, "(cut at {} tokens)\n", options_.generation.max_tokens);
+    if (result.finish_reason == "length")
+      fmt::print(stderr, "(cut at {} tokens)\n", options_.generation.max_tokens);
     last_ = result.receipt;
     history_.push_back(user_message(std::move(parts)));
     history_.push_back({Role::kAssistant, {text_part(result.text)}, true});
@@ -133,7 +135,8 @@ class Chat {
     } else if (name == "/frames") {
       fmt::print("{}", frames_text());
     } else if (name == "/plan") {
-      VL3_CHECK(!waiting_.empty(), kInvalidArgument, "nothing waits to be asked about: add media with /image or /video");
+      VL3_CHECK(!waiting_.empty(), kInvalidArgument,
+                "nothing waits to be asked about: add media with /image or /video");
       fmt::print("{}", plan_text(engine_.plan(whole(waiting_), options_)));
     } else if (name == "/system") {
       system_ = rest;
@@ -182,8 +185,8 @@ class Chat {
   static std::string webcam_picture() {
     const std::string png = media::encode_png(media::grab_webcam("/dev/video0"));
     std::string base64(4 * ((png.size() + 2) / 3), '\0');
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()), reinterpret_cast<const unsigned char*>(png.data()),
-                    static_cast<int>(png.size()));
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
+                    reinterpret_cast<const unsigned char*>(png.data()), static_cast<int>(png.size()));
     return "data:image/png;base64," + base64;
   }
 
@@ -192,8 +195,9 @@ class Chat {
     for (const MediumReceipt& medium : last_.media) {
       text += fmt::format("{} {}\n", medium.kind, medium.name);
       for (const FrameReceipt& frame : medium.frames) {
-        text += fmt::format("  {:>8} kept {} of {}\n", frame.time_s ? fmt::format("{:.1f} s", *frame.time_s) : "-",
-                            frame.kept, frame.tokens);
+        text += fmt::format("  {:>8} kept {} of {}\n",
+                            frame.time_s ? fmt::format("{:.1f} s", *frame.time_s) : "-", frame.kept,
+                            frame.tokens);
       }
     }
     return text.empty() ? "no frames yet\n" : text;
@@ -209,20 +213,31 @@ class Chat {
       number = std::stod(value, &used);
     } catch (const std::exception&) {
     }
-    VL3_CHECK(!value.empty() && used == value.size() && std::abs(number) <= 1e15, kInvalidArgument,  // nor nan
+    VL3_CHECK(!value.empty() && used == value.size() && std::abs(number) <= 1e15,
+              kInvalidArgument,  // nor nan
               "usage: /set KEY NUMBER");
     GenerationConfig& g = options_.generation;
     const AskOptions before = options_;
-    if (key == "temperature") g.temperature = number;
-    else if (key == "top_p") g.top_p = number;
-    else if (key == "top_k") g.top_k = static_cast<int64_t>(number);
-    else if (key == "min_p") g.min_p = number;
-    else if (key == "repetition_penalty") g.repetition_penalty = number;
-    else if (key == "seed") g.seed = static_cast<uint64_t>(std::max(0.0, number));
-    else if (key == "max_tokens") g.max_tokens = static_cast<int64_t>(number);
-    else if (key == "fps") options_.fps = number;
-    else if (key == "max_frames") options_.max_frames = static_cast<int64_t>(number);
-    else VL3_FAIL(kInvalidArgument, "/set {}: unknown; /help lists the keys", key);
+    if (key == "temperature")
+      g.temperature = number;
+    else if (key == "top_p")
+      g.top_p = number;
+    else if (key == "top_k")
+      g.top_k = static_cast<int64_t>(number);
+    else if (key == "min_p")
+      g.min_p = number;
+    else if (key == "repetition_penalty")
+      g.repetition_penalty = number;
+    else if (key == "seed")
+      g.seed = static_cast<uint64_t>(std::max(0.0, number));
+    else if (key == "max_tokens")
+      g.max_tokens = static_cast<int64_t>(number);
+    else if (key == "fps")
+      options_.fps = number;
+    else if (key == "max_frames")
+      options_.max_frames = static_cast<int64_t>(number);
+    else
+      VL3_FAIL(kInvalidArgument, "/set {}: unknown; /help lists the keys", key);
     try {
       engine_.check(options_);
     } catch (...) {
@@ -233,13 +248,17 @@ class Chat {
 
   void show() const {
     const GenerationConfig& g = options_.generation;
-    const auto said = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string("(checkpoint's)"); };
-    fmt::print("temperature {}\ntop_p {}\ntop_k {}\nrepetition_penalty {}\nmax_tokens {}\nseed {}\nfps {}\nmax_frames {}\n",
-               said(g.temperature), said(g.top_p), said(g.top_k), said(g.repetition_penalty), g.max_tokens, g.seed,
-               said(options_.fps), said(options_.max_frames));
+    const auto said = [](const auto& value) {
+      return value ? fmt::format("{}", *value) : std::string("(checkpoint's)");
+    };
+    fmt::print(
+        "temperature {}\ntop_p {}\ntop_k {}\nrepetition_penalty {}\nmax_tokens {}\nseed {}\nfps "
+        "{}\nmax_frames {}\n",
+        said(g.temperature), said(g.top_p), said(g.top_k), said(g.repetition_penalty), g.max_tokens, g.seed,
+        said(options_.fps), said(options_.max_frames));
     fmt::print("system {}\nmessages {}\nmedia waiting {}\ntokens {} ({} were cached)\n",
-               system_.empty() ? "(none set)" : system_, history_.size(), waiting_.size(), last_.prompt_tokens,
-               last_.cached_tokens);
+               system_.empty() ? "(none set)" : system_, history_.size(), waiting_.size(),
+               last_.prompt_tokens, last_.cached_tokens);
   }
 
   void load(const std::string& path) {
@@ -273,7 +292,8 @@ struct ChatCommand {
     options.generation = generation;
     const Engine engine = model.load();
     engine.check(options);
-    if (isatty(STDIN_FILENO) != 0) fmt::print(stderr, "{}\n/help lists the commands.\n", model.folder().string());
+    if (isatty(STDIN_FILENO) != 0)
+      fmt::print(stderr, "{}\n/help lists the commands.\n", model.folder().string());
     Chat(engine, options, system).run();
   }
 };
@@ -286,8 +306,10 @@ void add_chat(CLI::App& app) {
   chat->model.add(*command);
   add_generation_flags(*command, chat->generation, chat->json_schema);
   command->add_option("--system", chat->system, "System prompt");
-  command->add_option("--fps", chat->options.fps, "Sampled frames a second of video")->check(number_between(0, 1000, false));
-  command->add_option("--max-frames", chat->options.max_frames, "Frames of a video at most")->check(CLI::Range(1, 65536));
+  command->add_option("--fps", chat->options.fps, "Sampled frames a second of video")
+      ->check(number_between(0, 1000, false));
+  command->add_option("--max-frames", chat->options.max_frames, "Frames of a video at most")
+      ->check(CLI::Range(1, 65536));
   command->callback([chat] { chat->run(); });
 }
 

@@ -1,4 +1,6 @@
 // vl3 convert: one checkpoint layout, dtype or sharding to another; fresh random models.
+#include "weights/convert.h"
+
 #include <fmt/format.h>
 
 #include <memory>
@@ -6,7 +8,6 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "core/check.h"
-#include "weights/convert.h"
 #include "weights/random_init.h"
 
 namespace vl3::cli {
@@ -41,7 +42,8 @@ struct Convert {
 
 void add_convert(CLI::App& app) {
   auto convert = std::make_shared<Convert>();
-  CLI::App* command = app.add_subcommand("convert", "Write a checkpoint in the other layout, dtype or sharding");
+  CLI::App* command =
+      app.add_subcommand("convert", "Write a checkpoint in the other layout, dtype or sharding");
   command->add_option("SRC", convert->source, "Checkpoint folder")->required();
   command->add_option("OUT", convert->out, "New folder; appears whole or not at all")->required();
   command->add_option("--to", convert->to, "Layout: native (transformers) or remote (official code)")

@@ -28,8 +28,11 @@ CLI::Validator parses(const std::string& name, void (*check)(const std::string&)
       name);
 }
 
-void read_into(CLI::App& command, const std::string& flag, std::optional<double>& seconds, const std::string& help) {
-  command.add_option_function<std::string>(flag, [&seconds](const std::string& text) { seconds = parse_seconds(text); }, help)
+void read_into(CLI::App& command, const std::string& flag, std::optional<double>& seconds,
+               const std::string& help) {
+  command
+      .add_option_function<std::string>(
+          flag, [&seconds](const std::string& text) { seconds = parse_seconds(text); }, help)
       ->check(parses("TIME", [](const std::string& text) { parse_seconds(text); }));
 }
 
@@ -87,7 +90,8 @@ double parse_seconds(const std::string& text) {
     const size_t end = std::min(text.find(':', begin), text.size());
     const std::string field = text.substr(begin, end - begin);
     good = !field.empty() && field.find_first_not_of("0123456789.") == std::string::npos &&
-           std::count(field.begin(), field.end(), '.') <= 1 && field != "." && field.size() < 16 && ++fields <= 3;
+           std::count(field.begin(), field.end(), '.') <= 1 && field != "." && field.size() < 16 &&
+           ++fields <= 3;
     if (good) total = total * 60 + std::strtod(field.c_str(), nullptr);
     begin = end + 1;
   }
@@ -108,14 +112,19 @@ std::filesystem::path embedded_model() {
 void ModelFlags::add(CLI::App& command) {
   command
       .add_option("--model", options.model,
-                  "Checkpoint folder, or ORG/NAME as fetched by `vl3 pull` (default: $VL3_MODEL, else the embedded model)")
+                  "Checkpoint folder, or ORG/NAME as fetched by `vl3 pull` (default: $VL3_MODEL, else the "
+                  "embedded model)")
       ->option_text("DIR|ORG/NAME");
-  command.add_option("--dtype", options.dtype, "Weights as they are computed with (default: the checkpoint's)")
+  command
+      .add_option("--dtype", options.dtype, "Weights as they are computed with (default: the checkpoint's)")
       ->check(CLI::IsMember({"auto", "float32", "bfloat16"}));
   command.add_option("--device", options.device, "cpu, cuda or cuda:N (default: cpu)");
-  command.add_option("--flow", options.flow, "Rules of preprocessing and prompt (default: the checkpoint's layout)")
+  command
+      .add_option("--flow", options.flow,
+                  "Rules of preprocessing and prompt (default: the checkpoint's layout)")
       ->check(CLI::IsMember({"remote", "native"}));
-  command.add_option("--threads", options.threads, "Threads (default: one a core)")->check(CLI::Range(1, 1024));
+  command.add_option("--threads", options.threads, "Threads (default: one a core)")
+      ->check(CLI::Range(1, 1024));
 }
 
 std::filesystem::path ModelFlags::folder() const {
@@ -126,11 +135,13 @@ std::filesystem::path ModelFlags::folder() const {
   }
   if (model.empty()) {
     const std::filesystem::path embedded = embedded_model();
-    VL3_CHECK(!embedded.empty(), kNotFound, "no embedded model beside this program: give --model DIR or set VL3_MODEL");
+    VL3_CHECK(!embedded.empty(), kNotFound,
+              "no embedded model beside this program: give --model DIR or set VL3_MODEL");
     return embedded;
   }
   if (std::filesystem::is_directory(model)) return model;
-  VL3_CHECK(hub::is_repo_id(model), kNotFound, "--model {}: no such folder, and not a name of the form ORG/NAME", model);
+  VL3_CHECK(hub::is_repo_id(model), kNotFound,
+            "--model {}: no such folder, and not a name of the form ORG/NAME", model);
   return hub::find_cached(model);
 }
 
@@ -148,36 +159,56 @@ Engine ModelFlags::load() const {
 void MediaFlags::add(CLI::App& command, bool with_question) {
   command_ = &command;
   with_question_ = with_question;
-  positionals_ = command.add_option("MEDIA", positional_values_,
-                                   with_question ? "Media files, URLs, frame folders or - (stdin), then the question"
-                                                 : "Media files, URLs, frame folders or - (stdin)")
-                     ->option_text(with_question ? "... QUESTION" : "...")
-                     ->expected(0, 4096);
-  images_ = command.add_option("--image", image_values_, "An image, wherever it stands among the media (repeatable)")
-                ->option_text("F")->expected(1)->allow_extra_args(false)->take_all();
-  videos_ = command.add_option("--video", video_values_, "A video (repeatable)")->option_text("F")->expected(1)->allow_extra_args(false)->take_all();
-  command.add_option("--messages", messages, "OpenAI-style messages instead: roles, text, images, videos in any mix")
+  positionals_ =
+      command
+          .add_option("MEDIA", positional_values_,
+                      with_question ? "Media files, URLs, frame folders or - (stdin), then the question"
+                                    : "Media files, URLs, frame folders or - (stdin)")
+          ->option_text(with_question ? "... QUESTION" : "...")
+          ->expected(0, 4096);
+  images_ =
+      command
+          .add_option("--image", image_values_, "An image, wherever it stands among the media (repeatable)")
+          ->option_text("F")
+          ->expected(1)
+          ->allow_extra_args(false)
+          ->take_all();
+  videos_ = command.add_option("--video", video_values_, "A video (repeatable)")
+                ->option_text("F")
+                ->expected(1)
+                ->allow_extra_args(false)
+                ->take_all();
+  command
+      .add_option("--messages", messages,
+                  "OpenAI-style messages instead: roles, text, images, videos in any mix")
       ->option_text("F.json");
   command.add_option("--media-root", media_root, "Where relative paths in --messages start (default: here)");
   command.add_option("--system", system, "System prompt");
-  command.add_flag("--no-system-prompt", no_system_prompt, "Leave the checkpoint's habitual system prompt out");
-  command.add_option("--fps", options.fps, "Sampled frames a second of video")->check(number_between(0, 1000, false));
-  command.add_option("--max-frames", options.max_frames, "Frames of a video at most")->check(CLI::Range(1, 65536));
+  command.add_flag("--no-system-prompt", no_system_prompt,
+                   "Leave the checkpoint's habitual system prompt out");
+  command.add_option("--fps", options.fps, "Sampled frames a second of video")
+      ->check(number_between(0, 1000, false));
+  command.add_option("--max-frames", options.max_frames, "Frames of a video at most")
+      ->check(CLI::Range(1, 65536));
   read_into(command, "--start", options.start, "Begin in the video: seconds or 1:30");
   read_into(command, "--end", options.end, "End in the video");
   command.add_option("--max-visual-tokens", options.max_visual_tokens, "Visual tokens of all media at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command
-      .add_option("--prune-threshold", options.prune.threshold,
-                  "Video tokens whose pixels changed no more than this (mean difference, 0-510) are dropped (0.1)")
+      .add_option(
+          "--prune-threshold", options.prune.threshold,
+          "Video tokens whose pixels changed no more than this (mean difference, 0-510) are dropped (0.1)")
       ->check(number_between(0, 1e6));
-  command.add_option("--prune-reference", options.prune.reference, "What a token is compared with (previous)")
+  command
+      .add_option("--prune-reference", options.prune.reference, "What a token is compared with (previous)")
       ->check(CLI::IsMember({"previous", "last-kept"}));
   command
       .add_option("--prune-to", options.prune.max_tokens,
                   "Smallest threshold with which the videos keep at most so many tokens")
-      ->option_text("TOKENS")->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  command.add_flag_function("--no-prune", [this](int64_t) { options.prune.enabled = false; }, "Keep every video token");
+      ->option_text("TOKENS")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  command.add_flag_function(
+      "--no-prune", [this](int64_t) { options.prune.enabled = false; }, "Keep every video token");
   command
       .add_option_function<std::string>(
           "--max-ram", [this](const std::string& text) { options.max_ram_bytes = parse_bytes(text); },
@@ -186,14 +217,18 @@ void MediaFlags::add(CLI::App& command, bool with_question) {
   command.add_flag("--fit", options.fit, "With --max-ram: lower the number of frames until it fits");
   command.add_flag("--allow-private-addresses", options.limits.allow_private_addresses,
                    "URLs may name loopback and private hosts");
-  command.add_option("--timeout", options.limits.timeout_s, "Seconds a download or a silent decoder may take (60)")
+  command
+      .add_option("--timeout", options.limits.timeout_s,
+                  "Seconds a download or a silent decoder may take (60)")
       ->check(number_between(0, 1e6, false));
-  command.add_flag("--parse-special", options.parse_special_in_text, "Text may name special tokens such as <|im_end|>");
+  command.add_flag("--parse-special", options.parse_special_in_text,
+                   "Text may name special tokens such as <|im_end|>");
 }
 
 Conversation MediaFlags::conversation() const {
   if (!messages.empty()) {
-    VL3_CHECK(positionals_->count() + images_->count() + videos_->count() == 0 && system.empty(), kInvalidArgument,
+    VL3_CHECK(positionals_->count() + images_->count() + videos_->count() == 0 && system.empty(),
+              kInvalidArgument,
               "--messages holds the whole conversation: leave media, question and --system out");
     Conversation parsed = text::parse_openai_messages(read_json_file(messages), messages);
     text::set_media_root(parsed, media_root);
@@ -221,7 +256,8 @@ Conversation MediaFlags::conversation() const {
   }
   VL3_CHECK(with_question_ || !parts.empty(), kInvalidArgument,
             "no media: name files, URLs or frame folders, or give --messages F.json");
-  const auto stdins = std::count_if(parts.begin(), parts.end(), [](const ContentPart& part) { return part.media == "-"; });
+  const auto stdins =
+      std::count_if(parts.begin(), parts.end(), [](const ContentPart& part) { return part.media == "-"; });
   VL3_CHECK(stdins <= 1, kInvalidArgument, "- (stdin) is given {} times: it can be read once", stdins);
   if (with_question_) parts.push_back(text_part(question));
   Conversation result;
@@ -238,11 +274,15 @@ void add_generation_flags(CLI::App& command, GenerationConfig& config, std::stri
   command.add_option("--top-p", config.top_p, "Nucleus sampling")->check(number_between(0, 1));
   command.add_option("--top-k", config.top_k, "0 = off")->check(CLI::Range(0, 1 << 20));
   command.add_option("--min-p", config.min_p, "Relative floor of probability")->check(number_between(0, 1));
-  command.add_option("--repetition-penalty", config.repetition_penalty, "1 = off")->check(number_between(0.01, 100));
+  command.add_option("--repetition-penalty", config.repetition_penalty, "1 = off")
+      ->check(number_between(0.01, 100));
   command.add_option("--seed", config.seed, "Equal seeds give equal answers (0)")->check(seed_number());
   command.add_option("--stop", config.stop, "Ends the answer where this text appears (repeatable)")
-      ->expected(1)->allow_extra_args(false)->take_all();
-  command.add_option("--json-schema", json_schema_file, "The answer is JSON of this schema")->option_text("F");
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
+  command.add_option("--json-schema", json_schema_file, "The answer is JSON of this schema")
+      ->option_text("F");
   command.add_flag("--json-object", config.json_object, "The answer is a JSON object");
   command.add_option("--regex", config.regex, "The answer matches this regular expression");
   command.add_flag("--loop-guard", config.loop_guard, "End an answer that repeats itself");
@@ -252,7 +292,8 @@ void add_generation_flags(CLI::App& command, GenerationConfig& config, std::stri
 void read_json_schema(GenerationConfig& config, const std::string& json_schema_file) {
   if (json_schema_file.empty()) return;
   config.json_schema = read_file(json_schema_file, 1 << 20);
-  VL3_CHECK(!config.json_schema.empty(), kInvalidArgument, "{}: is empty, a JSON schema is expected", json_schema_file);
+  VL3_CHECK(!config.json_schema.empty(), kInvalidArgument, "{}: is empty, a JSON schema is expected",
+            json_schema_file);
 }
 
 }  // namespace vl3::cli

@@ -1,4 +1,5 @@
-// Flags that several commands share, and what they stand for. One word an idea: a flag is named like the library's field.
+// Flags that several commands share, and what they stand for. One word an idea: a flag is named like the
+// library's field.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -46,11 +47,13 @@ struct MediaFlags {
   bool with_question_ = false;
 };
 
-/// --max-tokens --temperature --top-p --top-k --min-p --repetition-penalty --seed --stop --json-schema --regex …
+/// --max-tokens --temperature --top-p --top-k --min-p --repetition-penalty --seed --stop --json-schema
+/// --regex …
 void add_generation_flags(CLI::App& command, GenerationConfig& config, std::string& json_schema_file);
 void read_json_schema(GenerationConfig& config, const std::string& json_schema_file);
 
-/// Takes a finite number from `low` (itself only when `with_low`) to `high`. CLI11's own checks let nan through.
+/// Takes a finite number from `low` (itself only when `with_low`) to `high`. CLI11's own checks let nan
+/// through.
 CLI::Validator number_between(double low, double high, bool with_low = true);
 /// Takes a whole number that fits 64 bits unsigned; CLI11 alone wraps -1 and cuts what is larger.
 CLI::Validator seed_number();
@@ -60,7 +63,8 @@ uint64_t parse_bytes(const std::string& text);
 /// "90", "1:30", "0:01:30.5" -> seconds. @throws Error(kInvalidArgument).
 double parse_seconds(const std::string& text);
 
-/// Folder of the model shipped with vl3, beside the executable or in the source tree it was built in; "" without one.
+/// Folder of the model shipped with vl3, beside the executable or in the source tree it was built in; ""
+/// without one.
 std::filesystem::path embedded_model();
 
 }  // namespace vl3::cli

@@ -30,7 +30,8 @@ struct Inspect {
 
 void add_inspect(CLI::App& app) {
   auto inspect = std::make_shared<Inspect>();
-  CLI::App* command = app.add_subcommand("inspect", "What the model sees: sampled frames, grid, kept tokens (JSON, PNG)");
+  CLI::App* command =
+      app.add_subcommand("inspect", "What the model sees: sampled frames, grid, kept tokens (JSON, PNG)");
   inspect->model.add(*command);
   inspect->media.add(*command, /*with_question=*/false);
   command->add_option("--out", inspect->out, "Picture: frames with their token grid, dropped tokens dimmed")

@@ -66,15 +66,18 @@ int main(int argc, char** argv) {
   vl3::cli::log_to_stderr();
   try {
     const int status = vl3::cli::run(argc, argv);
-    if (std::fflush(stdout) != 0) throw vl3::Error(vl3::ErrorCode::kInvalidArgument, "stdout cannot be written");
+    if (std::fflush(stdout) != 0)
+      throw vl3::Error(vl3::ErrorCode::kInvalidArgument, "stdout cannot be written");
     return status;
   } catch (const vl3::Error& error) {
     fmt::print(stderr, "vl3: {}: {}\n", vl3::error_code_name(error.code()), error.what());
     return vl3::cli::exit_status(error.code());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "vl3: limit reached: out of memory; use --max-ram, fewer frames or fewer visual tokens\n");
+    fmt::print(stderr,
+               "vl3: limit reached: out of memory; use --max-ram, fewer frames or fewer visual tokens\n");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "vl3: internal: {}\n", std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
+    fmt::print(stderr, "vl3: internal: {}\n",
+               std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
   }
   return vl3::cli::kFailure;
 }

@@ -36,7 +36,8 @@ struct PlanCommand {
 
 void add_plan(CLI::App& app) {
   auto plan = std::make_shared<PlanCommand>();
-  CLI::App* command = app.add_subcommand("plan", "What an ask would cost: frames, times, tokens, memory, time");
+  CLI::App* command =
+      app.add_subcommand("plan", "What an ask would cost: frames, times, tokens, memory, time");
   plan->model.add(*command);
   plan->media.add(*command, /*with_question=*/false);
   command->add_option("--max-tokens", plan->max_tokens, "Tokens of the answer at most (1024)")

@@ -49,7 +49,8 @@ std::string media_lines(const std::vector<MediumReceipt>& media, bool pruning_kn
     if (medium.kind == "video") {
       lines += fmt::format(", {} frames", medium.frames.size());
       if (!medium.frames.empty() && medium.frames.front().time_s) {
-        lines += fmt::format(" ({:.1f} s to {:.1f} s", *medium.frames.front().time_s, *medium.frames.back().time_s);
+        lines += fmt::format(" ({:.1f} s to {:.1f} s", *medium.frames.front().time_s,
+                             *medium.frames.back().time_s);
         if (medium.duration_s) lines += fmt::format(" of {:.1f} s", *medium.duration_s);
         lines += ")";
       }
@@ -68,7 +69,8 @@ double mib(uint64_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024.
 OrderedJson to_json(const Answer& answer) {
   const Receipt& receipt = answer.receipt;
   const SecondsReceipt& s = receipt.seconds;
-  OrderedJson json = {{"answer", answer.text}, {"token_ids", answer.token_ids}, {"finish_reason", answer.finish_reason}};
+  OrderedJson json = {
+      {"answer", answer.text}, {"token_ids", answer.token_ids}, {"finish_reason", answer.finish_reason}};
   json["receipt"] = {{"media", media_json(receipt.media)},
                      {"prompt_tokens", receipt.prompt_tokens},
                      {"visual_tokens", receipt.visual_tokens},
@@ -114,10 +116,11 @@ std::string receipt_text(const Receipt& receipt) {
   const SecondsReceipt& s = receipt.seconds;
   std::string text = media_lines(receipt.media, true);
   text += fmt::format("  tokens: {} prompt ({} visual, {} before pruning; {} cached), {} answer\n",
-                      receipt.prompt_tokens, receipt.visual_tokens_kept, receipt.visual_tokens, receipt.cached_tokens,
-                      receipt.completion_tokens);
+                      receipt.prompt_tokens, receipt.visual_tokens_kept, receipt.visual_tokens,
+                      receipt.cached_tokens, receipt.completion_tokens);
   text += fmt::format(
-      "  seconds: open {:.2f}, decode {:.2f} and preprocess {:.2f} beside encode {:.2f}, prefill {:.2f}, generate "
+      "  seconds: open {:.2f}, decode {:.2f} and preprocess {:.2f} beside encode {:.2f}, prefill {:.2f}, "
+      "generate "
       "{:.2f}; first token {:.2f}, total {:.2f} (model loaded in {:.2f})\n",
       s.open, s.decode, s.preprocess, s.encode, s.prefill, s.generate, s.first_token, s.total, s.load);
   text += fmt::format("  peak memory: {:.0f} MiB\n", mib(receipt.peak_rss_bytes));
@@ -128,10 +131,12 @@ std::string receipt_text(const Receipt& receipt) {
 std::string plan_text(const Plan& plan) {
   std::string text = media_lines(plan.media, plan.pruning_known);
   text += fmt::format("  tokens: {} prompt, {} of them visual", plan.prompt_tokens, plan.visual_tokens_kept);
-  text += plan.pruning_known ? fmt::format(" ({} before pruning at threshold {:g})\n", plan.visual_tokens, plan.prune_threshold)
+  text += plan.pruning_known ? fmt::format(" ({} before pruning at threshold {:g})\n", plan.visual_tokens,
+                                           plan.prune_threshold)
                              : " (before pruning; --measure counts what is kept)\n";
-  text += fmt::format("  memory: {:.0f} MiB at the peak ({:.0f} weights, {:.0f} cache, {:.0f} work)\n",
-                      mib(plan.peak_ram_bytes), mib(plan.weight_bytes), mib(plan.kv_bytes), mib(plan.work_bytes));
+  text +=
+      fmt::format("  memory: {:.0f} MiB at the peak ({:.0f} weights, {:.0f} cache, {:.0f} work)\n",
+                  mib(plan.peak_ram_bytes), mib(plan.weight_bytes), mib(plan.kv_bytes), mib(plan.work_bytes));
   text += fmt::format("  first token: about {:.1f} s here\n", plan.first_token_seconds);
   for (const std::string& note : plan.notes) text += fmt::format("  does not fit: {}\n", note);
   return text;

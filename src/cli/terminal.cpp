@@ -28,7 +28,8 @@ ProgressLine::ProgressLine() : enabled_(plain_terminal(STDERR_FILENO)) {}
 
 void ProgressLine::show(const Progress& progress) {
   const auto now = std::chrono::steady_clock::now();
-  if (!enabled_ || (drawn_ && progress.done < progress.total && now - last_ < std::chrono::milliseconds(100))) return;
+  if (!enabled_ || (drawn_ && progress.done < progress.total && now - last_ < std::chrono::milliseconds(100)))
+    return;
   last_ = now;
   drawn_ = true;
   fmt::print(stderr, "\r\x1b[K{} {}/{}", progress.stage, progress.done, progress.total);

@@ -1,4 +1,5 @@
-// What a person at a terminal sees: progress on stderr, Ctrl-C as "stop this answer". Nothing is drawn into a pipe.
+// What a person at a terminal sees: progress on stderr, Ctrl-C as "stop this answer". Nothing is drawn into a
+// pipe.
 #pragma once
 
 #include <chrono>
@@ -8,7 +9,8 @@
 
 namespace vl3::cli {
 
-/// One line on stderr that is overwritten: "encode 12/64", "prefill 512/2048". Silent unless stderr is a terminal.
+/// One line on stderr that is overwritten: "encode 12/64", "prefill 512/2048". Silent unless stderr is a
+/// terminal.
 class ProgressLine {
  public:
   ProgressLine();

@@ -43,20 +43,23 @@ struct TraceCommand {
   int64_t greedy_tokens = 24;
 
   void run() {
-    VL3_CHECK(messages.empty() != case_file.empty(), kInvalidArgument, "give one of --messages F and --case F");
+    VL3_CHECK(messages.empty() != case_file.empty(), kInvalidArgument,
+              "give one of --messages F and --case F");
     std::filesystem::path json_path = out;
     json_path.replace_extension(".json");
     VL3_CHECK(json_path != std::filesystem::path(out), kInvalidArgument,
               "--out {}: that name is for the JSON beside the tensors; end it in .safetensors", out);
     for (const std::filesystem::path& path : {std::filesystem::path(out), json_path}) {
-      VL3_CHECK(!std::filesystem::is_directory(path), kInvalidArgument, "--out {}: {} is a folder", out, path.string());
+      VL3_CHECK(!std::filesystem::is_directory(path), kInvalidArgument, "--out {}: {} is a folder", out,
+                path.string());
     }
     engine::TraceCase traced = engine::read_trace_case(case_file.empty() ? messages : case_file, media_root);
     traced.trace.greedy_tokens = greedy_tokens;
     const auto runtime = model.load_runtime();
     const engine::Trace trace = engine::trace(*runtime, traced.conversation, traced.request, traced.trace);
     write_tensors(trace.tensors, out);
-    write_file_atomically(json_path, trace.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+    write_file_atomically(json_path,
+                          trace.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
   }
 };
 
@@ -64,13 +67,15 @@ struct TraceCommand {
 
 void add_trace(CLI::App& app) {
   auto trace = std::make_shared<TraceCommand>();
-  CLI::App* command = app.add_subcommand("trace", "Write every intermediate tensor, to compare with the reference");
+  CLI::App* command =
+      app.add_subcommand("trace", "Write every intermediate tensor, to compare with the reference");
   trace->model.add(*command);
   command->add_option("--messages", trace->messages, "OpenAI-style messages")->option_text("F.json");
   command->add_option("--case", trace->case_file, "A golden case file")->option_text("CASE.json");
   command->add_option("--media-root", trace->media_root, "Where relative media paths start (default: here)");
   command->add_option("--out", trace->out, "Tensors go to T.safetensors, the rest to T.json")
-      ->option_text("T.safetensors")->required();
+      ->option_text("T.safetensors")
+      ->required();
   command->add_option("--greedy-tokens", trace->greedy_tokens, "Tokens generated greedily (24)")
       ->check(CLI::Range(1, 4096));
   command->callback([trace] { trace->run(); });

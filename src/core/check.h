@@ -7,10 +7,11 @@
 
 #define VL3_FAIL(code, ...) throw ::vl3::Error(::vl3::ErrorCode::code, ::fmt::format(__VA_ARGS__))
 
-#define VL3_CHECK(condition, code, ...)       \
-  do {                                        \
+#define VL3_CHECK(condition, code, ...)            \
+  do {                                             \
     if (!(condition)) VL3_FAIL(code, __VA_ARGS__); \
   } while (false)
 
 /// Our own invariants: a failure is a defect of vl3.
-#define VL3_DCHECK(condition) VL3_CHECK(condition, kInternal, "{}:{}: {} does not hold", __FILE__, __LINE__, #condition)
+#define VL3_DCHECK(condition) \
+  VL3_CHECK(condition, kInternal, "{}:{}: {} does not hold", __FILE__, __LINE__, #condition)

@@ -9,8 +9,11 @@ namespace {
 size_t utf8_length(const std::string& text, size_t at) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned first = byte(at);
-  const size_t length = first < 0x80 ? 1 : first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3
-                        : first >= 0xf0 && first < 0xf5                  ? 4 : 0;
+  const size_t length = first < 0x80                    ? 1
+                        : first >= 0xc2 && first < 0xe0 ? 2
+                        : first >= 0xe0 && first < 0xf0 ? 3
+                        : first >= 0xf0 && first < 0xf5 ? 4
+                                                        : 0;
   for (size_t i = 1; i < length; ++i) {
     if ((byte(at + i) & 0xc0) != 0x80) return 0;
   }
@@ -20,7 +23,8 @@ size_t utf8_length(const std::string& text, size_t at) {
   return bad ? 0 : length;
 }
 
-// Messages quote file names and JSON from outside: keep them on one line, valid UTF-8 and free of terminal escapes.
+// Messages quote file names and JSON from outside: keep them on one line, valid UTF-8 and free of terminal
+// escapes.
 std::string one_line(const std::string& text) {
   std::string out;
   out.reserve(text.size());
@@ -44,18 +48,26 @@ std::string one_line(const std::string& text) {
 
 const char* error_code_name(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return "invalid argument";
-    case ErrorCode::kNotFound: return "not found";
-    case ErrorCode::kCorrupt: return "corrupt";
-    case ErrorCode::kUnsupported: return "unsupported";
-    case ErrorCode::kResourceExhausted: return "limit reached";
-    case ErrorCode::kCancelled: return "cancelled";
-    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalidArgument:
+      return "invalid argument";
+    case ErrorCode::kNotFound:
+      return "not found";
+    case ErrorCode::kCorrupt:
+      return "corrupt";
+    case ErrorCode::kUnsupported:
+      return "unsupported";
+    case ErrorCode::kResourceExhausted:
+      return "limit reached";
+    case ErrorCode::kCancelled:
+      return "cancelled";
+    case ErrorCode::kInternal:
+      return "internal";
   }
   return "internal";
 }
 
-Error::Error(ErrorCode code, const std::string& message) : std::runtime_error(one_line(message)), code_(code) {}
+Error::Error(ErrorCode code, const std::string& message)
+    : std::runtime_error(one_line(message)), code_(code) {}
 
 Error Error::with_context(const std::string& context) const { return Error(code_, context + ": " + what()); }
 

@@ -47,7 +47,8 @@ int open_regular(const std::filesystem::path& path, uint64_t* size) {
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes) {
   uint64_t size = 0;
   const Descriptor fd(open_regular(path, &size));
-  VL3_CHECK(size <= max_bytes, kResourceExhausted, "{}: {} bytes, the limit is {}", path.string(), size, max_bytes);
+  VL3_CHECK(size <= max_bytes, kResourceExhausted, "{}: {} bytes, the limit is {}", path.string(), size,
+            max_bytes);
   std::string content(size, '\0');
   size_t done = 0;
   while (done < content.size()) {
@@ -115,7 +116,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   const Descriptor fd(open_regular(path, &size_));
   if (size_ == 0) return;
   void* map = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
-  VL3_CHECK(map != MAP_FAILED, kResourceExhausted, "{}: cannot be mapped: {}", path.string(), std::strerror(errno));
+  VL3_CHECK(map != MAP_FAILED, kResourceExhausted, "{}: cannot be mapped: {}", path.string(),
+            std::strerror(errno));
   data_ = static_cast<const std::byte*>(map);
 }
 

@@ -12,8 +12,9 @@ namespace vl3 {
 /// @throws Error(kNotFound) when missing or not a regular file, Error(kResourceExhausted) past max_bytes.
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes);
 
-/// Writes beside `path` under a temporary name, fsyncs, renames. On failure nothing is left at `path` that was
-/// not there before. @throws Error(kResourceExhausted) for a full disk, Error(kInvalidArgument) otherwise.
+/// Writes beside `path` under a temporary name, fsyncs, renames. On failure nothing is left at `path` that
+/// was not there before. @throws Error(kResourceExhausted) for a full disk, Error(kInvalidArgument)
+/// otherwise.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// The same for content written in pieces: append() …, then commit(). Destroyed without commit: removed.

@@ -1,4 +1,5 @@
-// The two reference flows: which rules of preprocessing, prompt and sampling hold (spec: "Two reference flows").
+// The two reference flows: which rules of preprocessing, prompt and sampling hold (spec: "Two reference
+// flows").
 #pragma once
 
 namespace vl3 {

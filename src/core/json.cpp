@@ -24,8 +24,10 @@ Json parse_json(std::string_view text, const std::string& what) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -67,12 +69,13 @@ int64_t JsonView::integer(const std::string& key, int64_t min_value, int64_t max
   VL3_CHECK(value.is_number_integer() && !(value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX),
             kCorrupt, "{}: \"{}\" must be an integer, found {}", where_, key, shown(value));
   const auto number = value.get<int64_t>();
-  VL3_CHECK(number >= min_value && number <= max_value, kCorrupt, "{}: \"{}\" is {}, outside {}..{}", where_, key,
-            number, min_value, max_value);
+  VL3_CHECK(number >= min_value && number <= max_value, kCorrupt, "{}: \"{}\" is {}, outside {}..{}", where_,
+            key, number, min_value, max_value);
   return number;
 }
 
-int64_t JsonView::integer_or(const std::string& key, int64_t fallback, int64_t min_value, int64_t max_value) const {
+int64_t JsonView::integer_or(const std::string& key, int64_t fallback, int64_t min_value,
+                             int64_t max_value) const {
   return has(key) ? integer(key, min_value, max_value) : fallback;
 }
 
@@ -90,7 +93,8 @@ double JsonView::number_or(const std::string& key, double fallback) const {
 bool JsonView::boolean_or(const std::string& key, bool fallback) const {
   if (!has(key)) return fallback;
   const Json& value = at(key);
-  VL3_CHECK(value.is_boolean(), kCorrupt, "{}: \"{}\" must be true or false, found {}", where_, key, shown(value));
+  VL3_CHECK(value.is_boolean(), kCorrupt, "{}: \"{}\" must be true or false, found {}", where_, key,
+            shown(value));
   return value.get<bool>();
 }
 

@@ -35,12 +35,14 @@ Frame grab_webcam(const std::string& device, double timeout_s) {
   AVFormatContext* opened = avformat_alloc_context();
   VL3_CHECK(opened != nullptr, kResourceExhausted, "{}: no memory", device);
   opened->interrupt_callback = {past, &deadline};
-  int status = avformat_open_input(&opened, device.c_str(), driver, nullptr);  // frees the context when it fails
+  int status =
+      avformat_open_input(&opened, device.c_str(), driver, nullptr);  // frees the context when it fails
   VL3_CHECK(status >= 0, kNotFound, "{}: the camera cannot be opened: {}", device, ffmpeg_error(status));
   const std::unique_ptr<AVFormatContext, CloseInput> format(opened);
   const AVCodec* decoder = nullptr;
   const int stream = av_find_best_stream(format.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0);
-  VL3_CHECK(stream >= 0 && decoder != nullptr, kUnsupported, "{}: no picture format that can be decoded", device);
+  VL3_CHECK(stream >= 0 && decoder != nullptr, kUnsupported, "{}: no picture format that can be decoded",
+            device);
   const CodecPtr codec(avcodec_alloc_context3(decoder));
   VL3_CHECK(codec != nullptr, kResourceExhausted, "{}: no memory", device);
   avcodec_parameters_to_context(codec.get(), format->streams[stream]->codecpar);

@@ -14,15 +14,17 @@ TEST(Error, StaysOnOneLineAndKeepsItsCodeThroughContext) {
 }
 
 TEST(Error, IsValidUtf8WithoutControlCharacters) {
-  const auto shown = [](const std::string& text) { return std::string(Error(ErrorCode::kCorrupt, text).what()); };
+  const auto shown = [](const std::string& text) {
+    return std::string(Error(ErrorCode::kCorrupt, text).what());
+  };
   const std::string good = "\u00e9 \u65e5\u672c \U0001f600 \ud7ff \uffff \U0010ffff";
   EXPECT_EQ(shown(good), good);
   EXPECT_EQ(shown("caf\xe9!"), "caf\\xe9!");
-  EXPECT_EQ(shown("\xe2\x82"), "\\xe2\\x82");                  // cut off
-  EXPECT_EQ(shown("\xc0\xaf"), "\\xc0\\xaf");                  // overlong
-  EXPECT_EQ(shown("\xed\xa0\x80"), "\\xed\\xa0\\x80");        // surrogate
+  EXPECT_EQ(shown("\xe2\x82"), "\\xe2\\x82");                    // cut off
+  EXPECT_EQ(shown("\xc0\xaf"), "\\xc0\\xaf");                    // overlong
+  EXPECT_EQ(shown("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // surrogate
   EXPECT_EQ(shown("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // beyond Unicode
-  EXPECT_EQ(shown("\xc2\x9b[31m"), "\\xc2\\x9b[31m");          // a terminal's escape in one character
+  EXPECT_EQ(shown("\xc2\x9b[31m"), "\\xc2\\x9b[31m");            // a terminal's escape in one character
 }
 
 }  // namespace

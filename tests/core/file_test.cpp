@@ -12,7 +12,10 @@ using test::TempDir;
 
 TEST(File, AtomicWriteLeavesNothingBehindWithoutCommit) {
   const TempDir dir;
-  { AtomicFile file(dir / "a"); file.append("half", 4); }
+  {
+    AtomicFile file(dir / "a");
+    file.append("half", 4);
+  }
   EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
   write_file_atomically(dir / "a", "whole");
   EXPECT_EQ(read_file(dir / "a", 100), "whole");

@@ -26,7 +26,8 @@ TEST(Json, RefusesOutOfRangeAndMissing) {
 
 TEST(Json, RefusesBrokenUtf8DeepNestingAndTruncation) {
   EXPECT_NE(error_of([] { parse_json("{\"a\": \"\xff\"}", "x"); }).find("not valid JSON"), std::string::npos);
-  EXPECT_NE(error_of([] { parse_json(std::string(100000, '['), "x"); }).find("nested deeper"), std::string::npos);
+  EXPECT_NE(error_of([] { parse_json(std::string(100000, '['), "x"); }).find("nested deeper"),
+            std::string::npos);
   EXPECT_NE(error_of([] { parse_json("{\"a\": ", "x"); }).find("not valid JSON"), std::string::npos);
 }
 

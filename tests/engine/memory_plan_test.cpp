@@ -40,7 +40,8 @@ TEST(Plan, FitLowersFramesAndSaysSo) {
   const uint64_t all = engine.plan(clip(), options).peak_ram_bytes;
   options.max_frames = 1;
   const uint64_t one = engine.plan(clip(), options).peak_ram_bytes;
-  if (one + (4 << 20) > all) GTEST_SKIP() << "frames weigh too little beside the process itself on this model";
+  if (one + (4 << 20) > all)
+    GTEST_SKIP() << "frames weigh too little beside the process itself on this model";
   options.max_frames.reset();
   options.max_ram_bytes = (one + all) / 2;
   options.fit = true;

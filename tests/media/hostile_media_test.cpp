@@ -131,29 +131,29 @@ TEST(HostileMedia, EveryBitFlipEndsWell) {
 TEST(HostileMedia, RandomBytesBehindEveryMagic) {
   std::mt19937 random(11);
   for (const std::string& magic : {"\x89PNG\r\n\x1a\n"s,
-                                  "\xff\xd8\xff\xe0"s,
-                                  "RIFF\x10\0\0\0WEBPVP8 "s,
-                                  "RIFF\x10\0\0\0AVI LIST"s,
-                                  "GIF89a"s,
-                                  "BM"s,
-                                  "II*\0\x08\0\0\0"s,
-                                  "MM\0*\0\0\0\x08"s,
-                                  "II+\0"s,
-                                  "\0\0\0\x18"
-                                  "ftypisom"s,
-                                  "\0\0\0\x18"
-                                  "ftypheic"s,
-                                  "\0\0\0\x18"
-                                  "ftypavif"s,
-                                  "\x1a\x45\xdf\xa3"s,
-                                  "FLV\x01"s,
-                                  "OggS"s,
-                                  "\0\0\x01\xba"s,
-                                  "\0\0\0\x01\x67"s,
-                                  "DKIF\0\0"s,
-                                  "YUV4MPEG2 W64 H64 F25:1\n"s,
-                                  "\x47"s,
-                                  ""s}) {
+                                   "\xff\xd8\xff\xe0"s,
+                                   "RIFF\x10\0\0\0WEBPVP8 "s,
+                                   "RIFF\x10\0\0\0AVI LIST"s,
+                                   "GIF89a"s,
+                                   "BM"s,
+                                   "II*\0\x08\0\0\0"s,
+                                   "MM\0*\0\0\0\x08"s,
+                                   "II+\0"s,
+                                   "\0\0\0\x18"
+                                   "ftypisom"s,
+                                   "\0\0\0\x18"
+                                   "ftypheic"s,
+                                   "\0\0\0\x18"
+                                   "ftypavif"s,
+                                   "\x1a\x45\xdf\xa3"s,
+                                   "FLV\x01"s,
+                                   "OggS"s,
+                                   "\0\0\x01\xba"s,
+                                   "\0\0\0\x01\x67"s,
+                                   "DKIF\0\0"s,
+                                   "YUV4MPEG2 W64 H64 F25:1\n"s,
+                                   "\x47"s,
+                                   ""s}) {
     for (int round = 0; round < 6; ++round) {
       std::string bytes = magic;
       const size_t size = round == 0 ? 0 : 30 + random() % 3000;

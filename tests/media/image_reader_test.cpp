@@ -199,11 +199,9 @@ TEST(ImageReader, BombsAreRefusedByTheirHeader) {
   const auto error = [&](const std::string& bytes) {
     return error_of([&] { read_image(media_from_bytes(bytes, "bomb"), Flow::kRemote, limits); });
   };
-  EXPECT_NE(
-      error(make_png(100000, 100000, 8, 2, "")).find("limit reached: bomb: 100000 x 100000 pixels"),
-      std::string::npos);
-  EXPECT_NE(error(make_bmp(2000000000, 2000000000, 24, 0, "", "x")).find("limit reached"),
+  EXPECT_NE(error(make_png(100000, 100000, 8, 2, "")).find("limit reached: bomb: 100000 x 100000 pixels"),
             std::string::npos);
+  EXPECT_NE(error(make_bmp(2000000000, 2000000000, 24, 0, "", "x")).find("limit reached"), std::string::npos);
   const std::string gif = "GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02"s;
   EXPECT_NE(error(gif).find("limit reached"), std::string::npos);
   limits.max_pixels = 8;

@@ -1,7 +1,5 @@
 #include "media/sampled_reader.h"
 
-#include "media/video_reader.h"
-
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +10,7 @@
 #include "media/image_reader.h"
 #include "media/media_tools.h"
 #include "media/probe.h"
+#include "media/video_reader.h"
 
 namespace vl3::media {
 namespace {
