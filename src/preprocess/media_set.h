@@ -1,18 +1,38 @@
 // The media of a conversation, opened and looked at but not decoded: kind, size, which frames, at what times.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/flow.h"
-#include "engine/visual_stream.h"
+#include "media/frame.h"
 #include "media/source.h"
 #include "preprocess/media_item.h"
 #include "text/conversation.h"
 #include "weights/model_config.h"
 
-namespace vl3::engine {
+namespace vl3::preprocess {
+
+/// Pictures that exist only in memory, decoded: an image, or the chosen frames of a video with their times.
+struct Pictures {
+  std::vector<media::Frame> frames;  ///< all of one size, at least one
+  std::vector<double> timestamps;    ///< seconds, one a frame; empty for an image
+};
+
+/// What a reference stands for.
+using MediaContent = std::variant<media::MediaData, std::shared_ptr<const Pictures>>;
+
+struct MediaSetOptions {
+  media::MediaLimits limits;
+  /// Finds what a reference names; unset: media::open_media(). May be called from any thread.
+  std::function<MediaContent(const std::string& reference)> opener;
+  bool keys = true;         ///< fill MediaEntry::key, which hashes bytes in memory
+  int decoder_threads = 2;  ///< of each video
+};
 
 /// One image or video of the conversation.
 struct MediaEntry {
@@ -20,19 +40,20 @@ struct MediaEntry {
   size_t part = 0;
   std::string name;  ///< for people
   std::string key;   ///< equal for equal content and equal choice of frames; for caches
-  preprocess::MediaShape shape;
+  MediaShape shape;
   std::vector<double>
       timestamps;  ///< of the frames as the prompt says them; may be empty (remote: none said)
   std::vector<int64_t> source_index;  ///< of the frames in the file; empty for pictures
   std::optional<double> duration_s;
   bool numpy_times = false;  ///< the official loader's rounding of times
-  std::function<FrameSource()> open;
+  std::function<media::FrameSource()> open;
 };
 
 /// Opens every medium of `conversation` in prompt order; parts of kind kMedia become images or videos.
+/// Pictures in memory are taken as they are; of a video of more than config.max_frames, evenly chosen ones.
 /// @throws Error naming the medium.
 std::vector<MediaEntry> open_media_set(text::Conversation& conversation,
                                        const weights::PreprocessConfig& config,
-                                       const media::MediaLimits& limits);
+                                       const MediaSetOptions& options);
 
-}  // namespace vl3::engine
+}  // namespace vl3::preprocess
