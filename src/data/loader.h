@@ -33,9 +33,9 @@ class SamplePipeline;
 struct LoaderOptions {
   int64_t rank = 0;
   int64_t world_size = 1;
-  int64_t global_batch_size = 128;             ///< records a step, over all processes
-  std::optional<int64_t> global_batch_tokens;  ///< instead: estimated tokens a step
-  std::filesystem::path bad_samples;           ///< appended to; empty: not written
+  int64_t global_batch_size = 128;                            ///< records a step, over all processes
+  std::optional<int64_t> global_batch_tokens = std::nullopt;  ///< instead: estimated tokens a step
+  std::filesystem::path bad_samples = {};                     ///< appended to; empty: not written
 };
 
 /// This process's part of an optimizer step.

@@ -201,6 +201,8 @@ std::vector<VisualMedium> SampleBuilder::decode(const Opened& opened,
   for (size_t i = 0; i < opened.media.size(); ++i) {
     const preprocess::MediaEntry& entry = opened.media[i];
     const preprocess::MediumPlan& plan = opened.plan.media[i];
+    VL3_SAMPLE_CHECK(!entry.damaged, kDecode, "{}: broken or cut off, its file ends at an error; replace it",
+                     entry.name);
     preprocess::PatchBatch batch =
         preprocess::make_patch_batch(plan.size, preprocess_.patch_size, plan.merge);
     batch.patches_u8.reserve(static_cast<size_t>(plan.patches() * batch.row_bytes()));

@@ -63,22 +63,26 @@ TarReader::TarReader(std::filesystem::path path) : file_(std::move(path)) {
             "{}: {}; is it an uncompressed tar?", file_.path().string(), reason_of(a.get()));
   std::string current;
   archive_entry* entry = nullptr;
-  bool any = false;
+  int64_t good = -1;  // where the last header that could be read begins
   try {
     while (next_entry(a.get(), &entry)) {
-      any = true;
+      good = archive_read_header_position(a.get());
       if (!is_file(entry)) continue;
       const std::string name = name_of(entry);
       std::string key = name.substr(0, dot_of(name));
       if (!begins_.empty() && key == current) continue;
       current = std::move(key);
-      begins_.push_back(static_cast<uint64_t>(archive_read_header_position(a.get())));
+      begins_.push_back(static_cast<uint64_t>(good));
     }
   } catch (const BadSample& bad) {
-    VL3_CHECK(any, kCorrupt, "{}: {}; is it an uncompressed tar?", file_.path().string(), bad.what());
-    damage_ = fmt::format("{} at byte {}: what follows in this tar is lost; make it anew", bad.what(),
-                          archive_read_header_position(a.get()));
-    begins_.push_back(file_.size());
+    VL3_CHECK(good >= 0, kCorrupt, "{}: {}; is it an uncompressed tar?", file_.path().string(), bad.what());
+    const int64_t broken = archive_read_header_position(a.get());
+    // Cut off within a member: reading that sample will tell.
+    const bool at_end = broken == good || static_cast<uint64_t>(broken) >= file_.size();
+    if (at_end && !begins_.empty()) return;
+    damage_ =
+        fmt::format("{} at byte {}: what follows in this tar is lost; make it anew", bad.what(), broken);
+    begins_.push_back(std::min(static_cast<uint64_t>(broken), file_.size()));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/runtime.h"
+#include "preprocess/compression_mask.h"
 #include "preprocess/media_set.h"
 #include "preprocess/request_plan.h"
 #include "text/chat_template.h"

@@ -129,6 +129,7 @@ void describe_video(MediaEntry& entry, const media::MediaData& data, media::Medi
   entry.shape.size = {info.height, info.width};
   entry.shape.frames = static_cast<int64_t>(frames.size());
   entry.duration_s = info.duration_s;
+  entry.damaged = info.index.damaged;
   entry.numpy_times = config.flow == Flow::kRemote && info.kind == media::MediaKind::kVideo;
   if (options.keys) entry.key = content_key(data);
   for (const media::SampledFrame& frame : frames) {

@@ -27,9 +27,9 @@ struct Pictures {
 using MediaContent = std::variant<media::MediaData, std::shared_ptr<const Pictures>>;
 
 struct MediaSetOptions {
-  media::MediaLimits limits;
+  media::MediaLimits limits = {};
   /// Finds what a reference names; unset: media::open_media(). May be called from any thread.
-  std::function<MediaContent(const std::string& reference)> opener;
+  std::function<MediaContent(const std::string& reference)> opener = nullptr;
   bool keys = true;         ///< fill MediaEntry::key, which hashes bytes in memory
   int decoder_threads = 2;  ///< of each video
 };
@@ -45,6 +45,7 @@ struct MediaEntry {
       timestamps;  ///< of the frames as the prompt says them; may be empty (remote: none said)
   std::vector<int64_t> source_index;  ///< of the frames in the file; empty for pictures
   std::optional<double> duration_s;
+  bool damaged = false;      ///< a video whose file ends at an error; frames are those before it
   bool numpy_times = false;  ///< the official loader's rounding of times
   std::function<media::FrameSource()> open;
 };
