@@ -24,8 +24,8 @@ struct DataConfig {
   int64_t max_frames = 180;
   int64_t mm_max_length = 10240;     ///< visual tokens a sample (drives resizing)
   int64_t model_max_length = 16384;  ///< tokens a sample
-  std::string over_length =
-      "skip";  ///< a sample longer than that: "skip" (and report), "cut" (as the official code)
+  /// A sample longer than that: "skip" (and report), "cut" (as the official code).
+  std::string over_length = "skip";
   bool use_token_compression = false;
   double prune_threshold = 0.1;
   bool balance_stream_labels = true;

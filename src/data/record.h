@@ -47,6 +47,9 @@ struct Record {
   /// Reads or generates the content. Any thread may call it, at any time, more than once.
   /// @throws BadSample, Error.
   std::function<RecordContent()> load;
+  /// The same with carried media perhaps cut off behind their headers, where that spares reading them: enough
+  /// to estimate the length. Unset: load() it is.
+  std::function<RecordContent()> glance = nullptr;
 };
 
 /// The run's records in their order, the same in every process; who trains on which is decided later. Not

@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 
 #include "core/check.h"
@@ -55,6 +56,47 @@ bool next_entry(archive* a, archive_entry** entry) {
   return true;
 }
 
+/// A part of a file as libarchive reads it, block by block; what it passes over is not read.
+class Window {
+ public:
+  Window(const RandomAccessFile& file, uint64_t begin, uint64_t end) : file_(file), at_(begin), end_(end) {}
+
+  /// The window must outlive the archive's use.
+  int open(archive* a) {
+    archive_read_set_read_callback(a, [](archive* reader, void* self, const void** data) {
+      return static_cast<Window*>(self)->read(reader, data);
+    });
+    archive_read_set_skip_callback(
+        a, [](archive*, void* self, la_int64_t bytes) { return static_cast<Window*>(self)->skip(bytes); });
+    archive_read_set_callback_data(a, this);
+    return archive_read_open1(a);
+  }
+
+ private:
+  la_ssize_t read(archive* reader, const void** data) {
+    *data = block_.data();
+    try {
+      const size_t wanted = static_cast<size_t>(std::min<uint64_t>(block_.size(), end_ - at_));
+      const size_t got = file_.read_some(at_, block_.data(), wanted);
+      at_ += got;
+      return static_cast<la_ssize_t>(got);
+    } catch (const Error& error) {  // not through C code
+      archive_set_error(reader, EIO, "%s", error.what());
+      return -1;
+    }
+  }
+  la_int64_t skip(la_int64_t bytes) {
+    const auto skipped =
+        static_cast<la_int64_t>(std::min<uint64_t>(static_cast<uint64_t>(bytes), end_ - at_));
+    at_ += static_cast<uint64_t>(skipped);
+    return skipped;
+  }
+
+  const RandomAccessFile& file_;
+  uint64_t at_, end_;
+  std::string block_ = std::string(kBlockBytes, '\0');
+};
+
 }  // namespace
 
 TarReader::TarReader(std::filesystem::path path) : file_(std::move(path)) {
@@ -86,17 +128,16 @@ TarReader::TarReader(std::filesystem::path path) : file_(std::move(path)) {
   }
 }
 
-std::vector<TarMember> TarReader::read(int64_t index) const {
+std::vector<TarMember> TarReader::read(int64_t index, uint64_t most_bytes) const {
   const auto at = static_cast<size_t>(index);
   const bool last = at + 1 == begins_.size();
   VL3_SAMPLE_CHECK(damage_.empty() || !last, kDecode, "{}", damage_);
   const uint64_t begin = begins_[at], end = last ? file_.size() : begins_[at + 1];
   VL3_SAMPLE_CHECK(end - begin <= kMaxSampleBytes, kLimit, "a sample of {} bytes; at most {} are taken",
                    end - begin, kMaxSampleBytes);
-  const std::string bytes = file_.read(begin, static_cast<size_t>(end - begin));
+  Window window(file_, begin, end);
   const ArchivePtr a = new_archive();
-  VL3_SAMPLE_CHECK(archive_read_open_memory(a.get(), bytes.data(), bytes.size()) == ARCHIVE_OK, kDecode, "{}",
-                   reason_of(a.get()));
+  VL3_SAMPLE_CHECK(window.open(a.get()) == ARCHIVE_OK, kDecode, "{}", reason_of(a.get()));
   std::vector<TarMember> members;
   archive_entry* entry = nullptr;
   while (next_entry(a.get(), &entry)) {
@@ -106,12 +147,12 @@ std::vector<TarMember> TarReader::read(int64_t index) const {
     const size_t dot = dot_of(member.name);
     member.extension = dot < member.name.size() ? member.name.substr(dot + 1) : "";
     const auto size = static_cast<uint64_t>(std::max<int64_t>(archive_entry_size(entry), 0));
-    VL3_SAMPLE_CHECK(size <= bytes.size(), kDecode,
+    VL3_SAMPLE_CHECK(size <= end - begin, kDecode,
                      "member {} says {} bytes, the tar ends before; it is cut off", member.name, size);
-    member.bytes.resize(size);
+    member.bytes.resize(std::min(size, most_bytes));
     const auto got = archive_read_data(a.get(), member.bytes.data(), member.bytes.size());
-    VL3_SAMPLE_CHECK(got == static_cast<la_ssize_t>(size), kDecode, "member {} is cut off: {}", member.name,
-                     got < 0 ? reason_of(a.get()) : fmt::format("{} of {} bytes", got, size));
+    VL3_SAMPLE_CHECK(got == static_cast<la_ssize_t>(member.bytes.size()), kDecode, "member {} is cut off: {}",
+                     member.name, got < 0 ? reason_of(a.get()) : fmt::format("{} of {} bytes", got, size));
     const bool twice = std::ranges::any_of(
         members, [&](const TarMember& other) { return other.extension == member.extension; });
     VL3_SAMPLE_CHECK(!twice, kSchema, "two members .{} in sample {}; names must differ", member.extension,

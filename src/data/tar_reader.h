@@ -30,9 +30,10 @@ class TarReader {
 
   /// Samples, one more where the tar breaks off or is damaged: read() tells about it.
   int64_t size() const { return static_cast<int64_t>(begins_.size()); }
+  /// @param most_bytes  of a member; more is cut off, and not read.
   /// @throws BadSample(kDecode) for a damaged or cut off part, BadSample(kLimit) past kMaxSampleBytes,
   /// BadSample(kSchema) for two members of one name.
-  std::vector<TarMember> read(int64_t index) const;
+  std::vector<TarMember> read(int64_t index, uint64_t most_bytes = kMaxSampleBytes) const;
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:

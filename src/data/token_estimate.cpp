@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kBytesPerToken = 4;
 constexpr int64_t kTokensPerMessage = 5;
+constexpr preprocess::Size kUnknownVideo{360, 640};
 
 /// The frames that sampling will about choose of `seconds` of video.
 int64_t frames_of(double seconds, const text::ContentPart& part, const weights::PreprocessConfig& config) {
@@ -56,9 +57,14 @@ preprocess::MediaShape guess_shape(const text::ContentPart& part, const weights:
     shape.frames = frames_of(static_cast<double>(frames.size()) / 3.0, part, config);
     return shape;
   }
-  const media::VideoInfo info = media::Demuxer(data, options.limits).info();
-  shape.size = {info.height, info.width};
-  shape.frames = frames_of(info.duration_s, part, config);
+  try {
+    const media::VideoInfo info = media::Demuxer(data, options.limits).info();
+    shape.size = {info.height, info.width};
+    shape.frames = frames_of(info.duration_s, part, config);
+  } catch (const Error&) {  // glanced at, its header lies at its end
+    shape.size = kUnknownVideo;
+    shape.frames = config.max_frames;
+  }
   return shape;
 }
 
@@ -66,7 +72,7 @@ preprocess::MediaShape guess_shape(const text::ContentPart& part, const weights:
 
 int64_t SampleBuilder::estimate_tokens(const Record& record) const {
   try {
-    const RecordContent content = record.load();
+    const RecordContent content = record.glance ? record.glance() : record.load();
     const ParsedRecord parsed = parse(content);
     const preprocess::MediaSetOptions options = media_options(content);
     std::vector<preprocess::MediaShape> shapes;

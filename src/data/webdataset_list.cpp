@@ -11,6 +11,8 @@
 namespace vl3::data {
 namespace {
 
+constexpr uint64_t kGlanceBytes = 64u << 10;  // of a member; annotations and headers of pictures mostly fit
+
 constexpr std::array<std::string_view, 11> kImageExtensions = {"jpg", "jpeg", "png",  "webp", "gif", "bmp",
                                                                "tif", "tiff", "heic", "heif", "avif"};
 constexpr std::array<std::string_view, 8> kVideoExtensions = {"mp4", "webm", "mkv", "avi",
@@ -118,6 +120,9 @@ Record WebDatasetList::record(int64_t index) const {
   Record record;
   record.origin = {shards_[at]->path().string(), inner + 1, list_};
   record.load = [shard = shards_[at], inner] { return content_of_members(shard->read(inner)); };
+  record.glance = [shard = shards_[at], inner] {
+    return content_of_members(shard->read(inner, kGlanceBytes));
+  };
   return record;
 }
 

@@ -100,6 +100,25 @@ TEST_F(WebDataset, SamplesAreMembersThatShareAName) {
   EXPECT_TRUE(error_of(list.record(2)).starts_with("schema: ")) << error_of(list.record(2));
 }
 
+TEST_F(WebDataset, AGlanceReadsTheBeginningOfMembers) {
+  const std::string image = picture();
+  const auto path = write(
+      "g.tar", {{"a.txt", "A."}, {"a.png", image}, {"a.npy", std::string(300'000, 'x')}, {"b.txt", "B."}});
+  const TarReader tar(path);
+  ASSERT_EQ(tar.size(), 2);
+  const std::vector<TarMember> whole = tar.read(0), glanced = tar.read(0, 1000);
+  ASSERT_EQ(whole.size(), 3u);
+  ASSERT_EQ(glanced.size(), 3u);
+  EXPECT_EQ(whole[2].bytes.size(), 300'000u);
+  EXPECT_EQ(glanced[0].bytes, "A.");
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(glanced[i].bytes, whole[i].bytes.substr(0, 1000));
+  const WebDatasetList list({path}, 0, 10);
+  const GoldenTrainSet& set = golden_train_set();
+  const SampleBuilder builder = set.builder(set.config());
+  const auto tokens = static_cast<double>(builder.build(list.record(0)).input_ids.size());
+  EXPECT_NEAR(static_cast<double>(builder.estimate_tokens(list.record(0))), tokens, tokens / 2);
+}
+
 TEST_F(WebDataset, NamesLongerThanAHeaderHoldsAreRead) {
   const std::string name(230, 'n');
   for (const bool pax : {true, false}) {

@@ -34,6 +34,8 @@ std::filesystem::path set_dir(const char* variable, const char* own) {
 }  // namespace
 
 std::filesystem::path golden_dir() { return set_dir("VL3_GOLDEN_DIR", "tests/data/golden"); }
-std::filesystem::path golden_train_dir() { return set_dir("VL3_GOLDEN_TRAIN_DIR", "tests/data/golden_train"); }
+std::filesystem::path golden_train_dir() {
+  return set_dir("VL3_GOLDEN_TRAIN_DIR", "tests/data/golden_train");
+}
 
 }  // namespace vl3::test
