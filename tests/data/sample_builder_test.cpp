@@ -145,6 +145,29 @@ TEST(SampleBuilder, MixedMediaOfMessagesAreTrainedOnAsTheyAreAskedNatively) {
   expect_as_asked(model, std::make_shared<const text::Tokenizer>(text::Tokenizer::load(*native)));
 }
 
+TEST(SampleBuilder, AStreamIsTrainedOnInTheNativeFlowToo) {
+  const auto models = test::golden_models("tokenizer.json");
+  const auto native =
+      std::ranges::find_if(models, [](const fs::path& path) { return path.filename() == "native"; });
+  if (native == models.end()) GTEST_SKIP() << "the golden set has no native model";
+  const weights::ModelConfig model = weights::load_model_config(*native);
+  const auto tokenizer = std::make_shared<const text::Tokenizer>(text::Tokenizer::load(*native));
+  const SampleBuilder builder(model, tokenizer, roomy());
+  const Json json = {{"stream", true},
+                     {"video", {frame_folder()}},
+                     {"start_time", 0},
+                     {"end_time", 9},
+                     {"conversation", {{{"role", "assistant"}, {"content", "Now."}, {"time", 2.0}}}}};
+  const Sample sample = builder.build(record_of(json.dump()));
+  ASSERT_EQ(sample.media.size(), 1u);
+  EXPECT_EQ(sample.media[0].kind, preprocess::MediaKind::kVideo);
+  EXPECT_EQ(sample.visual_positions.size(), sample.media[0].keep.size());
+  for (const int64_t at : sample.visual_positions) {
+    EXPECT_EQ(sample.input_ids[static_cast<size_t>(at)], model.image_token_id);
+  }
+  EXPECT_GT(sample.labelled_tokens, 1);
+}
+
 TEST(SampleBuilder, PicturesInMemoryNeedNoFile) {
   const SampleBuilder builder = golden_train_set().builder(roomy());
   auto video = std::make_shared<preprocess::Pictures>();
