@@ -70,3 +70,10 @@ function(vl3_golden name)
   vl3_sanitizer_environment(golden_${name})
   set_property(TEST golden_${name} APPEND PROPERTY LABELS golden)
 endfunction()
+
+# vl3_golden_train(data)   the same for suites that walk the golden training set, under the label golden_train
+function(vl3_golden_train name)
+  add_test(NAME golden_train_${name} COMMAND vl3_${name}_tests --gtest_brief=1 --gtest_filter=*Golden*)
+  vl3_sanitizer_environment(golden_train_${name})
+  set_property(TEST golden_train_${name} APPEND PROPERTY LABELS golden_train)
+endfunction()

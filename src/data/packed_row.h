@@ -11,9 +11,9 @@ namespace vl3::data {
 
 /// L tokens of the samples one after the other. Positions restart at 0 in every sample.
 struct PackedRow {
-  std::vector<int64_t> input_ids;         ///< [L]
-  std::vector<int64_t> labels;            ///< [L], not shifted; the first one of every sample is kIgnoreIndex
-  std::vector<int64_t> cu_seqlens;        ///< [samples + 1]: sample s is rows [cu_seqlens[s], cu_seqlens[s+1])
+  std::vector<int64_t> input_ids;   ///< [L]
+  std::vector<int64_t> labels;      ///< [L], not shifted; the first one of every sample is kIgnoreIndex
+  std::vector<int64_t> cu_seqlens;  ///< [samples + 1]: sample s is rows [cu_seqlens[s], cu_seqlens[s+1])
   std::vector<int64_t> visual_positions;  ///< rows that the kept visual tokens of `media` fill, in order
   std::vector<VisualMedium> media;        ///< of all samples, in row order
   std::vector<std::string> sample_ids;    ///< [samples]

@@ -26,11 +26,12 @@ struct VisualMedium {
 struct Sample {
   std::string id;  ///< of the annotation; "dataset:line" where it has none
   std::vector<int64_t> input_ids;
-  std::vector<int64_t> labels;            ///< as long as input_ids, not shifted; kIgnoreIndex = not learned
-  std::vector<int64_t> visual_positions;  ///< rows of input_ids that the kept tokens of `media` fill, in order
-  std::vector<VisualMedium> media;        ///< in prompt order
-  int64_t tokens_before_cut = 0;          ///< before model_max_length and before pruning
-  int64_t labelled_tokens = 0;            ///< labels that are learned; 0 = the cut took the whole answer
+  std::vector<int64_t> labels;  ///< as long as input_ids, not shifted; kIgnoreIndex = not learned
+  std::vector<int64_t>
+      visual_positions;             ///< rows of input_ids that the kept tokens of `media` fill, in order
+  std::vector<VisualMedium> media;  ///< in prompt order
+  int64_t tokens_before_cut = 0;    ///< before model_max_length and before pruning
+  int64_t labelled_tokens = 0;      ///< labels that are learned; 0 = the cut took the whole answer
 };
 
 }  // namespace vl3::data

@@ -87,7 +87,7 @@ std::vector<MediumReceipt> describe_media(const Request& request,
                                           const std::vector<std::vector<int64_t>>& kept) {
   std::vector<MediumReceipt> receipts;
   for (size_t m = 0; m < request.media.size(); ++m) {
-    const MediaEntry& entry = request.media[m];
+    const preprocess::MediaEntry& entry = request.media[m];
     const preprocess::MediumPlan& plan = request.plan.media[m];
     MediumReceipt receipt;
     receipt.name = entry.name;

@@ -97,7 +97,7 @@ Inspection inspect(const Runtime& runtime, const Conversation& conversation, con
   result.json["prune_threshold"] = request.options.prune.threshold;
   result.json["media"] = OrderedJson::array();
   for (size_t m = 0; m < request.media.size(); ++m) {
-    const MediaEntry& entry = request.media[m];
+    const preprocess::MediaEntry& entry = request.media[m];
     const preprocess::MediumPlan& plan = request.plan.media[m];
     result.json["media"].push_back(
         {{"name", entry.name},
@@ -110,7 +110,7 @@ Inspection inspect(const Runtime& runtime, const Conversation& conversation, con
          {"frames", OrderedJson::array()}});
   }
   scan_media(runtime, request, request.options.prune, [&](const ScannedFrame& scanned) {
-    const MediaEntry& entry = request.media[scanned.medium];
+    const preprocess::MediaEntry& entry = request.media[scanned.medium];
     const preprocess::MediumPlan& plan = request.plan.media[scanned.medium];
     const auto index = static_cast<size_t>(scanned.frame);
     frames.push_back(draw_frame(scanned.patches, scanned.mask));

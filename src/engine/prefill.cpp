@@ -22,7 +22,7 @@ uint64_t mix(uint64_t a, uint64_t b) {  // SplitMix64's finaliser over the pair
 }
 
 /// Content, chosen frames, size and pruning: what a medium's visual tokens depend on.
-std::string visual_key(const MediaEntry& entry, const preprocess::MediumPlan& plan,
+std::string visual_key(const preprocess::MediaEntry& entry, const preprocess::MediumPlan& plan,
                        const preprocess::PruneOptions& prune) {
   return fmt::format("{}|{}x{}x{}m{}|{}:{}:{}:{}", entry.key, plan.grid.t, plan.grid.h, plan.grid.w,
                      plan.merge, prune.enabled ? static_cast<int>(*prune.enabled) : -1, prune.threshold,

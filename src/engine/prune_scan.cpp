@@ -20,7 +20,7 @@ void scan_media(const Runtime& runtime, const Request& request, const preprocess
   const weights::PreprocessConfig& config = runtime.config.preprocess;
   for (size_t m = 0; m < request.media.size(); ++m) {
     const preprocess::MediumPlan& plan = request.plan.media[m];
-    const FrameSource source = request.media[m].open();
+    const media::FrameSource source = request.media[m].open();
     preprocess::TokenPruner pruner(config, plan.merge, plan.tokens_per_frame, prune);
     for (int64_t frame = 0; frame < plan.grid.t; ++frame) {
       const std::optional<media::Frame> picture = source();

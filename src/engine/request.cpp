@@ -12,7 +12,7 @@ void render(Request& request, const Runtime& runtime) {
   options.add_system_prompt = request.options.add_system_prompt.value_or(flow == Flow::kRemote);
   options.add_generation_prompt = request.options.add_generation_prompt;
   options.parse_special_in_text = request.options.parse_special_in_text;
-  for (const MediaEntry& entry : request.media) {
+  for (const preprocess::MediaEntry& entry : request.media) {
     text::ContentPart& part = request.conversation[entry.message].parts[entry.part];
     if (part.kind != text::PartKind::kVideo) continue;
     part.timestamps = entry.timestamps;
@@ -69,17 +69,18 @@ Request prepare_request(const Runtime& runtime, text::Conversation conversation,
                         const RequestOptions& options) {
   Request request;
   request.options = options;
-  request.media = open_media_set(conversation, runtime.config.preprocess, options.limits);
+  request.media =
+      preprocess::open_media_set(conversation, runtime.config.preprocess, {.limits = options.limits});
   request.conversation = std::move(conversation);
   std::vector<preprocess::MediaShape> shapes;
-  for (const MediaEntry& entry : request.media) shapes.push_back(entry.shape);
+  for (const preprocess::MediaEntry& entry : request.media) shapes.push_back(entry.shape);
   request.plan = preprocess::plan_request(shapes, runtime.config.preprocess, options.max_visual_tokens);
   render(request, runtime);
   return request;
 }
 
 void shorten(Request& request, const Runtime& runtime, size_t medium, int64_t frames) {
-  MediaEntry& entry = request.media[medium];
+  preprocess::MediaEntry& entry = request.media[medium];
   entry.shape.frames = frames;
   if (!entry.timestamps.empty()) entry.timestamps.resize(static_cast<size_t>(frames));
   if (!entry.source_index.empty()) entry.source_index.resize(static_cast<size_t>(frames));

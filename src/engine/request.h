@@ -6,8 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "engine/media_set.h"
 #include "engine/runtime.h"
+#include "preprocess/compression_mask.h"
+#include "preprocess/media_set.h"
 #include "preprocess/request_plan.h"
 #include "text/chat_template.h"
 
@@ -33,7 +34,7 @@ struct PromptItem {
 
 struct Request {
   text::Conversation conversation;
-  std::vector<MediaEntry> media;
+  std::vector<preprocess::MediaEntry> media;
   preprocess::VisualPlan plan;
   text::RenderedPrompt prompt;
   std::vector<PromptItem> items;

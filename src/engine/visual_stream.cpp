@@ -68,7 +68,7 @@ void VisualStream::work() {
       const VisualInput& input = inputs_[m];
       const bool image = input.plan.shape.kind == preprocess::MediaKind::kImage;
       double decode = 0, prepare = 0;
-      FrameSource source;
+      media::FrameSource source;
       {
         const Stopwatch watch(decode);
         source = input.open();

@@ -21,13 +21,10 @@
 
 namespace vl3::engine {
 
-/// Gives the frames of one medium in order; nullopt after the last one.
-using FrameSource = std::function<std::optional<media::Frame>()>;
-
 /// One image or video to be encoded.
 struct VisualInput {
   preprocess::MediumPlan plan;
-  std::function<FrameSource()> open;
+  std::function<media::FrameSource()> open;
   preprocess::PruneOptions prune;
 };
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "data/data_config.h"
+
 namespace vl3::train {
 
 /// Learning rate a part; a part without one is frozen: no gradient, no optimizer state.
@@ -36,34 +38,8 @@ struct LoraConfig {
                                              "gate_proj", "up_proj", "down_proj"};
 };
 
-/// One list of annotations.
-struct DataSource {
-  std::vector<std::string> data_path;  ///< .json, .jsonl or .tar files (globs allowed)
-  std::string data_folder;             ///< put before relative media paths; default: the annotation file's folder
-  std::string format = "auto";         ///< "auto", "official", "messages", "webdataset"
-  double weight = 1.0;                 ///< passes over this list in one epoch; 0.5 = a different half each epoch
-};
-
-struct DataConfig {
-  std::vector<DataSource> sources;
-  int64_t image_merge_size = 1, video_merge_size = 2;
-  double fps = 1.0;
-  int64_t max_frames = 180;
-  int64_t mm_max_length = 10240;      ///< visual tokens a sample (drives resizing)
-  int64_t model_max_length = 16384;   ///< tokens a sample
-  std::string over_length = "skip";   ///< a sample longer than that: "skip" (and report), "cut" (as the official code)
-  bool use_token_compression = false;
-  double prune_threshold = 0.1;
-  bool balance_stream_labels = true;
-  std::string packing = "budget";     ///< "budget": rows of at most row_tokens; "samples": row_samples a row
-  int64_t row_tokens = 16384;
-  int64_t row_samples = 2;
-  int64_t shuffle_window = 10'000;    ///< records (WebDataset)
-  int64_t dataloader_num_workers = 2;
-  int64_t prefetch_bytes = 512 << 20; ///< samples held ready
-  double sample_timeout_s = 60;
-  double max_bad_share = 0.05;        ///< of the samples seen; more stops the run
-};
+using data::DataConfig;
+using data::DataSource;
 
 struct TrainConfig {
   std::string name;    ///< of the run; the next stage says it as its `model`

@@ -23,10 +23,19 @@ std::filesystem::path TempDir::write(const std::string& name, std::string_view c
   return target;
 }
 
-std::filesystem::path golden_dir() {
-  const char* set = std::getenv("VL3_GOLDEN_DIR");
+namespace {
+
+std::filesystem::path set_dir(const char* variable, const char* own) {
+  const char* set = std::getenv(variable);
   return set != nullptr && *set != '\0' ? std::filesystem::path(set)
-                                        : std::filesystem::path(VL3_SOURCE_DIR) / "tests/data/golden";
+                                        : std::filesystem::path(VL3_SOURCE_DIR) / own;
+}
+
+}  // namespace
+
+std::filesystem::path golden_dir() { return set_dir("VL3_GOLDEN_DIR", "tests/data/golden"); }
+std::filesystem::path golden_train_dir() {
+  return set_dir("VL3_GOLDEN_TRAIN_DIR", "tests/data/golden_train");
 }
 
 }  // namespace vl3::test

@@ -27,6 +27,9 @@ class TempDir {
 /// The golden set to walk: $VL3_GOLDEN_DIR, else the project's own subset tests/data/golden.
 std::filesystem::path golden_dir();
 
+/// The set of training data: $VL3_GOLDEN_TRAIN_DIR, else the project's own subset tests/data/golden_train.
+std::filesystem::path golden_train_dir();
+
 /// Runs `action` and gives the vl3::Error it throws as "code name: message", "" when it throws none.
 template <typename Action>
 std::string error_of(Action&& action) {

@@ -1,0 +1,45 @@
+// WebDataset samples in an uncompressed tar: members that share the name up to its first dot and stand
+// together. A tar is looked through once, header by header, to know where samples begin; a sample is read on
+// its own. Links and folders are passed over, nothing is ever written to disk, and names serve as keys only.
+// Safe from several threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/random_access_file.h"
+
+namespace vl3::data {
+
+struct TarMember {
+  std::string name;       ///< as in the tar, "images/000123.seg.png"
+  std::string extension;  ///< what follows the first dot of its last part, "seg.png"
+  std::string bytes;
+};
+
+class TarReader {
+ public:
+  /// The largest sample taken, in bytes.
+  static constexpr uint64_t kMaxSampleBytes = 1u << 30;
+
+  /// @throws Error(kNotFound); Error(kCorrupt) for a file that is no tar from its first header on, compressed
+  /// ones included.
+  explicit TarReader(std::filesystem::path path);
+
+  /// Samples, one more where the tar breaks off or is damaged: read() tells about it.
+  int64_t size() const { return static_cast<int64_t>(begins_.size()); }
+  /// @param most_bytes  of a member; more is cut off, and not read.
+  /// @throws BadSample(kDecode) for a damaged or cut off part, BadSample(kLimit) past kMaxSampleBytes,
+  /// BadSample(kSchema) for two members of one name.
+  std::vector<TarMember> read(int64_t index, uint64_t most_bytes = kMaxSampleBytes) const;
+  const std::filesystem::path& path() const { return file_.path(); }
+
+ private:
+  RandomAccessFile file_;
+  std::vector<uint64_t> begins_;
+  std::string damage_;  ///< what the last sample is about; "" for a whole tar
+};
+
+}  // namespace vl3::data
