@@ -15,6 +15,11 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
+// Where a gradient is added, as an argument that autograd does not look into; may be undefined.
+struct Sink {
+  at::Tensor tensor;
+};
+
 struct TakeRows : Function<TakeRows> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& index) {
     context->saved_data["sizes"] = x.sizes().vec();
@@ -63,10 +68,10 @@ void add_rows(at::Tensor& table_VD, const at::Tensor& ids, const at::Tensor& row
 
 struct EmbedRows : Function<EmbedRows> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& weight, const at::Tensor& ids,
-                            const at::Tensor& grad_sum) {
+                            const Sink& grad_sum) {
     context->save_for_backward({ids});
     context->saved_data["vocab"] = weight.size(0);
-    context->saved_data["sink"] = grad_sum;
+    context->saved_data["sink"] = grad_sum.tensor;
     return at::index_select(weight, 0, ids);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -90,7 +95,7 @@ at::Tensor put_rows(const at::Tensor& x, const at::Tensor& index, const at::Tens
 }
 
 at::Tensor embed_rows(const at::Tensor& weight_VD, const at::Tensor& ids, const at::Tensor& grad_sum_VD) {
-  return EmbedRows::apply(weight_VD, ids, grad_sum_VD);
+  return EmbedRows::apply(weight_VD, ids, Sink{grad_sum_VD});
 }
 
 }  // namespace vl3::ops

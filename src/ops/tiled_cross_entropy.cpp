@@ -20,6 +20,11 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
+// Where a gradient is added, as an argument that autograd does not look into; may be undefined.
+struct Sink {
+  at::Tensor tensor;
+};
+
 // Calls body(first word, words, float32 weights of the tile).
 template <typename Body>
 void each_tile(const at::Tensor& weight_VD, int64_t tile, const Body& body) {
@@ -44,7 +49,7 @@ std::pair<at::Tensor, at::Tensor> place_in_tile(const at::Tensor& targets_n, int
 
 struct TiledCrossEntropy : Function<TiledCrossEntropy> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND, const at::Tensor& weight_VD,
-                            const at::Tensor& targets_N, int64_t tile, const at::Tensor& grad_sum_VD) {
+                            const at::Tensor& targets_N, int64_t tile, const Sink& grad_sum_VD) {
     const int64_t N = hidden_ND.size(0);
     const auto options = hidden_ND.options().dtype(at::kFloat);
     const at::Tensor wide = hidden_ND.to(at::kFloat);
@@ -64,7 +69,7 @@ struct TiledCrossEntropy : Function<TiledCrossEntropy> {
     const at::Tensor lse = highest + sum.log();
     context->save_for_backward({hidden_ND, weight_VD, targets_N, lse});
     context->saved_data["tile"] = tile;
-    context->saved_data["sink"] = grad_sum_VD;
+    context->saved_data["sink"] = grad_sum_VD.tensor;
     // In double: the sum over many tokens must not depend on how they are grouped into rows.
     return (lse - chosen).sum(at::kDouble).to(at::kFloat);
   }
@@ -124,7 +129,7 @@ at::Tensor tiled_cross_entropy(const at::Tensor& hidden_ND, const at::Tensor& we
               "a label is token {}, but the vocabulary has {} rows: is this the model's tokenizer?",
               lowest < 0 ? lowest : highest, weight_VD.size(0));
   }
-  return TiledCrossEntropy::apply(hidden_ND, weight_VD, targets_N, tile, weight_grad_sum_VD);
+  return TiledCrossEntropy::apply(hidden_ND, weight_VD, targets_N, tile, Sink{weight_grad_sum_VD});
 }
 
 }  // namespace vl3::ops

@@ -51,6 +51,7 @@ void GradientSync::begin_window() {
 void GradientSync::receive(size_t p, const at::Tensor& weight) {
   Parameter& parameter = store_->parameters()[p];
   at::Tensor& gradient = weight.mutable_grad();
+  if (!gradient.defined()) return;  // a direct one: its operation has added it already
   if (written_[p]) {
     parameter.grad_sum.add_(gradient);
   } else {
