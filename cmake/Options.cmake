@@ -3,6 +3,7 @@ option(VL3_DEVELOPER "Build tests and benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(VL3_EXAMPLES "Build examples/" ${PROJECT_IS_TOP_LEVEL})
 option(VL3_WERROR "Treat warnings in vl3's own code as errors" ${PROJECT_IS_TOP_LEVEL})
 option(VL3_PCH "Use the shared precompiled header" ON)
+option(VL3_NCCL "Train on several GPUs with NCCL (needs a CUDA libtorch and nccl.h)" OFF)
 set(VL3_SANITIZE "" CACHE STRING "Sanitizers: address;undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)

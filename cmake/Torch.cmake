@@ -38,3 +38,11 @@ target_link_libraries(vl3_torch INTERFACE ${TORCH_LIBRARIES})
 target_compile_definitions(vl3_torch INTERFACE ${vl3_torch_definitions})
 separate_arguments(vl3_torch_flags NATIVE_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(vl3_torch INTERFACE ${vl3_torch_flags})
+
+# Gloo is inside libtorch, but the wheel carries none of its headers; Debian's libgloo-dev has those of the same interface.
+find_path(GLOO_INCLUDE_DIR gloo/algorithm.h)
+if(NOT GLOO_INCLUDE_DIR)
+  message(FATAL_ERROR "gloo's headers not found: install libgloo-dev (tools/apt-packages.txt), or set -DGLOO_INCLUDE_DIR")
+endif()
+add_library(vl3_gloo_headers INTERFACE)
+target_include_directories(vl3_gloo_headers SYSTEM INTERFACE ${GLOO_INCLUDE_DIR})

@@ -20,8 +20,11 @@ VideoLlama3Impl::VideoLlama3Impl(nn::ParameterSource& source, const weights::Mod
 }
 
 at::Tensor VideoLlama3Impl::logits(const at::Tensor& hidden_PD) const {
-  const at::Tensor& weight = lm_head_.is_empty() ? language_model->embed_tokens_weight() : lm_head_->weight;
-  return ops::linear(hidden_PD, weight).to(at::kFloat);
+  return ops::linear(hidden_PD, head_weight()).to(at::kFloat);
+}
+
+const at::Tensor& VideoLlama3Impl::head_weight() const {
+  return lm_head_.is_empty() ? language_model->embed_tokens_weight() : lm_head_->weight;
 }
 
 }  // namespace vl3::engine

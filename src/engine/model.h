@@ -17,6 +17,9 @@ class VideoLlama3Impl : public torch::nn::Module {
   /// @param hidden_PD  rows of LanguageModel::forward()'s result.  @return logits [P, V] in float32.
   at::Tensor logits(const at::Tensor& hidden_PD) const;
 
+  /// [V, D]: lm_head, or the embedding table where they are tied.
+  const at::Tensor& head_weight() const;
+
   vision::VisionModel vision_model{nullptr};
   projector::Projector projector{nullptr};
   lm::LanguageModel language_model{nullptr};

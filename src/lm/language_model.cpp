@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "nn/recompute.h"
 #include "ops/attention.h"
 
 namespace vl3::lm {
@@ -35,13 +36,16 @@ DecoderLayerImpl::DecoderLayerImpl(const nn::Scope& scope, const weights::TextCo
   down_proj_ = mlp->register_module("down_proj", nn::Linear(at_mlp / "down_proj", F, D, false));
 }
 
+DecoderLayerImpl::Heads DecoderLayerImpl::heads(const at::Tensor& x_SD, const ops::RopeTable& rope) const {
+  const auto split = [&](const at::Tensor& y) { return y.view({x_SD.size(0), -1, config_.head_dim}); };
+  return {ops::apply_rope(split(q_proj_->forward(x_SD)), rope), ops::apply_rope(split(k_proj_->forward(x_SD)), rope),
+          split(v_proj_->forward(x_SD))};
+}
+
 at::Tensor DecoderLayerImpl::attention(const at::Tensor& x_SD, const ops::RopeTable& rope,
                                        std::span<const Segment> segments) const {
-  const int64_t S = x_SD.size(0), H = config_.num_attention_heads, KV = config_.num_key_value_heads;
-  const int64_t d = config_.head_dim;
-  const at::Tensor q = ops::apply_rope(q_proj_->forward(x_SD).view({S, H, d}), rope);
-  const at::Tensor k = ops::apply_rope(k_proj_->forward(x_SD).view({S, KV, d}), rope);
-  const at::Tensor v = v_proj_->forward(x_SD).view({S, KV, d});
+  const int64_t H = config_.num_attention_heads, d = config_.head_dim;
+  const auto [q, k, v] = heads(x_SD, rope);
   const double scale = 1.0 / std::sqrt(static_cast<double>(d));
   std::vector<at::Tensor> outputs;
   for (const Segment& segment : segments) {
@@ -65,6 +69,15 @@ at::Tensor DecoderLayerImpl::forward(at::Tensor x_SD, const ops::RopeTable& rope
                                      std::span<const Segment> segments) const {
   x_SD = nn::residual(x_SD, attention(input_layernorm_->forward(x_SD), rope, segments));
   return nn::residual(x_SD, mlp(post_attention_layernorm_->forward(x_SD)));
+}
+
+at::Tensor DecoderLayerImpl::forward(const at::Tensor& x_SD, const ops::RopeTable& rope,
+                                     const ops::PackedSequences& sequences) const {
+  const auto [q, k, v] = heads(input_layernorm_->forward(x_SD), rope);
+  const double scale = 1.0 / std::sqrt(static_cast<double>(config_.head_dim));
+  const at::Tensor y =
+      nn::residual(x_SD, o_proj_->forward(ops::packed_causal_attention(q, k, v, sequences, scale)));
+  return nn::residual(y, mlp(post_attention_layernorm_->forward(y)));
 }
 
 LanguageModelImpl::LanguageModelImpl(const nn::Scope& scope, const weights::TextConfig& config)
@@ -97,6 +110,18 @@ at::Tensor LanguageModelImpl::forward(at::Tensor x_SD, std::span<const Segment> 
   for (const DecoderLayer& layer : layers_) x_SD = layer->forward(x_SD, rope, segments);
   for (const Segment& segment : segments) {
     if (segment.cache != nullptr) segment.cache->advance(segment.end - segment.begin);
+  }
+  return norm_->forward(x_SD);
+}
+
+at::Tensor LanguageModelImpl::forward(at::Tensor x_SD, const ops::PackedSequences& sequences,
+                                      bool recompute) const {
+  const ops::RopeTable rope = ops::rope_1d(sequences.positions(), config_.head_dim, config_.rope_theta);
+  for (const DecoderLayer& layer : layers_) {
+    const auto call = [&layer = *layer, rope, &sequences](const at::Tensor& x) {
+      return layer.forward(x, rope, sequences);
+    };
+    x_SD = recompute ? nn::recomputed(*layer, call, x_SD) : call(x_SD);
   }
   return norm_->forward(x_SD);
 }

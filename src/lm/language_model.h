@@ -6,6 +6,7 @@
 
 #include "lm/kv_cache.h"
 #include "nn/modules.h"
+#include "ops/packed_attention.h"
 #include "ops/rope.h"
 #include "weights/model_config.h"
 
@@ -25,8 +26,15 @@ class DecoderLayerImpl : public torch::nn::Module {
  public:
   DecoderLayerImpl(const nn::Scope& scope, const weights::TextConfig& config, int64_t index);
   at::Tensor forward(at::Tensor x_SD, const ops::RopeTable& rope, std::span<const Segment> segments) const;
+  /// Training: whole sequences, no cache.
+  at::Tensor forward(const at::Tensor& x_SD, const ops::RopeTable& rope,
+                     const ops::PackedSequences& sequences) const;
 
  private:
+  struct Heads {
+    at::Tensor q, k, v;  // [S, H or KV, d], turned by position
+  };
+  Heads heads(const at::Tensor& x_SD, const ops::RopeTable& rope) const;
   at::Tensor attention(const at::Tensor& x_SD, const ops::RopeTable& rope,
                        std::span<const Segment> segments) const;
   at::Tensor mlp(const at::Tensor& x_SD) const;
@@ -49,6 +57,11 @@ class LanguageModelImpl : public torch::nn::Module {
   /// @param x_SD  embeddings; consumed. @param segments  cover [0, S) in order.
   /// @return final-norm hidden states [S, D]; the caches have advanced. Source: Qwen2Model.
   at::Tensor forward(at::Tensor x_SD, std::span<const Segment> segments) const;
+
+  /// Training: the row's sequences are whole, none has a cache.
+  /// @param recompute  keep only each layer's input for backward (nn/recompute.h).
+  /// @return final-norm hidden states [S, D] of x's dtype.
+  at::Tensor forward(at::Tensor x_SD, const ops::PackedSequences& sequences, bool recompute) const;
 
   const at::Tensor& embed_tokens_weight() const { return embed_tokens_; }
 

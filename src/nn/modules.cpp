@@ -1,11 +1,24 @@
 #include "nn/modules.h"
 
+#include <ATen/Context.h>
+#include <ATen/ops/empty_like.h>
 #include <c10/core/GradMode.h>
 
 #include "ops/linear.h"
 #include "ops/norm.h"
 
 namespace vl3::nn {
+namespace {
+
+at::Tensor dropout_mask(const at::Tensor& x, const LowRank& adapter) {
+  // A generator of its own: the process's random state is not touched.
+  at::Generator generator = at::globalContext().defaultGenerator(x.device()).clone();
+  generator.set_current_seed(adapter.seed);
+  const double keep = 1 - adapter.dropout;
+  return at::empty_like(x, x.options().requires_grad(false)).bernoulli_(keep, generator).div_(keep);
+}
+
+}  // namespace
 
 LinearImpl::LinearImpl(const Scope& scope, int64_t in_features, int64_t out_features, bool with_bias) {
   weight =
@@ -14,7 +27,12 @@ LinearImpl::LinearImpl(const Scope& scope, int64_t in_features, int64_t out_feat
     bias = register_parameter("bias", scope.get("bias", {out_features}), /*requires_grad=*/false);
 }
 
-at::Tensor LinearImpl::forward(const at::Tensor& x) const { return ops::linear(x, weight, bias); }
+at::Tensor LinearImpl::forward(const at::Tensor& x) const {
+  const at::Tensor y = ops::linear(x, weight, bias);
+  if (!adapter.a.defined()) return y;
+  const at::Tensor seen = adapter.dropout > 0 ? x * dropout_mask(x, adapter) : x;
+  return y + ops::linear(ops::linear(seen, adapter.a), adapter.b) * adapter.scale;
+}
 
 LayerNormImpl::LayerNormImpl(const Scope& scope, int64_t features, double eps) : eps_(eps) {
   weight_ = register_parameter("weight", scope.get("weight", {features}), /*requires_grad=*/false);

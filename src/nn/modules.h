@@ -8,6 +8,15 @@
 
 namespace vl3::nn {
 
+/// A low-rank addition to a linear, trained instead of its weight (LoRA): y += scale * B A dropout(x).
+struct LowRank {
+  at::Tensor a;  ///< [r, in]; undefined: none
+  at::Tensor b;  ///< [out, r]
+  double scale = 0;
+  double dropout = 0;  ///< share of x's elements set to 0, the others scaled up; 0 outside training
+  uint64_t seed = 0;   ///< of the dropout mask: the same seed gives the same mask when activations are made again
+};
+
 /// y = x W^T + b through ops::linear.
 class LinearImpl : public torch::nn::Module {
  public:
@@ -16,6 +25,7 @@ class LinearImpl : public torch::nn::Module {
 
   at::Tensor weight;  ///< [out, in]
   at::Tensor bias;    ///< [out] or undefined
+  LowRank adapter;
 };
 TORCH_MODULE(Linear);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "nn/recompute.h"
 #include "ops/attention.h"
 #include "ops/linear.h"
 
@@ -105,7 +106,8 @@ at::Tensor VisionModelImpl::forward(const at::Tensor& pixels_TNC, int64_t h, int
   const ops::RopeTable rope =
       ops::rope_2d(h, w, merge, D / config_.num_attention_heads, config_.rope_theta, x.device());
   for (size_t i = 0; i < layers_.size(); ++i) {
-    x = layers_[i]->forward(x, rope);
+    const auto call = [&layer = *layers_[i], rope](const at::Tensor& y) { return layer.forward(y, rope); };
+    x = recompute_ ? nn::recomputed(*layers_[i], call, x) : call(x);
     if (observer && i == 0) observer("layer0", x);
   }
   x = post_layernorm_->forward(x);

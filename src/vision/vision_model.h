@@ -60,9 +60,12 @@ class VisionModelImpl : public torch::nn::Module {
   /// Source: spec "Vision encoder"; paper section 2.1 (AVT).
   at::Tensor forward(const at::Tensor& pixels_TNC, int64_t h, int64_t w, int64_t merge,
                      const Observer& observer = nullptr) const;
+  /// Keep only each layer's input for backward (nn/recompute.h); has no effect without gradients.
+  void set_recompute(bool recompute) { recompute_ = recompute; }
 
  private:
   weights::VisionConfig config_;
+  bool recompute_ = false;
   at::Tensor patch_weight_, patch_bias_;
   std::vector<EncoderLayer> layers_;
   nn::LayerNorm post_layernorm_{nullptr};

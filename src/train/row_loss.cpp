@@ -1,0 +1,161 @@
+#include "train/row_loss.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "core/check.h"
+#include "ops/gather_rows.h"
+#include "ops/tiled_cross_entropy.h"
+
+// Letters: L tokens of the row, D hidden size, F frames of one size, N patches a frame, M merged tokens a frame,
+// C values a patch, K kept visual tokens.
+
+namespace vl3::train {
+namespace {
+
+std::string ids_of(const data::PackedRow& row) { return fmt::format("{}", fmt::join(row.sample_ids, ", ")); }
+
+at::Tensor to_device(const std::vector<int64_t>& values, at::Device device) {
+  return at::tensor(values, at::TensorOptions(at::kLong)).to(device);
+}
+
+struct FrameSize {
+  int64_t h, w, merge;
+  auto operator<=>(const FrameSize&) const = default;
+};
+
+void check(const data::PackedRow& row, const weights::ModelConfig& config) {
+  const auto length = static_cast<size_t>(row.length());
+  VL3_CHECK(row.labels.size() == length && row.cu_seqlens.size() >= 2 && row.cu_seqlens.front() == 0 &&
+                row.cu_seqlens.back() == row.length() && std::is_sorted(row.cu_seqlens.begin(), row.cu_seqlens.end()),
+            kInvalidArgument, "row of {}: {} tokens, {} labels and samples up to {} do not agree", ids_of(row), length,
+            row.labels.size(), row.cu_seqlens.empty() ? 0 : row.cu_seqlens.back());
+  const auto [lowest, highest] = std::minmax_element(row.input_ids.begin(), row.input_ids.end());
+  VL3_CHECK(*lowest >= 0 && *highest < config.text.vocab_size, kInvalidArgument,
+            "row of {}: token {} is outside the vocabulary of {}: is this the model's tokenizer?", ids_of(row),
+            *lowest < 0 ? *lowest : *highest, config.text.vocab_size);
+}
+
+}  // namespace
+
+RowLoss::RowLoss(const engine::VideoLlama3& model, ParameterStore& store, const weights::ModelConfig& config,
+                 const RowLossOptions& options)
+    : model_(model),
+      store_(&store),
+      config_(config),
+      options_(options),
+      table_(preprocess::make_normalise_table(config.preprocess)) {
+  model_->vision_model->set_recompute(options.recompute);
+  for (const Parameter& parameter : store.parameters()) {
+    encoder_trains_ = encoder_trains_ || part_of(parameter.name) == Part::kVisionEncoder;
+    if (parameter.name == "model.language_model.embed_tokens.weight") embed_sum_ = parameter.grad_sum;
+    if (parameter.name == "lm_head.weight") head_sum_ = parameter.grad_sum;
+  }
+  if (config.text.tie_word_embeddings) head_sum_ = embed_sum_;
+}
+
+at::Tensor RowLoss::encode(const data::PackedRow& row) const {
+  struct Frame {
+    size_t medium;
+    int64_t frame;
+  };
+  std::map<FrameSize, std::vector<Frame>> sizes;
+  for (size_t m = 0; m < row.media.size(); ++m) {
+    const data::VisualMedium& medium = row.media[m];
+    const auto& grid = medium.grid;
+    const int64_t C = 3 * config_.vision.patch_size * config_.vision.patch_size;
+    VL3_CHECK(static_cast<int64_t>(medium.patches_u8.size()) == grid.t * grid.h * grid.w * C &&
+                  static_cast<int64_t>(medium.keep.size()) ==
+                      grid.t * grid.h * grid.w / (medium.merge * medium.merge),
+              kInvalidArgument, "row of {}: medium {} has {} bytes and {} tokens for a grid of {} x {} x {}, merge {}",
+              ids_of(row), m, medium.patches_u8.size(), medium.keep.size(), grid.t, grid.h, grid.w, medium.merge);
+    for (int64_t t = 0; t < grid.t; ++t) sizes[{grid.h, grid.w, medium.merge}].push_back({m, t});
+  }
+
+  const StoreOptions& store = store_->options();
+  std::vector<at::Tensor> features;
+  // Where each frame's tokens begin in the features of all sizes laid one after the other.
+  std::vector<std::vector<int64_t>> begins(row.media.size());
+  for (size_t m = 0; m < row.media.size(); ++m) begins[m].resize(static_cast<size_t>(row.media[m].grid.t));
+  int64_t begin = 0;
+  for (const auto& [size, frames] : sizes) {
+    const auto F = static_cast<int64_t>(frames.size());
+    const int64_t N = size.h * size.w, C = 3 * config_.vision.patch_size * config_.vision.patch_size;
+    at::Tensor pixels = at::empty({F, N, C}, at::kFloat);
+    for (int64_t f = 0; f < F; ++f) {
+      const Frame& frame = frames[static_cast<size_t>(f)];
+      const auto bytes = std::span(row.media[frame.medium].patches_u8).subspan(frame.frame * N * C, N * C);
+      preprocess::normalise(bytes, {pixels.data_ptr<float>() + f * N * C, static_cast<size_t>(N * C)}, table_,
+                            config_.vision.patch_size);
+      begins[frame.medium][static_cast<size_t>(frame.frame)] = begin + f * N / (size.merge * size.merge);
+    }
+    const c10::AutoGradMode recording(encoder_trains_ && c10::GradMode::is_enabled());
+    const at::Tensor y = model_->vision_model->forward(pixels.to(store.device, store.dtype), size.h, size.w, size.merge);
+    begin += y.size(0) * y.size(1);
+    features.push_back(y.reshape({-1, y.size(2)}));
+  }
+
+  std::vector<int64_t> kept;
+  for (size_t m = 0; m < row.media.size(); ++m) {
+    const data::VisualMedium& medium = row.media[m];
+    const int64_t M = medium.grid.h * medium.grid.w / (medium.merge * medium.merge);
+    for (int64_t t = 0; t < medium.grid.t; ++t) {
+      for (int64_t i = 0; i < M; ++i) {
+        if (medium.keep[static_cast<size_t>(t * M + i)]) kept.push_back(begins[m][static_cast<size_t>(t)] + i);
+      }
+    }
+  }
+  VL3_CHECK(kept.size() == row.visual_positions.size(), kInvalidArgument,
+            "row of {}: {} visual tokens are kept, but {} places wait for them", ids_of(row), kept.size(),
+            row.visual_positions.size());
+  if (kept.empty()) return {};
+  const at::Tensor all = features.size() == 1 ? features[0] : at::cat(features);
+  const bool every = static_cast<int64_t>(kept.size()) == all.size(0) && std::is_sorted(kept.begin(), kept.end());
+  return model_->projector->forward(every ? all : ops::take_rows(all, to_device(kept, store.device)));
+}
+
+RowLoss::Result RowLoss::forward(const data::PackedRow& row) const {
+  check(row, config_);
+  const at::Device device = store_->options().device;
+  std::vector<int64_t> lengths, learned, targets;
+  for (size_t s = 0; s + 1 < row.cu_seqlens.size(); ++s) {
+    const int64_t begin = row.cu_seqlens[s], end = row.cu_seqlens[s + 1];
+    if (end > begin) lengths.push_back(end - begin);
+    // The first label of a sample would be predicted by the sample before it: never learned.
+    for (int64_t i = begin + 1; i < end; ++i) {
+      if (row.labels[static_cast<size_t>(i)] == data::kIgnoreIndex) continue;
+      learned.push_back(i - 1);
+      targets.push_back(row.labels[static_cast<size_t>(i)]);
+    }
+  }
+  Result result;
+  result.labelled_tokens = static_cast<int64_t>(learned.size());
+  if (learned.empty()) {
+    result.sum = at::zeros({}, at::TensorOptions(at::kFloat).device(device));
+    return result;
+  }
+  result.sequences = std::make_unique<ops::PackedSequences>(lengths, device);
+
+  const at::Tensor& table = model_->language_model->embed_tokens_weight();
+  at::Tensor x = ops::embed_rows(table, to_device(row.input_ids, device), embed_sum_);
+  if (!row.media.empty()) {
+    if (const at::Tensor features = encode(row); features.defined())
+      x = ops::put_rows(x, to_device(row.visual_positions, device), features);
+  } else {
+    VL3_CHECK(row.visual_positions.empty(), kInvalidArgument, "row of {}: {} visual places, but no media", ids_of(row),
+              row.visual_positions.size());
+  }
+  const at::Tensor hidden = model_->language_model->forward(x, *result.sequences, options_.recompute);
+  result.sum = ops::tiled_cross_entropy(ops::take_rows(hidden, to_device(learned, device)), model_->head_weight(),
+                                        to_device(targets, device), options_.loss_vocab_tile, head_sum_);
+  return result;
+}
+
+}  // namespace vl3::train

@@ -1,0 +1,45 @@
+// One process of the several that process_group_test starts: trains 20 steps on its share of the global batch.
+// usage: vl3_train_worker MODEL OUT [DTYPE]   with torchrun's variables in the environment.
+#include <cstdio>
+#include <fstream>
+
+#include "train/random_model.h"
+#include "train/train_step.h"
+
+int main(int argc, char** argv) {
+  using namespace vl3;
+  try {
+    VL3_CHECK(argc >= 3, kInvalidArgument, "usage: vl3_train_worker MODEL OUT [DTYPE]");
+    const auto collective = train::join_processes(at::kCPU);
+    const std::filesystem::path model = argv[1];
+    const auto checkpoint =
+        std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(model, weights::load_model_config(model)));
+    train::TrainConfig config;
+    config.dtype = argc > 3 ? argv[3] : "float32";
+    config.lr = {.llm_lr = 2e-3, .mm_projector_lr = 2e-3, .vision_encoder_lr = 1e-3};
+    config.optim.max_grad_norm = 1.0;
+    config.loss_vocab_tile = 40;
+    train::TrainStep step(checkpoint, config, 20, at::kCPU, *collective);
+    std::ofstream out;
+    if (collective->rank() == 0) out.open(argv[2]);
+    out.precision(17);
+    for (uint64_t i = 0; i < 20; ++i) {
+      std::vector<data::PackedRow> rows;
+      // Four rows a step; in one step the last three are text, so that some processes see no picture at all.
+      for (int64_t r = collective->rank(); r < 4; r += collective->world_size())
+        rows.push_back(test::random_row(i * 10 + static_cast<uint64_t>(r), i == 7 && r > 0));
+      const auto log = step.step(rows);
+      out << log.loss << " " << log.grad_norm << "\n";
+    }
+    double sum = 0;
+    for (const auto& [name, tensor] : step.state()) {
+      if (name != "step") sum += tensor.to(at::kDouble).abs().sum().item<double>();
+    }
+    out << sum << " " << step.memory().optimizer_bytes << "\n";
+    collective->barrier();
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "vl3_train_worker: %s\n", error.what());
+    return 1;
+  }
+}
