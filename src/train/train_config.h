@@ -28,6 +28,7 @@ struct OptimizerConfig {
 
 /// Low-rank adapters (PEFT's names). Set: only adapters train, unless a learning rate unfreezes the part.
 struct LoraConfig {
+  double lora_lr = 1e-4;  ///< of the adapters
   int64_t r = 64;
   double lora_alpha = 16;
   double lora_dropout = 0.0;
