@@ -127,7 +127,6 @@ void EventFile::write(const StepMetrics& metrics) {
   add("train/llm_lr", metrics.llm_lr);
   add("train/mm_projector_lr", metrics.mm_projector_lr);
   add("train/vision_encoder_lr", metrics.vision_encoder_lr);
-  add("train/lora_lr", metrics.lora_lr);
   scalars.emplace_back("train/tokens_per_s", metrics.tokens_per_s());
   scalars.emplace_back("train/tokens", static_cast<double>(metrics.tokens));
   scalars.emplace_back("train/labelled_tokens", static_cast<double>(metrics.labelled_tokens));

@@ -57,7 +57,6 @@ OrderedJson to_json(const StepMetrics& metrics) {
   add("llm_lr", metrics.llm_lr);
   add("mm_projector_lr", metrics.mm_projector_lr);
   add("vision_encoder_lr", metrics.vision_encoder_lr);
-  add("lora_lr", metrics.lora_lr);
   json["samples"] = metrics.samples;
   json["tokens"] = metrics.tokens;
   json["labelled_tokens"] = metrics.labelled_tokens;

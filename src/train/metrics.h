@@ -19,7 +19,7 @@ struct StepMetrics {
   double epoch = 0;
   double loss = 0;                          ///< mean over labelled tokens
   std::optional<double> grad_norm;          ///< before clipping
-  std::optional<double> llm_lr, mm_projector_lr, vision_encoder_lr, lora_lr;
+  std::optional<double> llm_lr, mm_projector_lr, vision_encoder_lr;
   int64_t samples = 0, tokens = 0, labelled_tokens = 0;  ///< of the step
   int64_t total_tokens = 0;                 ///< since the run began
   double step_s = 0;                        ///< wall-clock seconds

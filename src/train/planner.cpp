@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/check.h"
+#include "train/lora_targets.h"
 #include "weights/hf_names.h"
 
 namespace vl3::train {
@@ -28,141 +30,21 @@ int64_t moments_of(const weights::ExpectedTensor& tensor, const OptimizerConfig&
   return product(tensor.shape) * (optim.optimizer == "muon" && matrix ? 1 : 2);
 }
 
-// Plain names mean linears of the decoder; a target that names the vision encoder or the projector means those.
-bool is_target(const std::string& module, const LoraConfig& lora) {
-  const bool decoder = module.starts_with("model.language_model.layers.");
-  return std::any_of(lora.target_modules.begin(), lora.target_modules.end(), [&](const std::string& target) {
-    const bool other = target.find("vision") != std::string::npos || target.find("projector") != std::string::npos;
-    return (decoder || other) && (module == target || module.ends_with("." + target));
-  });
-}
-
-PartPlan lora_part(const std::vector<weights::ExpectedTensor>& tensors, const LoraConfig& lora) {
-  PartPlan part{.name = "lora", .trained = true};
+// What is trained of each part: all of it, or the adapters that reach into it.
+struct Parts {
+  Parts parts;
+  parts.vision.trained = config.lr.vision_encoder_lr.has_value();
+  parts.projector.trained = config.lr.mm_projector_lr.has_value();
+  parts.llm.trained = config.lr.llm_lr.has_value();
+  if (config.lora) add_adapters(config, model, &parts);
   for (const weights::ExpectedTensor& tensor : tensors) {
-    if (tensor.shape.size() != 2 || !tensor.name.ends_with(".weight")) continue;
-    if (!is_target(tensor.name.substr(0, tensor.name.size() - 7), lora)) continue;
-    part.tensors += 2;
-    part.parameters += lora.r * (tensor.shape[0] + tensor.shape[1]);
-  }
-  part.moment_values = 2 * part.parameters;
-  return part;
-}
-
-// A row and what the numbers of one forward pass depend on.
-struct Row {
-  double tokens, visual, patches, labelled;
-};
-
-Row full_row(const DataConfig& data) {
-  Row row{};
-  row.tokens = static_cast<double>(data.packing == "budget" ? data.row_tokens : data.row_samples * data.model_max_length);
-  // As its longest sample: mm_max_length of model_max_length tokens are visual, the rest text that may all be learned.
-  row.visual = std::floor(row.tokens * static_cast<double>(data.mm_max_length) / static_cast<double>(data.model_max_length));
-  const double merge = static_cast<double>(std::max(data.image_merge_size, data.video_merge_size));
-  row.patches = row.visual * merge * merge;
-  row.labelled = row.tokens - row.visual;
-  return row;
-}
-
-// Values kept for the backward pass by a decoder layer, a token (attention recomputes its scores).
-double decoder_values(const weights::TextConfig& text, bool trained) {
-  const double heads = static_cast<double>((text.num_attention_heads + text.num_key_value_heads) * 2 * text.head_dim);
-  const auto hidden = static_cast<double>(text.hidden_size), inner = static_cast<double>(text.intermediate_size);
-  // Norm inputs, q, k, v, attention's result, gate, up and silu(gate); a trained linear also keeps its own input.
-  return 2 * hidden + heads + 3 * inner + (trained ? 2 * hidden + inner : 0);
-}
-
-double encoder_values(const weights::VisionConfig& vision) {
-  return 8.0 * static_cast<double>(vision.hidden_size) + 2.0 * static_cast<double>(vision.intermediate_size);
-}
-
-struct Trains {
-  bool vision, projector, llm, lora;
-};
-
-uint64_t activation_bytes(const Row& row, const weights::ModelConfig& model, const Trains& trains, bool checkpointing,
-                          uint64_t element) {
-  const auto hidden = static_cast<double>(model.text.hidden_size), width = static_cast<double>(model.vision.hidden_size);
-  const auto layers = static_cast<double>(model.text.num_hidden_layers);
-  const auto blocks = static_cast<double>(model.vision.num_hidden_layers);
-  const double decoder = decoder_values(model.text, trains.llm || trains.lora), encoder = encoder_values(model.vision);
-  double values = row.tokens * 2 * hidden;                                              // embeddings, last norm
-  values += row.tokens * (checkpointing ? layers * hidden + decoder : layers * decoder);
-  values += row.visual * (width + 3 * hidden);                                          // projector
-  // A frozen encoder keeps nothing; one block's values exist while it runs.
-  if (!trains.vision) {
-    values += row.patches * encoder;
-  } else {
-    values += row.patches * (checkpointing ? blocks * width + encoder : blocks * encoder);
-  }
-  return static_cast<uint64_t>(values) * element;
-}
-
-// Parameters of linears (and of the convolution), which is what a token is multiplied with.
-double linear_parameters(const std::vector<weights::ExpectedTensor>& tensors, bool (*in_part)(const std::string&)) {
-  double sum = 0;
-  for (const weights::ExpectedTensor& tensor : tensors) {
-    const bool table = tensor.name.find("embed_tokens") != std::string::npos || tensor.name.starts_with("lm_head");
-    if (tensor.shape.size() >= 2 && !table && in_part(tensor.name)) sum += static_cast<double>(product(tensor.shape));
-  }
-  return sum;
-}
-
-double row_flops(const Row& row, const std::vector<weights::ExpectedTensor>& tensors, const weights::ModelConfig& model,
-                 const TrainConfig& config, const Trains& trains) {
-  const weights::TextConfig& text = model.text;
-  const double again = config.gradient_checkpointing ? 1 : 0;
-  // Times a forward pass: itself, gradients of inputs (where something before trains), of weights, recomputation.
-  const double vision = trains.vision ? 3 + again : 1;
-  const double projector = 1 + (trains.vision ? 1 : 0) + (trains.projector ? 1 : 0);
-  const double decoder = 2 + (trains.llm ? 1 : 0) + again;
-  const double head = 2 + (trains.llm ? 1 : 0) + 1;  // tiles of logits are computed again for their gradient
-
-  const double vision_attention = 4.0 * static_cast<double>(model.vision.num_hidden_layers * model.vision.hidden_size * kFramePatches);
-  const double text_attention = 2.0 * static_cast<double>(text.num_hidden_layers * text.num_attention_heads * text.head_dim *
-                                                          config.data.model_max_length);  // half the keys: causal
-  double flops = row.patches * (2 * linear_parameters(tensors, in_vision) + vision_attention) * vision;
-  flops += row.visual * 2 * linear_parameters(tensors, in_projector) * projector;
-  const auto in_text = [](const std::string& name) { return !in_vision(name) && !in_projector(name); };
-  flops += row.tokens * (2 * linear_parameters(tensors, in_text) + text_attention) * decoder;
-  flops += row.labelled * 2 * static_cast<double>(text.vocab_size * text.hidden_size) * head;
-  return flops;
-}
-
-void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* plan) {
-  const double mean = std::min(inputs.mean_sample_tokens.value_or(static_cast<double>(config.data.model_max_length)),
-                               static_cast<double>(config.data.model_max_length));
-  plan->step_tokens_known = config.global_batch_tokens || inputs.mean_sample_tokens;
-  plan->step_tokens = config.global_batch_tokens ? static_cast<double>(*config.global_batch_tokens)
-                                                 : static_cast<double>(config.global_batch_size) * mean;
-  if (inputs.samples) {
-    const double batch = config.global_batch_tokens ? plan->step_tokens / mean : static_cast<double>(config.global_batch_size);
-    plan->steps = static_cast<int64_t>(std::ceil(static_cast<double>(*inputs.samples) * config.num_train_epochs / batch));
-  }
-  if (config.max_steps) plan->steps = std::min(plan->steps.value_or(*config.max_steps), *config.max_steps);
-  if (!inputs.flops_per_s || *inputs.flops_per_s <= 0) return;
-  plan->step_seconds =
-      plan->step_tokens * plan->flops_per_token / (*inputs.flops_per_s * static_cast<double>(inputs.processes));
-  if (plan->steps) plan->run_seconds = *plan->step_seconds * static_cast<double>(*plan->steps);
-}
-
-}  // namespace
-
-TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model, const PlanInputs& inputs) {
-  const std::vector<weights::ExpectedTensor> tensors = weights::expected_tensors(model);
-  TrainPlan plan;
-  PartPlan vision{.name = "vision_encoder", .trained = config.lr.vision_encoder_lr.has_value()};
-  PartPlan projector{.name = "mm_projector", .trained = config.lr.mm_projector_lr.has_value()};
-  PartPlan llm{.name = "llm", .trained = config.lr.llm_lr.has_value()};
-  for (const weights::ExpectedTensor& tensor : tensors) {
-    PartPlan& part = in_vision(tensor.name) ? vision : in_projector(tensor.name) ? projector : llm;
+    PartPlan& part = parts.of(tensor.name);
     part.tensors += 1;
     part.parameters += product(tensor.shape);
     if (part.trained) part.moment_values += moments_of(tensor, config.optim);
   }
-  plan.parts = {vision, projector, llm};
-  if (config.lora) plan.parts.push_back(lora_part(tensors, *config.lora));
+  plan.parts = {parts.vision, parts.projector, parts.llm};
+  if (config.lora) plan.parts.push_back(parts.lora);
 
   int64_t all = 0, moments = 0;
   for (const PartPlan& part : plan.parts) {
@@ -170,9 +52,12 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
     moments += part.moment_values;
     (part.trained ? plan.trained_parameters : plan.frozen_parameters) += part.parameters;
   }
-  const bool adapts_vision = config.lora && std::any_of(config.lora->target_modules.begin(), config.lora->target_modules.end(),
-                                                        [](const std::string& t) { return t.find("vision") != std::string::npos; });
-  const Trains trains{vision.trained || adapts_vision, projector.trained, llm.trained, config.lora.has_value()};
+  // A gradient reaches a part's inputs when anything in it trains, be it adapters.
+  const Trains trains{.vision = config.lr.vision_encoder_lr.has_value(),
+                      .vision_weights = parts.vision.trained,
+                      .projector_weights = parts.projector.trained,
+                      .llm_weights = parts.llm.trained,
+                      .llm = config.lr.llm_lr.has_value()};
   const Row row = full_row(config.data);
   const uint64_t element = config.dtype == "float32" ? 4 : 2;
   plan.row_tokens = static_cast<int64_t>(row.tokens);
@@ -194,6 +79,8 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
     TrainMemory one = whole;
     const auto n = static_cast<uint64_t>(processes);
     one.processes = processes;
+    // Sums over processes arrive in a part of its own.
+    if (processes > 1) one.gradients += (whole.gradients + n - 1) / n;
     one.masters = (whole.masters + n - 1) / n;
     one.moments = (whole.moments + n - 1) / n;
     plan.memory.push_back(one);

@@ -24,7 +24,7 @@ struct PartPlan {
 struct TrainMemory {
   int64_t processes = 1;
   uint64_t weights = 0;      ///< all parts, in the dtype of compute
-  uint64_t gradients = 0;    ///< of the trained parts, float32 while they are summed up
+  uint64_t gradients = 0;    ///< of the trained parts, float32 sums, and a share of those of all processes
   uint64_t masters = 0;      ///< float32 copies where compute is bfloat16; sharded (ZeRO-1)
   uint64_t moments = 0;      ///< sharded
   uint64_t activations = 0;  ///< of one full row, as gradient_checkpointing says
@@ -33,10 +33,10 @@ struct TrainMemory {
 };
 
 struct PlanInputs {
-  std::optional<int64_t> samples;           ///< of one epoch, weights applied
-  std::optional<double> mean_sample_tokens; ///< unset: every sample as long as model_max_length
-  std::optional<double> flops_per_s;        ///< of one process
-  int64_t processes = 1;                    ///< that share the work of a step
+  std::optional<int64_t> samples = {};            ///< of one epoch, weights applied
+  std::optional<double> mean_sample_tokens = {};  ///< unset: every sample as long as model_max_length
+  std::optional<double> flops_per_s = {};         ///< of one process
+  int64_t processes = 1;                          ///< that share the work of a step
 };
 
 struct TrainPlan {

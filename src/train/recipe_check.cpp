@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/check.h"
 #include "hub/hub.h"
@@ -37,21 +36,10 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
             "{}: model is missing; give a model folder, a pulled ORG/NAME, or the name of an earlier run", where);
   VL3_CHECK(is_device(config.device), kInvalidArgument, "{}: device is \"{}\"; expected auto, cpu, cuda or cuda:N", where,
             config.device);
-  const bool any_part = config.lr.llm_lr || config.lr.mm_projector_lr || config.lr.vision_encoder_lr;
-  VL3_CHECK(any_part || config.lora, kInvalidArgument,
-            "{}: nothing would be trained; give a part its rate (lr.llm_lr, lr.mm_projector_lr, lr.vision_encoder_lr) or "
-            "a [lora] section",
-            where);
-  // Adapters on the vision encoder or the projector may stand beside a fully trained language model.
-  const bool on_llm = config.lora && std::any_of(config.lora->target_modules.begin(), config.lora->target_modules.end(),
-                                                 [](const std::string& target) {
-                                                   return target.find("vision") == std::string::npos &&
-                                                          target.find("projector") == std::string::npos;
-                                                 });
-  VL3_CHECK(!(on_llm && config.lr.llm_lr), kInvalidArgument,
-            "{}: lr.llm_lr {} trains the whole language model, and [lora] its adapters; leave one out (lora=none or "
-            "lr.llm_lr=none)",
-            where, *config.lr.llm_lr);
+  // Adapters have their part's rate, so this holds with [lora], too; parts are told apart with the model (lora_targets.h).
+  VL3_CHECK(config.lr.llm_lr || config.lr.mm_projector_lr || config.lr.vision_encoder_lr, kInvalidArgument,
+            "{}: nothing would be trained{}; give a part its rate: lr.llm_lr, lr.mm_projector_lr or lr.vision_encoder_lr",
+            where, config.lora ? ", [lora] takes the learning rate of the part it adapts" : "");
   VL3_CHECK(std::none_of(data.sources.begin(), data.sources.end(),
                          [](const DataSource& source) { return source.data_path.empty(); }),
             kInvalidArgument, "{}: a [[data.sources]] entry without data_path", where);

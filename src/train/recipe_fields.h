@@ -76,7 +76,6 @@ void visit_optim(Visitor& v, OptimizerConfig& optim) {
 
 template <typename Visitor>
 void visit_lora(Visitor& v, LoraConfig& lora) {
-  v.number("lora_lr", lora.lora_lr, Range{0, 10, false});
   v.integer("r", lora.r, Range{1, 65536});
   v.number("lora_alpha", lora.lora_alpha, Range{0, 1e6, false});
   v.number("lora_dropout", lora.lora_dropout, Range{0, 0.999});

@@ -26,9 +26,9 @@ struct OptimizerConfig {
   double decay_ratio = 0.3;              ///< "wsd": of the steps, at the end
 };
 
-/// Low-rank adapters (PEFT's names). Set: only adapters train, unless a learning rate unfreezes the part.
+/// Low-rank adapters (PEFT's names). A part that the targets reach into trains its adapters only, at the part's
+/// learning rate.
 struct LoraConfig {
-  double lora_lr = 1e-4;  ///< of the adapters
   int64_t r = 64;
   double lora_alpha = 16;
   double lora_dropout = 0.0;
