@@ -13,6 +13,7 @@ pkg_check_modules(STILLS REQUIRED IMPORTED_TARGET libjpeg libpng libwebp libwebp
 pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
+pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
 if(VL3_DEVELOPER)
   find_package(GTest REQUIRED)

@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -27,13 +28,22 @@ bool plain_terminal(int fd) { return isatty(fd) != 0; }
 ProgressLine::ProgressLine() : enabled_(plain_terminal(STDERR_FILENO)) {}
 
 void ProgressLine::show(const Progress& progress) {
+  show(fmt::format("{} {}/{}", progress.stage, progress.done, progress.total), progress.done >= progress.total);
+}
+
+void ProgressLine::show(const std::string& text, bool last) {
   const auto now = std::chrono::steady_clock::now();
-  if (!enabled_ || (drawn_ && progress.done < progress.total && now - last_ < std::chrono::milliseconds(100)))
-    return;
+  if (!enabled_ || (drawn_ && !last && now - last_ < std::chrono::milliseconds(100))) return;
   last_ = now;
   drawn_ = true;
-  fmt::print(stderr, "\r\x1b[K{} {}/{}", progress.stage, progress.done, progress.total);
+  fmt::print(stderr, "\r\x1b[K{}", text);
   std::fflush(stderr);
+}
+
+int ProgressLine::width() const {
+  if (!enabled_) return 0;
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
 void ProgressLine::clear() {

@@ -9,13 +9,16 @@
 
 namespace vl3::cli {
 
-/// One line on stderr that is overwritten: "encode 12/64", "prefill 512/2048". Silent unless stderr is a
-/// terminal.
+/// One line on stderr that is overwritten: "encode 12/64", "step 3/100 …". Silent unless stderr is a terminal.
 class ProgressLine {
  public:
   ProgressLine();
   ~ProgressLine() { clear(); }
   void show(const Progress& progress);
+  /// @param last  drawn even right after another.
+  void show(const std::string& text, bool last);
+  /// Columns of the terminal; 0 where nothing is drawn.
+  int width() const;
   void clear();
 
  private:

@@ -84,7 +84,7 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::fail(const char* what) {
   const int error = errno;
-  if (error == ENOSPC || error == EDQUOT) {
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {  // EFBIG: the shell's limit (ulimit -f)
     VL3_FAIL(kResourceExhausted, "{}: {} failed: {}", path_.string(), what, std::strerror(error));
   }
   VL3_FAIL(kInvalidArgument, "{}: {} failed: {}", path_.string(), what, std::strerror(error));

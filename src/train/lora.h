@@ -16,14 +16,8 @@
 
 namespace vl3::train {
 
-/// Canonical names of the linears that the targets mean, in the order of the data flow. A target is the last
-/// components of a linear's name ("q_proj", "self_attn.q_proj", "readout.0"); earlier ones may be left out between
-/// ("vision_model.q_proj"). Linears of the decoder layers go first: only a target that names none of them reaches
-/// into encoder and projector.
-/// @throws Error(kInvalidArgument) naming a target that is no linear's, and for a value out of range.
-std::vector<std::string> adapted_linears(const LoraConfig& lora, const weights::ModelConfig& config);
-
-/// LINEAR.lora_A.weight [r, in] and LINEAR.lora_B.weight [out, r] of each adapted linear, to be trained.
+/// LINEAR.lora_A.weight [r, in] and LINEAR.lora_B.weight [out, r] of each adapted linear (lora_targets.h), to be trained.
+/// @throws Error(kInvalidArgument) for a value out of range; as lora_linears().
 std::vector<Trainable> adapter_parameters(const LoraConfig& lora, const weights::ModelConfig& config);
 
 /// Gives the model's linears their adapters: views of the store's parameters, A uniform in +-1/sqrt(in) by `seed`, B

@@ -28,7 +28,8 @@ struct OptimizerConfig {
   double decay_ratio = 0.3;              ///< "wsd": of the steps, at the end
 };
 
-/// Low-rank adapters (PEFT's names). Set: only adapters train, unless a learning rate unfreezes the part.
+/// Low-rank adapters (PEFT's names). A part that the targets reach into trains its adapters only, at the part's
+/// learning rate.
 struct LoraConfig {
   int64_t r = 64;
   double lora_alpha = 16;

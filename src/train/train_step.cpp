@@ -12,6 +12,7 @@
 #include "engine/model.h"
 #include "train/gradient_sync.h"
 #include "train/learning_rate.h"
+#include "train/lora_targets.h"
 #include "train/optimizer.h"
 #include "train/parameter_store.h"
 #include "train/parts.h"
@@ -235,7 +236,7 @@ std::map<std::string, at::Tensor> TrainStep::merged_weights() const {
   auto all = weights();
   if (!impl_->config.lora) return all;
   const c10::AutoGradMode off(false);
-  for (const std::string& linear : adapted_linears(*impl_->config.lora, impl_->checkpoint->config())) {
+  for (const auto& [linear, shape] : lora_linears(*impl_->config.lora, impl_->checkpoint->config())) {
     at::Tensor& weight = all.at(linear + ".weight");
     const Parameter* a = impl_->store.find(linear + ".lora_A.weight");
     const Parameter* b = impl_->store.find(linear + ".lora_B.weight");

@@ -35,7 +35,7 @@ class TrainStep {
   /// @param total_steps  of the run: the schedule's length.
   /// @param collective  outlives this object.
   /// @throws Error(kInvalidArgument) when nothing would train, for a learning rate that is not above 0, a dtype other
-  ///   than float32 and bfloat16; what Optimizer, LrSchedule and adapted_linears refuse.
+  ///   than float32 and bfloat16; what Optimizer, LrSchedule and lora_linears() refuse.
   TrainStep(std::shared_ptr<const weights::Checkpoint> checkpoint, const TrainConfig& config, int64_t total_steps,
             at::Device device, Collective& collective);
   ~TrainStep();

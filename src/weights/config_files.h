@@ -18,6 +18,11 @@ std::optional<Json> read_optional_json(const std::filesystem::path& file);
 /// A number in (low, high], or `fallback` where the key is absent or null. @throws Error(kCorrupt).
 double positive_number(const JsonView& view, const std::string& key, double fallback, double high);
 
+/// Dims of a vision tower (SigLIP's and VideoLLaMA3's keys are the same) and of a Qwen2 decoder.
+/// @throws Error(kCorrupt) for wrong types or ranges; Error(kUnsupported) for another activation, rope scaling, ….
+VisionConfig load_vision_section(const JsonView& view);
+TextConfig load_text_section(const JsonView& view);
+
 /// Limits and sampling of either layout. @param config  the opened config.json.
 /// Source: spec "Checkpoints" 1.2, 1.3; transformers `image_processing_base.py` for the nested files of
 /// version 5.

@@ -177,6 +177,10 @@ void load_token_ids(const JsonView& config, ModelConfig* model) {
 
 }  // namespace
 
+VisionConfig load_vision_section(const JsonView& view) { return load_vision(view); }
+
+TextConfig load_text_section(const JsonView& view) { return load_text(view); }
+
 int64_t projector_depth(const std::string& mm_projector_type) {
   if (mm_projector_type == "linear") return 1;
   if (mm_projector_type.starts_with("mlp") && mm_projector_type.ends_with("x_gelu")) {

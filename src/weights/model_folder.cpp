@@ -105,8 +105,12 @@ void write_side_files(const ModelConfig& source, Flow layout, DType dtype, const
     const Json config = read_json_file(source.dir / "config.json", kMaxConfigBytes);
     source_text = source.layout == Flow::kRemote ? config : config.at("text_config");
   }
-  write_json_file(out / "config.json", make_config(target, layout, dtype, source_text));
-  write_processor_configs(target.preprocess, layout, out);
+  write_new_side_files(target, layout, dtype, source_text, out);
+}
+
+void write_new_side_files(const ModelConfig& config, Flow layout, DType dtype, const Json& source_text, const fs::path& out) {
+  write_json_file(out / "config.json", make_config(config, layout, dtype, source_text));
+  write_processor_configs(config.preprocess, layout, out);
   write_template(layout, out);
 }
 

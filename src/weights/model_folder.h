@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "core/json.h"
 #include "weights/dtype.h"
 #include "weights/model_config.h"
 #include "weights/shard_writer.h"
@@ -17,6 +18,11 @@ namespace vl3::weights {
 /// then).
 /// @throws as make_config(), write_processor_configs() and convert_tokenizer().
 void write_side_files(const ModelConfig& source, Flow layout, DType dtype, const std::filesystem::path& out);
+
+/// Of these: config.json, the processor configs and the chat template, from what `config` says.
+/// @param source_text  as make_config() takes it.
+void write_new_side_files(const ModelConfig& config, Flow layout, DType dtype, const Json& source_text,
+                          const std::filesystem::path& out);
 
 /// Writes the tensors in `folder`, then opens the result as any reader would: a folder this does not refuse
 /// is whole.

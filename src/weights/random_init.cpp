@@ -62,11 +62,22 @@ Fill fill_of(const std::string& name) {
   return name.find("norm") != std::string::npos ? Fill::kOnes : Fill::kNormal;
 }
 
-void produce_tensor(const ExpectedTensor& tensor, uint64_t count, const RandomInitOptions& options,
+// Of the linears that add to the residual stream.
+double residual_factor(const std::string& name, const ModelConfig& config) {
+  for (const char* linear : {".o_proj.weight", ".down_proj.weight"}) {
+    if (name.ends_with(linear)) return 1 / std::sqrt(2.0 * static_cast<double>(config.text.num_hidden_layers));
+  }
+  for (const char* linear : {".out_proj.weight", ".fc2.weight"}) {
+    if (name.ends_with(linear)) return 1 / std::sqrt(2.0 * static_cast<double>(config.vision.num_hidden_layers));
+  }
+  return 1;
+}
+
+void produce_tensor(const ExpectedTensor& tensor, uint64_t count, const RandomInitOptions& options, double factor,
                     const ByteSink& sink) {
   const Fill fill = fill_of(tensor.name);
   const auto& quantiles = normal_quantiles();
-  const auto std = static_cast<float>(options.std);
+  const auto std = static_cast<float>(options.std * factor);
   const uint64_t stream = stream_of(options.seed, tensor.name);
   std::vector<float> values(std::min(count, kElementsAtOnce), fill == Fill::kOnes ? 1.0f : 0.0f);
   std::vector<std::byte> bytes;
@@ -89,6 +100,24 @@ void produce_tensor(const ExpectedTensor& tensor, uint64_t count, const RandomIn
 
 }  // namespace
 
+void produce_uniform(const std::string& name, uint64_t count, double bound, uint64_t seed, DType dtype,
+                     const ByteSink& sink) {
+  const uint64_t stream = stream_of(seed, name);
+  std::vector<float> values;
+  std::vector<std::byte> bytes;
+  for (uint64_t begin = 0; begin < count; begin += kElementsAtOnce) {
+    const uint64_t n = std::min(kElementsAtOnce, count - begin);
+    values.resize(n);
+    for (uint64_t i = 0; i < n; ++i) {
+      const uint64_t random = mix(stream + (begin + i + 1) * kGolden);
+      values[i] = static_cast<float>(bound * (static_cast<double>(random >> 11) * 0x1p-52 - 1));  // 53 bits
+    }
+    bytes.resize(n * static_cast<uint64_t>(dtype_size(dtype)));
+    convert_elements(reinterpret_cast<const std::byte*>(values.data()), DType::kF32, bytes.data(), dtype, n);
+    sink(bytes);
+  }
+}
+
 void write_random_checkpoint(const ModelConfig& config, const std::filesystem::path& out,
                              const RandomInitOptions& options) {
   VL3_CHECK(is_weight_dtype(options.dtype), kInvalidArgument, "dtype {}: choose float32, bfloat16 or float16",
@@ -104,8 +133,9 @@ void write_random_checkpoint(const ModelConfig& config, const std::filesystem::p
     OutTensor target{.info = {layout_name(tensor.name, config.layout), options.dtype, tensor.shape},
                      .produce = {}};
     const uint64_t count = target.info.size_bytes() / static_cast<uint64_t>(dtype_size(options.dtype));
-    target.produce = [&tensor, count, &options](const ByteSink& sink) {
-      produce_tensor(tensor, count, options, sink);
+    const double factor = options.scale_residual ? residual_factor(tensor.name, written) : 1.0;
+    target.produce = [&tensor, count, &options, factor](const ByteSink& sink) {
+      produce_tensor(tensor, count, options, factor, sink);
     };
     tensors.push_back(std::move(target));
   }

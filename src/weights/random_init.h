@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 #include "weights/dtype.h"
 #include "weights/model_config.h"
@@ -15,9 +16,16 @@ struct RandomInitOptions {
   uint64_t seed = 0;
   DType dtype = DType::kBF16;
   double std = 0.02;  ///< of the linear, convolution and embedding weights
+  /// GPT-2's rule for training deep models from nothing: projections back into the residual stream (o_proj, down_proj,
+  /// out_proj, fc2) have std / sqrt(2 * layers), so that the stream's variance does not grow with depth.
+  bool scale_residual = false;
   uint64_t max_shard_size = 5'000'000'000;
   ByteProgress progress = {};
 };
+
+/// `count` numbers uniform in [-bound, bound) that depend on seed and name alone.
+void produce_uniform(const std::string& name, uint64_t count, double bound, uint64_t seed, DType dtype,
+                     const ByteSink& sink);
 
 /// Writes a model folder in the config's own layout: weights normal(0, std), norms 1, biases 0. A tensor's
 /// numbers depend on seed, its canonical name and std alone, so both layouts and any sharding give the same

@@ -136,26 +136,20 @@ void copy(const fs::path& source, const fs::path& out, const char* name) {
     write_file_atomically(out / name, read_file(source / name, kMaxTokenizerBytes));
 }
 
-}  // namespace
-
-PlaceholderIds convert_tokenizer(const fs::path& source, const fs::path& out, Flow from, Flow to,
-                                 int64_t embedding_rows) {
+// The files of another layout. @param add  the three tokens that the remote layout has on top.
+PlaceholderIds write_tokenizer(const fs::path& source, const fs::path& out, Flow to, bool add,
+                               int64_t embedding_rows) {
   Tokens tokens(source);
-  VL3_CHECK(tokens.present() || from == to, kNotFound,
+  VL3_CHECK(tokens.present(), kNotFound,
             "{}: no tokenizer.json or vocab.json here; the ids of the {} placeholders cannot be known",
             source.string(), flow_name(to));
   for (const char* name : kCopied) copy(source, out, name);
-  const bool added = from != to && to == Flow::kRemote && add_remote_tokens(&tokens);
-  if (added) {
+  if (add && add_remote_tokens(&tokens)) {
     if (tokens.tokenizer) write_file_atomically(out / "tokenizer.json", tokens.tokenizer->dump());
     write_json_file(out / "added_tokens.json", tokens.added());
   } else {
     copy(source, out, "tokenizer.json");
     copy(source, out, "added_tokens.json");
-  }
-  if (from == to) {
-    copy(source, out, "tokenizer_config.json");
-    return {};
   }
   if (tokens.config) {
     // The template written beside it and the layout's own processor are meant, not those of the source.
@@ -167,13 +161,34 @@ PlaceholderIds convert_tokenizer(const fs::path& source, const fs::path& out, Fl
     }
     write_json_file(out / "tokenizer_config.json", *tokens.config);
   }
-  if (to == Flow::kRemote) {
+  if (add) {
     for (const char* content : kRemoteTokens) required_id(tokens, content, embedding_rows, source);
+  }
+  if (to == Flow::kRemote) {
     const int64_t image = required_id(tokens, "<image>", embedding_rows, source);
     return {image, image};
   }
   return {required_id(tokens, "<|image_pad|>", embedding_rows, source),
           required_id(tokens, "<|video_pad|>", embedding_rows, source)};
+}
+
+}  // namespace
+
+PlaceholderIds convert_tokenizer(const fs::path& source, const fs::path& out, Flow from, Flow to,
+                                 int64_t embedding_rows) {
+  if (from == to) {
+    const Tokens check(source);  // refuses malformed files
+    for (const char* name : kCopied) copy(source, out, name);
+    for (const char* name : {"tokenizer.json", "added_tokens.json", "tokenizer_config.json"}) {
+      copy(source, out, name);
+    }
+    return {};
+  }
+  return write_tokenizer(source, out, to, to == Flow::kRemote, embedding_rows);
+}
+
+PlaceholderIds extend_tokenizer(const fs::path& source, const fs::path& out, Flow to, int64_t embedding_rows) {
+  return write_tokenizer(source, out, to, /*add=*/true, embedding_rows);
 }
 
 }  // namespace vl3::weights

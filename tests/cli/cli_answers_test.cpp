@@ -101,6 +101,30 @@ const std::vector<Asked> kAsked{
      }},
 };
 
+TEST(CliTrain, PlansWithoutRunning) {
+  W world;
+  try {
+    const std::string recipe =
+        world.file("r.toml", "model = \"" + W::model() + "\"\n[lr]\nmm_projector_lr = 1e-3\n[[data.sources]]\ndata_path = \"" +
+                                 world.file("data.jsonl", "{}\n{}\n{}\n") + "\"\nweight = 2\n");
+    const RunResult json = run_vl3({"train", recipe, "--plan", "--json", "--flops", "1e12", "--set", "global_batch_size=2"});
+    EXPECT_EQ(json.status, 0) << json.err;
+    const Json plan = Json::parse(json.out);
+    EXPECT_EQ(plan.at("name"), "r");
+    EXPECT_EQ(plan.at("samples"), 6);
+    EXPECT_EQ(plan.at("steps"), 3);
+    EXPECT_GT(plan.at("step_seconds"), 0);
+    EXPECT_EQ(plan.at("parts").at(1).at("trained"), true);
+    EXPECT_EQ(plan.at("parts").at(2).at("trained"), false);
+    const RunResult text = run_vl3({"train", recipe, "--plan"});  // speed measured
+    EXPECT_EQ(text.status, 0) << text.err;
+    EXPECT_NE(text.out.find("FLOP/s"), std::string::npos) << text.out;
+    EXPECT_FALSE(fs::exists("runs/r"));
+  } catch (const Skipped& skipped) {
+    GTEST_SKIP() << skipped.why;
+  }
+}
+
 class CliAnswers : public testing::TestWithParam<Asked> {};
 
 TEST_P(CliAnswers, InJsonOnStdout) {

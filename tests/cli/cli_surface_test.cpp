@@ -51,9 +51,12 @@ const std::vector<Command> kCommands{
     {"plan", kModel + kMedia + Flags{"--max-tokens", "--measure", "--json"}},
     {"inspect", kModel + kMedia + Flags{"--out"}},
     {"trace", kModel + Flags{"--messages", "--case", "--media-root", "--out", "--greedy-tokens"}},
-    {"convert", {"--help", "--to", "--dtype", "--max-shard-size", "--random", "--seed"}},
+    {"convert",
+     {"--help", "--to", "--dtype", "--max-shard-size", "--random", "--seed", "--scale-residual", "--vision", "--lm"}},
     {"pull",
      {"--help", "--revision", "--endpoint", "--cache-dir", "--include", "--exclude", "--offline", "--token"}},
+    {"train",
+     {"--help", "--set", "--plan", "--resume", "--max-steps", "--flops", "--sample-tokens", "--processes", "--json"}},
     {"bench", kModel + Flags{"--only", "--repeats", "--json"}},
 };
 

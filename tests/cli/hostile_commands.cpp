@@ -67,6 +67,65 @@ std::vector<HostileRow> convert_rows() {
        [](W& w) {
          return convert(w, {"--to", "remote", "--max-shard-size", "big"});
        }},
+      {"ConvertVisionWithoutLm", 2, "--vision and --lm go together",
+       [](W& w) -> Words {
+         return {"convert", w.out(), "--vision", W::model()};
+       }},
+      {"ConvertComposeWithSource", 2, "with --vision and --lm give only OUT",
+       [](W& w) -> Words {
+         return {"convert", W::model(), w.out(), "--vision", W::model(), "--lm", W::model()};
+       }},
+      {"ConvertLmIsNoQwen2", 1, "is not supported, only \"qwen2\" (Qwen2 and Qwen2.5)",
+       [](W& w) -> Words {
+         return {"convert", w.out(), "--vision", W::model(), "--lm", W::model()};
+       }},
+      {"ConvertWithoutOut", 2, "give the folder to read and the folder to write: SRC OUT",
+       [](W&) -> Words {
+         return {"convert", W::model(), "--to", "remote"};
+       }},
+  };
+}
+
+// vl3 train RECIPE … for a recipe whose model and data are there.
+Words train(const W& w, const std::string& recipe, const Words& more) {
+  w.file("data.jsonl", "{\"id\": 1}\n{\"id\": 2}\n");
+  Words words{"train", w.file("r.toml", recipe)};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+std::string good_recipe(const W& w) {
+  return "model = \"" + W::model() + "\"\noutput = \"" + w.out("run") + "\"\n[lr]\nllm_lr = 1e-5\n[[data.sources]]\ndata_path = \"" +
+         w.out("data.jsonl") + "\"\n";
+}
+
+std::vector<HostileRow> train_rows() {
+  return {
+      {"TrainWithoutRecipe", 2, "RECIPE is required", [](W&) -> Words { return {"train"}; }},
+      {"TrainMissingRecipe", 1, "/no.toml: cannot be opened: No such file or directory",
+       [](W& w) -> Words {
+         return {"train", w.out("no.toml")};
+       }},
+      {"TrainUnknownKey", 2, "/r.toml:1: unknown key \"save_step\"; did you mean save_steps?",
+       [](W& w) { return train(w, "save_step = 5\n" + good_recipe(w), {"--plan"}); }},
+      {"TrainBinaryRecipe", 2, "/r.toml:1: not valid TOML",
+       [](W& w) { return train(w, W::bytes_of(W::data("picture.png")), {"--plan"}); }},
+      {"TrainSetWithoutValue", 2, "--set seed: expected KEY=VALUE",
+       [](W& w) {
+         return train(w, good_recipe(w), {"--set", "seed"});
+       }},
+      {"TrainSetOutOfRange", 2, "--set lr.llm_lr=11: lr.llm_lr is 11; expected a number above 0, at most 10",
+       [](W& w) {
+         return train(w, good_recipe(w), {"--set", "lr.llm_lr=11", "--plan"});
+       }},
+      {"TrainMaxStepsZero", 2, "--max-steps",
+       [](W& w) {
+         return train(w, good_recipe(w), {"--max-steps", "0"});
+       }},
+      {"TrainPlanWithoutModel", 1, "model \"nowhere\": no such model folder, no run",
+       [](W& w) {
+         return train(w, good_recipe(w), {"--set", "model=nowhere", "--plan"});
+       }},
   };
 }
 
@@ -171,7 +230,7 @@ std::vector<HostileRow> other_rows() {
 
 std::vector<HostileRow> hostile_commands() {
   std::vector<HostileRow> rows = convert_rows();
-  for (const auto& more : {trace_rows(), pull_rows(), other_rows()})
+  for (const auto& more : {train_rows(), trace_rows(), pull_rows(), other_rows()})
     rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }

@@ -1,0 +1,123 @@
+// vl3 train: a recipe's run, or what it would need.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/terminal.h"
+#include "core/check.h"
+#include "core/json.h"
+#include "train/machine_speed.h"
+#include "train/planner.h"
+#include "train/recipe.h"
+#include "train/trainer.h"
+#include "weights/model_config.h"
+
+namespace vl3::cli {
+namespace {
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<int64_t>(seconds);
+  return whole < 60 ? fmt::format("{:.1f} s", seconds)
+                    : fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+struct Train {
+  std::string recipe, resume = "auto";
+  std::vector<std::string> set;
+  std::optional<int64_t> max_steps;
+  bool plan = false, json = false;
+  std::optional<double> flops, sample_tokens;
+  int64_t processes = 1;
+
+  void run() {
+    if (max_steps) set.push_back(fmt::format("max_steps={}", *max_steps));
+    const train::TrainConfig config = train::load_recipe(recipe, set);
+    if (plan) return print_plan(config);
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of the write, not the end of the program
+    run_training(config);
+  }
+
+  void run_training(const train::TrainConfig& config) const {
+    ProgressLine progress;
+    const auto start = std::chrono::steady_clock::now();
+    const auto elapsed = [&] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    train::TrainHooks hooks;
+    hooks.on_step = [&](const train::StepMetrics& metrics, int64_t total, int64_t first) {
+      progress.show(train::progress_text(metrics, total, first, elapsed(), terminal_width()), metrics.step >= total);
+      if (json) {
+        fmt::print("{}\n", train::to_json(metrics).dump());
+        std::fflush(stdout);
+      }
+    };
+    hooks.on_note = [&](const std::string& line) {
+      progress.clear();
+      fmt::print(stderr, "vl3: {}\n", line);
+    };
+    const train::TrainReport report = train::train(config, resume, hooks);
+    progress.clear();
+    if (!report.writes) return;
+    if (report.bad_samples > 0)
+      fmt::print(stderr, "vl3: {} bad samples were left out: {}\n", report.bad_samples,
+                 (report.output / "bad_samples.jsonl").string());
+    VL3_CHECK(report.finished, kCancelled, "stopped at step {} of {}: the same command goes on from the checkpoint",
+              report.steps, report.total_steps);
+    fmt::print(stderr, "vl3: {} steps in {}, last loss {:.4f}; the model is in {}\n", report.steps, duration(elapsed()),
+               report.last_loss, report.output.string());
+  }
+
+  void print_plan(const train::TrainConfig& config) const {
+    const std::filesystem::path folder = train::resolve_model(config);
+    const weights::ModelConfig model = weights::load_model_config(folder);
+    const train::SampleCount count = train::count_samples(config.data);
+    train::PlanInputs inputs{.mean_sample_tokens = sample_tokens, .processes = processes};
+    if (count.missing.empty() && count.uncounted.empty()) inputs.samples = count.samples;
+    inputs.flops_per_s = flops ? *flops : train::measure_flops(config.dtype, config.device);
+    const train::TrainPlan made = train::make_train_plan(config, model, inputs);
+    if (json) {
+      OrderedJson out = train::to_json(made);
+      out["name"] = config.name;
+      out["model"] = folder.string();
+      out["flops_per_s"] = *inputs.flops_per_s;
+      if (inputs.samples) out["samples"] = *inputs.samples;
+      out["missing"] = count.missing;
+      fmt::print("{}\n", out.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
+      return;
+    }
+    fmt::print("{} from {}\n{}", config.name, folder.string(), train::plan_text(made));
+    fmt::print("  {}: {:.3g} FLOP/s\n", flops ? "given" : "this machine's matrix products", *inputs.flops_per_s);
+    if (inputs.samples) fmt::print("  samples an epoch: {}\n", count.samples);
+    for (const std::string& file : count.missing) fmt::print("  not there: {}\n", file);
+    for (const std::string& file : count.uncounted) fmt::print("  not counted: {}\n", file);
+  }
+};
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  auto train = std::make_shared<Train>();
+  CLI::App* command = app.add_subcommand("train", "Run a training recipe: the four stages, full fine-tuning or LoRA");
+  command->add_option("RECIPE", train->recipe, "TOML file, see recipes/")->required();
+  command->add_option("--set", train->set, "Override a key of the recipe, e.g. lr.llm_lr=2e-5 (repeatable)")
+      ->option_text("KEY=VALUE")->expected(1)->allow_extra_args(false)->take_all();
+  command->add_flag("--plan", train->plan, "Only say what would be trained, in what memory and time");
+  command->add_option("--resume", train->resume, "auto: from the newest checkpoint, never, or a checkpoint's folder (auto)")
+      ->option_text("auto|never|DIR");
+  command->add_option("--max-steps", train->max_steps, "The same as --set max_steps=N")->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  command->add_option("--flops", train->flops, "Of --plan: FLOP/s of one process (default: measured here)")
+      ->check(number_between(0, 1e30, false));
+  command->add_option("--sample-tokens", train->sample_tokens, "Of --plan: mean tokens of a sample (default: the longest)")
+      ->check(number_between(0, 1e12, false));
+  command->add_option("--processes", train->processes, "Of --plan: processes that share a step (1)")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  command->add_flag("--json", train->json, "As JSON");
+  command->callback([train] { train->run(); });
+}
+
+}  // namespace vl3::cli

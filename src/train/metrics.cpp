@@ -1,0 +1,116 @@
+#include "train/metrics.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "core/check.h"
+
+namespace vl3::train {
+namespace {
+
+OrderedJson finite(double value) {
+  if (std::isfinite(value)) return value;
+  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+// The byte after the last whole line of a step that the resumed run has behind it.
+int64_t kept_bytes(const std::filesystem::path& file, int64_t resumed_step) {
+  std::ifstream in(file, std::ios::binary);
+  int64_t position = 0, kept = 0;
+  for (std::string line; std::getline(in, line);) {
+    if (in.eof()) break;  // no line feed: torn
+    position += static_cast<int64_t>(line.size()) + 1;
+    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) continue;
+    if (json["step"].get<int64_t>() > resumed_step) break;
+    kept = position;
+  }
+  return kept;
+}
+
+std::string short_number(double value) {
+  if (value >= 1e6) return fmt::format("{:.1f}M", value / 1e6);
+  return value >= 1e3 ? fmt::format("{:.1f}k", value / 1e3) : fmt::format("{:.0f}", value);
+}
+
+std::string duration(double seconds) {
+  if (!(seconds >= 0) || seconds > 1e8) return "?";
+  const auto s = static_cast<int64_t>(std::llround(seconds));
+  if (s >= 86400) return fmt::format("{}d {}:{:02}:{:02}", s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+}  // namespace
+
+OrderedJson to_json(const StepMetrics& metrics) {
+  OrderedJson json = {{"step", metrics.step}, {"epoch", finite(metrics.epoch)}, {"loss", finite(metrics.loss)}};
+  const auto add = [&json](const char* key, const std::optional<double>& value) {
+    if (value) json[key] = finite(*value);
+  };
+  add("grad_norm", metrics.grad_norm);
+  add("llm_lr", metrics.llm_lr);
+  add("mm_projector_lr", metrics.mm_projector_lr);
+  add("vision_encoder_lr", metrics.vision_encoder_lr);
+  json["samples"] = metrics.samples;
+  json["tokens"] = metrics.tokens;
+  json["labelled_tokens"] = metrics.labelled_tokens;
+  json["total_tokens"] = metrics.total_tokens;
+  json["tokens_per_s"] = finite(metrics.tokens_per_s());
+  json["step_s"] = finite(metrics.step_s);
+  json["data_wait_s"] = finite(metrics.data_wait_s);
+  json["bad_samples"] = metrics.bad_samples;
+  if (metrics.peak_bytes > 0) json["peak_bytes"] = metrics.peak_bytes;
+  return json;
+}
+
+MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t resumed_step) : file_(file) {
+  const int64_t kept = kept_bytes(file, resumed_step);
+  fd_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  VL3_CHECK(fd_ >= 0, kInvalidArgument, "{}: cannot be written: {}", file.string(), std::strerror(errno));
+  if (::ftruncate(fd_, kept) != 0) {
+    const std::string reason = std::strerror(errno);
+    ::close(fd_);
+    VL3_FAIL(kInvalidArgument, "{}: cannot be cut back to step {}: {}", file.string(), resumed_step, reason);
+  }
+}
+
+MetricsLog::~MetricsLog() { ::close(fd_); }
+
+void MetricsLog::write(const StepMetrics& metrics) {
+  const std::string line = to_json(metrics).dump() + "\n";
+  const off_t before = ::lseek(fd_, 0, SEEK_END);
+  const ssize_t put = ::write(fd_, line.data(), line.size());
+  if (put == static_cast<ssize_t>(line.size())) return;
+  const int error = put < 0 ? errno : ENOSPC;  // a part of the line went in: the disk is full
+  const bool cut = ::ftruncate(fd_, before) == 0;
+  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
+              fmt::format("{}: step {} could not be logged: {}{}", file_.string(), metrics.step, std::strerror(error),
+                          cut ? "" : " (a torn line is left)"));
+}
+
+void MetricsLog::sync() { (void)::fsync(fd_); }
+
+std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64_t first_step, double elapsed_s, int width) {
+  const double share = total_steps > 0 ? std::clamp(static_cast<double>(metrics.step) / static_cast<double>(total_steps), 0.0, 1.0) : 0;
+  const auto done = static_cast<double>(metrics.step - first_step);
+  const double eta_s = done > 0 ? elapsed_s / done * static_cast<double>(std::max<int64_t>(0, total_steps - metrics.step)) : -1;
+  std::string text = fmt::format("{}/{} {:3.0f}%  loss {:.4f}  {} tok/s  ETA {}", metrics.step, total_steps, 100 * share,
+                                 metrics.loss, short_number(metrics.tokens_per_s()), duration(eta_s));
+  if (metrics.bad_samples > 0) text += fmt::format("  {} bad", metrics.bad_samples);
+  const int room = std::min(30, width - static_cast<int>(text.size()) - 4);
+  if (room >= 8) {
+    const auto filled = static_cast<size_t>(std::floor(share * room));
+    text = fmt::format("[{}{}] {}", std::string(filled, '#'), std::string(static_cast<size_t>(room) - filled, '.'), text);
+  }
+  if (width > 0 && text.size() >= static_cast<size_t>(width)) text.resize(static_cast<size_t>(width) - 1);
+  return text;
+}
+
+}  // namespace vl3::train

@@ -1,0 +1,86 @@
+// What of a recipe contradicts itself, and what its `model` means.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/check.h"
+#include "hub/hub.h"
+#include "train/recipe.h"
+#include "train/run_folder.h"
+
+namespace vl3::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_device(const std::string& device) {
+  if (device == "auto" || device == "cpu" || device == "cuda") return true;
+  const std::string index = device.starts_with("cuda:") ? device.substr(5) : "";
+  return !index.empty() && index.size() <= 3 && index.find_first_not_of("0123456789") == std::string::npos;
+}
+
+bool has_model(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "config.json", ignored);
+}
+
+}  // namespace
+
+void check_recipe(const TrainConfig& config, const std::string& where) {
+  const DataConfig& data = config.data;
+  VL3_CHECK(!config.name.empty() && config.name != "." && config.name != ".." &&
+                config.name.find('/') == std::string::npos && config.name.size() <= 200,
+            kInvalidArgument, "{}: name \"{}\"; expected a plain name without \"/\", it becomes a folder's", where,
+            config.name);
+  VL3_CHECK(!config.model.empty(), kInvalidArgument,
+            "{}: model is missing; give a model folder, a pulled ORG/NAME, or the name of an earlier run", where);
+  VL3_CHECK(is_device(config.device), kInvalidArgument, "{}: device is \"{}\"; expected auto, cpu, cuda or cuda:N", where,
+            config.device);
+  // Adapters have their part's rate, so this holds with [lora], too; parts are told apart with the model (lora_targets.h).
+  VL3_CHECK(config.lr.llm_lr || config.lr.mm_projector_lr || config.lr.vision_encoder_lr, kInvalidArgument,
+            "{}: nothing would be trained{}; give a part its rate: lr.llm_lr, lr.mm_projector_lr or lr.vision_encoder_lr",
+            where, config.lora ? ", [lora] takes the learning rate of the part it adapts" : "");
+  VL3_CHECK(std::none_of(data.sources.begin(), data.sources.end(),
+                         [](const DataSource& source) { return source.data_path.empty(); }),
+            kInvalidArgument, "{}: a [[data.sources]] entry without data_path", where);
+  VL3_CHECK(!data.sources.empty(), kInvalidArgument, "{}: no data; add [[data.sources]] with data_path = [\"FILE\"]", where);
+  VL3_CHECK(data.mm_max_length <= data.model_max_length, kInvalidArgument,
+            "{}: data.mm_max_length {} visual tokens do not fit into data.model_max_length {}", where, data.mm_max_length,
+            data.model_max_length);
+  VL3_CHECK(data.packing != "budget" || data.row_tokens >= data.model_max_length, kInvalidArgument,
+            "{}: data.row_tokens is {}, but a sample may have data.model_max_length {}; raise the one or lower the other",
+            where, data.row_tokens, data.model_max_length);
+  VL3_CHECK(!config.global_batch_tokens || data.packing != "budget" || *config.global_batch_tokens >= data.row_tokens,
+            kInvalidArgument, "{}: global_batch_tokens {} is less than one row of data.row_tokens {}", where,
+            *config.global_batch_tokens, data.row_tokens);
+  VL3_CHECK(config.global_batch_tokens || data.packing != "samples" || config.global_batch_size >= data.row_samples,
+            kInvalidArgument, "{}: global_batch_size {} is less than one row of data.row_samples {}", where,
+            config.global_batch_size, data.row_samples);
+  const OptimizerConfig& optim = config.optim;
+  VL3_CHECK(optim.lr_scheduler_type != "wsd" || optim.warmup_ratio + optim.decay_ratio <= 1, kInvalidArgument,
+            "{}: optim.warmup_ratio {} and optim.decay_ratio {} are more than the whole run", where, optim.warmup_ratio,
+            optim.decay_ratio);
+}
+
+fs::path resolve_model(const TrainConfig& config) {
+  const std::string& model = config.model;
+  const fs::path direct(model);
+  if (has_model(direct)) return direct;
+  std::error_code ignored;
+  const bool plain = model.find('/') == std::string::npos;
+  const fs::path run = plain ? fs::path(config.output).parent_path() / model : direct;
+  if (plain && has_model(run)) return run;
+  if (fs::is_directory(run, ignored)) {
+    const std::vector<CheckpointPlace> found = list_checkpoints(run);
+    VL3_CHECK(found.empty(), kNotFound,
+              "model \"{}\": the run in {} has not ended; finish it, or start from its newest checkpoint with "
+              "model = \"{}\"",
+              model, run.string(), found.back().path.string());
+    VL3_FAIL(kNotFound, "model \"{}\": no config.json in {}; is it a model folder?", model, run.string());
+  }
+  if (hub::is_repo_id(model)) return hub::find_cached(model);
+  VL3_FAIL(kNotFound, "model \"{}\": no such model folder, no run {}, and no name of the form ORG/NAME", model,
+           run.string());
+}
+
+}  // namespace vl3::train

@@ -1,0 +1,95 @@
+#include "train/run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "core/check.h"
+#include "core/log.h"
+
+namespace vl3::train {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kCheckpoint = "checkpoint-";
+
+// What writers of this folder leave when they are killed: NAME.tmp-PID-N and NAME.trash-PID.
+bool is_debris(const std::string& name) {
+  for (const std::string_view mark : {".tmp-", ".trash-"}) {
+    const size_t at = name.rfind(mark);
+    if (at == std::string::npos || at == 0) continue;
+    const std::string tail = name.substr(at + mark.size());
+    if (!tail.empty() && tail.find_first_not_of("0123456789-") == std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<CheckpointPlace> list_checkpoints(const fs::path& run) {
+  std::vector<CheckpointPlace> places;
+  std::error_code error;
+  for (fs::directory_iterator it(run, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    const std::string digits = name.starts_with(kCheckpoint) ? name.substr(kCheckpoint.size()) : "";
+    std::error_code ignored;
+    if (digits.empty() || digits.size() > 15 || digits.find_first_not_of("0123456789") != std::string::npos ||
+        !it->is_directory(ignored)) {
+      continue;
+    }
+    places.push_back({std::stoll(digits), it->path()});
+  }
+  std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
+  return places;
+}
+
+void sync_folder(const fs::path& folder) {
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  (void)::fsync(fd);
+  ::close(fd);
+}
+
+RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
+  std::error_code error;
+  fs::create_directories(path_, error);
+  VL3_CHECK(!error && fs::is_directory(path_, error), kInvalidArgument, "{}: the run's folder cannot be made: {}",
+            path_.string(), error.message());
+  const fs::path file = path_ / ".lock";
+  lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  VL3_CHECK(lock_ >= 0, kInvalidArgument, "{}: cannot be opened: {}", file.string(), std::strerror(errno));
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    char holder[32] = {};
+    const ssize_t got = ::pread(lock_, holder, sizeof holder - 1, 0);
+    ::close(lock_);
+    const std::string pid(holder, static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    VL3_FAIL(kInvalidArgument, "{}: process {} trains into this folder; wait for it, or give another output",
+             path_.string(), pid.substr(0, pid.find('\n')));
+  }
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, pid.data(), pid.size(), 0) < 0) {
+    logger().debug("{}: the process id could not be noted", file.string());  // the lock itself holds
+  }
+  remove_debris();
+}
+
+RunFolder::~RunFolder() { ::close(lock_); }
+
+void RunFolder::remove_debris() const {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
+    if (is_debris(it->path().filename().string())) found.push_back(it->path());
+  }
+  for (const fs::path& path : found) {
+    logger().info("{}: removed, it was not whole", path.string());
+    fs::remove_all(path, error);
+  }
+}
+
+}  // namespace vl3::train

@@ -1,0 +1,70 @@
+#include "train/tensor_files.h"
+
+#include <ATen/ops/from_blob.h>
+
+#include <memory>
+
+#include "core/check.h"
+#include "weights/safetensors.h"
+
+namespace vl3::train {
+namespace {
+
+weights::DType dtype_of(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return weights::DType::kF32;
+    case at::kBFloat16:
+      return weights::DType::kBF16;
+    case at::kHalf:
+      return weights::DType::kF16;
+    case at::kLong:
+      return weights::DType::kI64;
+    default:
+      VL3_FAIL(kUnsupported, "tensors of type {} are not written", c10::toString(type));
+  }
+}
+
+at::ScalarType type_of(weights::DType dtype, const std::string& name) {
+  switch (dtype) {
+    case weights::DType::kF32:
+      return at::kFloat;
+    case weights::DType::kBF16:
+      return at::kBFloat16;
+    case weights::DType::kF16:
+      return at::kHalf;
+    case weights::DType::kI64:
+      return at::kLong;
+    default:
+      VL3_FAIL(kUnsupported, "{}: dtype {}; expected F32, BF16, F16 or I64", name, weights::dtype_name(dtype));
+  }
+}
+
+}  // namespace
+
+std::vector<weights::OutTensor> out_tensors(const std::map<std::string, at::Tensor>& tensors) {
+  std::vector<weights::OutTensor> out;
+  for (const auto& [name, tensor] : tensors) {
+    const auto produce = [tensor](const weights::ByteSink& sink) {
+      const at::Tensor flat = tensor.detach().cpu().contiguous();
+      sink({static_cast<const std::byte*>(flat.const_data_ptr()), flat.nbytes()});
+    };
+    out.push_back({.info = {.name = name, .dtype = dtype_of(tensor.scalar_type()), .shape = tensor.sizes().vec()},
+                   .produce = produce});
+  }
+  return out;
+}
+
+std::map<std::string, at::Tensor> read_tensors(const std::filesystem::path& path) {
+  const auto file = std::make_shared<const weights::SafetensorsFile>(path);
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [name, view] : file->tensors()) {
+    VL3_CHECK(view.aligned(), kCorrupt, "{}: {} is not aligned to its elements", path.string(), name);
+    // The map is read-only; from_blob wants a mutable pointer.
+    tensors[name] = at::from_blob(const_cast<std::byte*>(view.data), view.shape, [file](void*) {},
+                                  at::TensorOptions(type_of(view.dtype, name)));
+  }
+  return tensors;
+}
+
+}  // namespace vl3::train

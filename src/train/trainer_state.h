@@ -1,0 +1,33 @@
+// What a checkpoint keeps beside weights and optimizer, so that a resumed run goes on as if it had not stopped.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "core/json.h"
+
+namespace vl3::train {
+
+struct TrainerState {
+  int64_t step = 0;  ///< optimizer steps done
+  double epoch = 0;
+  int64_t samples_seen = 0;
+  int64_t tokens_seen = 0;
+  Json data = Json::object();   ///< position of the samplers, as the data side gives and takes it
+  Json rng = Json::object();    ///< states of the random generators, as the trainer gives and takes them
+  Json extra = Json::object();  ///< anything else, carried unread
+  std::map<std::string, std::string> versions = {};  ///< of what wrote it: "vl3", "torch"
+};
+
+inline constexpr const char* kStateFile = "trainer_state.json";
+
+/// The state with the list of the folder's other files and their sizes, by which a checkpoint is known to be whole.
+void write_trainer_state(const TrainerState& state, const std::filesystem::path& folder);
+
+/// @throws Error(kNotFound) without the file; Error(kCorrupt) when it is malformed, or when a file that it lists is
+///   missing or has another size: the checkpoint is not whole.
+TrainerState read_trainer_state(const std::filesystem::path& folder);
+
+}  // namespace vl3::train
