@@ -50,7 +50,7 @@ struct Train {
     };
     train::TrainHooks hooks;
     hooks.on_step = [&](const train::StepMetrics& metrics, int64_t total, int64_t first) {
-      progress.show(train::progress_text(metrics, total, first, elapsed(), terminal_width()), metrics.step >= total);
+      progress.show(train::progress_text(metrics, total, first, elapsed(), progress.width()), metrics.step >= total);
       if (json) {
         fmt::print("{}\n", train::to_json(metrics).dump());
         std::fflush(stdout);
