@@ -1,5 +1,5 @@
-// What a training recipe says, as plain structs: read from TOML by recipe.h, used by the trainer. Field names are
-// the recipe's keys and, where there is one, the official script's flags (spec/training.md 9).
+// What a training recipe says, as plain structs: read from TOML by recipe.h, used by the trainer. Field names
+// are the recipe's keys and, where there is one, the official script's flags (spec/training.md 9).
 #pragma once
 
 #include <cstdint>
@@ -19,30 +19,31 @@ struct LearningRates {
 struct OptimizerConfig {
   std::string optimizer = "adamw";  ///< "adamw"; "muon" (matrices of the hidden layers; AdamW for the rest)
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
-  double weight_decay = 0.0;             ///< never on biases and norm weights
-  std::optional<double> max_grad_norm;   ///< unset: no clipping
-  std::string lr_scheduler_type = "cosine";  ///< "cosine", "linear", "constant", "wsd" (flat, then linear to 0)
-  double warmup_ratio = 0.03;            ///< of the steps, rounded up
-  double decay_ratio = 0.3;              ///< "wsd": of the steps, at the end
+  double weight_decay = 0.0;            ///< never on biases and norm weights
+  std::optional<double> max_grad_norm;  ///< unset: no clipping
+  std::string lr_scheduler_type =
+      "cosine";                ///< "cosine", "linear", "constant", "wsd" (flat, then linear to 0)
+  double warmup_ratio = 0.03;  ///< of the steps, rounded up
+  double decay_ratio = 0.3;    ///< "wsd": of the steps, at the end
 };
 
-/// Low-rank adapters (PEFT's names). A part that the targets reach into trains its adapters only, at the part's
-/// learning rate.
+/// Low-rank adapters (PEFT's names). A part that the targets reach into trains its adapters only, at the
+/// part's learning rate.
 struct LoraConfig {
   int64_t r = 64;
   double lora_alpha = 16;
   double lora_dropout = 0.0;
   /// Names of linears; default: every linear of the decoder layers.
-  std::vector<std::string> target_modules = {"q_proj", "k_proj",  "v_proj",   "o_proj",
+  std::vector<std::string> target_modules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                              "gate_proj", "up_proj", "down_proj"};
 };
 
 /// One list of annotations.
 struct DataSource {
   std::vector<std::string> data_path;  ///< .json, .jsonl or .tar files (globs allowed)
-  std::string data_folder;             ///< put before relative media paths; default: the annotation file's folder
-  std::string format = "auto";         ///< "auto", "official", "messages", "webdataset"
-  double weight = 1.0;                 ///< passes over this list in one epoch; 0.5 = a different half each epoch
+  std::string data_folder;      ///< put before relative media paths; default: the annotation file's folder
+  std::string format = "auto";  ///< "auto", "official", "messages", "webdataset"
+  double weight = 1.0;          ///< passes over this list in one epoch; 0.5 = a different half each epoch
 };
 
 struct DataConfig {
@@ -50,20 +51,21 @@ struct DataConfig {
   int64_t image_merge_size = 1, video_merge_size = 2;
   double fps = 1.0;
   int64_t max_frames = 180;
-  int64_t mm_max_length = 10240;      ///< visual tokens a sample (drives resizing)
-  int64_t model_max_length = 16384;   ///< tokens a sample
-  std::string over_length = "skip";   ///< a sample longer than that: "skip" (and report), "cut" (as the official code)
+  int64_t mm_max_length = 10240;     ///< visual tokens a sample (drives resizing)
+  int64_t model_max_length = 16384;  ///< tokens a sample
+  std::string over_length =
+      "skip";  ///< a sample longer than that: "skip" (and report), "cut" (as the official code)
   bool use_token_compression = false;
   double prune_threshold = 0.1;
   bool balance_stream_labels = true;
-  std::string packing = "budget";     ///< "budget": rows of at most row_tokens; "samples": row_samples a row
+  std::string packing = "budget";  ///< "budget": rows of at most row_tokens; "samples": row_samples a row
   int64_t row_tokens = 16384;
   int64_t row_samples = 2;
-  int64_t shuffle_window = 10'000;    ///< records (WebDataset)
+  int64_t shuffle_window = 10'000;  ///< records (WebDataset)
   int64_t dataloader_num_workers = 2;
-  int64_t prefetch_bytes = 512 << 20; ///< samples held ready
+  int64_t prefetch_bytes = 512 << 20;  ///< samples held ready
   double sample_timeout_s = 60;
-  double max_bad_share = 0.05;        ///< of the samples seen; more stops the run
+  double max_bad_share = 0.05;  ///< of the samples seen; more stops the run
 };
 
 struct TrainConfig {
@@ -73,7 +75,7 @@ struct TrainConfig {
   std::string output;  ///< folder of the run; default runs/NAME
   uint64_t seed = 42;
 
-  int64_t global_batch_size = 128;         ///< samples an optimizer step, over all processes
+  int64_t global_batch_size = 128;             ///< samples an optimizer step, over all processes
   std::optional<int64_t> global_batch_tokens;  ///< instead: tokens an optimizer step
   std::optional<int64_t> max_steps;
   double num_train_epochs = 1.0;
