@@ -91,7 +91,8 @@ struct Train {
       return;
     }
     fmt::print("{} from {}\n{}", config.name, folder.string(), train::plan_text(made));
-    fmt::print("  {}: {:.3g} FLOP/s\n", flops ? "given" : "this machine's matrix products", *inputs.flops_per_s);
+    fmt::print("  {}: {:.3g} FLOP/s\n", flops ? "given" : "this machine's matrix products",
+               *inputs.flops_per_s);
     if (inputs.samples) fmt::print("  samples an epoch: {}\n", count.samples);
     for (const std::string& file : count.missing) fmt::print("  not there: {}\n", file);
     for (const std::string& file : count.uncounted) fmt::print("  not counted: {}\n", file);
@@ -102,17 +103,26 @@ struct Train {
 
 void add_train(CLI::App& app) {
   auto train = std::make_shared<Train>();
-  CLI::App* command = app.add_subcommand("train", "Run a training recipe: the four stages, full fine-tuning or LoRA");
+  CLI::App* command =
+      app.add_subcommand("train", "Run a training recipe: the four stages, full fine-tuning or LoRA");
   command->add_option("RECIPE", train->recipe, "TOML file, see recipes/")->required();
   command->add_option("--set", train->set, "Override a key of the recipe, e.g. lr.llm_lr=2e-5 (repeatable)")
-      ->option_text("KEY=VALUE")->expected(1)->allow_extra_args(false)->take_all();
+      ->option_text("KEY=VALUE")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
   command->add_flag("--plan", train->plan, "Only say what would be trained, in what memory and time");
-  command->add_option("--resume", train->resume, "auto: from the newest checkpoint, never, or a checkpoint's folder (auto)")
+  command
+      ->add_option("--resume", train->resume,
+                   "auto: from the newest checkpoint, never, or a checkpoint's folder (auto)")
       ->option_text("auto|never|DIR");
-  command->add_option("--max-steps", train->max_steps, "The same as --set max_steps=N")->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
+  command->add_option("--max-steps", train->max_steps, "The same as --set max_steps=N")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command->add_option("--flops", train->flops, "Of --plan: FLOP/s of one process (default: measured here)")
       ->check(number_between(0, 1e30, false));
-  command->add_option("--sample-tokens", train->sample_tokens, "Of --plan: mean tokens of a sample (default: the longest)")
+  command
+      ->add_option("--sample-tokens", train->sample_tokens,
+                   "Of --plan: mean tokens of a sample (default: the longest)")
       ->check(number_between(0, 1e12, false));
   command->add_option("--processes", train->processes, "Of --plan: processes that share a step (1)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));

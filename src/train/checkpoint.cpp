@@ -81,7 +81,8 @@ void write_optimizer(const std::vector<weights::OutTensor>& tensors, const fs::p
   std::vector<const weights::OutTensor*> order;
   for (const weights::OutTensor& tensor : tensors) order.push_back(&tensor);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return weights::dtype_size(a->info.dtype) > weights::dtype_size(b->info.dtype);  // the writer wants wide ones first
+    return weights::dtype_size(a->info.dtype) >
+           weights::dtype_size(b->info.dtype);  // the writer wants wide ones first
   });
   weights::SafetensorsWriter writer(file, infos_of(order));
   for (const weights::OutTensor* tensor : order) {
@@ -147,7 +148,8 @@ fs::path CheckpointStore::save(const CheckpointContents& contents) {
     Staging staging(target);
     files_.write(staging.path());
     std::vector<weights::OutTensor> tensors = contents.weights;
-    for (weights::OutTensor& tensor : tensors) tensor.info.name = weights::layout_name(tensor.info.name, files_.layout());
+    for (weights::OutTensor& tensor : tensors)
+      tensor.info.name = weights::layout_name(tensor.info.name, files_.layout());
     weights::write_and_verify(staging.path(), tensors, kMaxShardBytes, {});
     write_optimizer(contents.optimizer, staging.path() / kOptimizerFile);
     write_file_atomically(staging.path() / "recipe.toml", contents.recipe);
@@ -155,12 +157,13 @@ fs::path CheckpointStore::save(const CheckpointContents& contents) {
     write_trainer_state(contents.state, staging.path());
     staging.put_in_place();
   } catch (const Error& error) {
-    throw error.with_context(fmt::format("writing {} (earlier checkpoints are whole; free space and --resume auto)",
-                                         target.string()));
+    throw error.with_context(fmt::format(
+        "writing {} (earlier checkpoints are whole; free space and --resume auto)", target.string()));
   } catch (const fs::filesystem_error& error) {
     const bool full = error.code() == std::errc::no_space_on_device;
     throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
-                fmt::format("{}: not written: {}; earlier checkpoints are whole", target.string(), error.code().message()));
+                fmt::format("{}: not written: {}; earlier checkpoints are whole", target.string(),
+                            error.code().message()));
   }
   sync_folder(run_);
   last_saved_ = step;
@@ -198,7 +201,8 @@ void CheckpointStore::publish(const fs::path& checkpoint) {
     std::vector<fs::path> stale;
     for (const fs::directory_entry& entry : fs::directory_iterator(run_)) {
       const std::string name = entry.path().filename().string();
-      const bool of_weights = name.starts_with("model") && (name.ends_with(".safetensors") || name.ends_with(".index.json"));
+      const bool of_weights =
+          name.starts_with("model") && (name.ends_with(".safetensors") || name.ends_with(".index.json"));
       if (of_weights && names.count(name) == 0) stale.push_back(entry.path());
     }
     for (const fs::path& path : stale) fs::remove(path);
@@ -208,8 +212,8 @@ void CheckpointStore::publish(const fs::path& checkpoint) {
   } catch (const fs::filesystem_error& error) {
     const bool full = error.code() == std::errc::no_space_on_device;
     throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
-                fmt::format("{}: the final model was not written: {}; {} holds it", run_.string(), error.code().message(),
-                            checkpoint.string()));
+                fmt::format("{}: the final model was not written: {}; {} holds it", run_.string(),
+                            error.code().message(), checkpoint.string()));
   }
 }
 
@@ -217,8 +221,8 @@ std::optional<ResumePoint> find_resume_point(const RunFolder& run, const std::st
   std::vector<CheckpointPlace> places = list_checkpoints(run.path());
   if (resume == "never") {
     VL3_CHECK(places.empty(), kInvalidArgument,
-              "{}: holds checkpoints up to step {}; go on with --resume auto, or give another output", run.path().string(),
-              places.back().step);
+              "{}: holds checkpoints up to step {}; go on with --resume auto, or give another output",
+              run.path().string(), places.back().step);
     return std::nullopt;
   }
   if (resume != "auto") {

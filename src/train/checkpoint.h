@@ -1,5 +1,6 @@
-// Checkpoints of a run: written aside, synced and renamed, so that the newest one is whole whenever the process is
-// killed or the disk is full. Tensors come as bytes: no torch here. Used by the one process that writes (rank 0).
+// Checkpoints of a run: written aside, synced and renamed, so that the newest one is whole whenever the
+// process is killed or the disk is full. Tensors come as bytes: no torch here. Used by the one process that
+// writes (rank 0).
 #pragma once
 
 #include <filesystem>
@@ -17,8 +18,8 @@
 
 namespace vl3::train {
 
-/// Everything of the trained model's folder but its weights, read once into memory: what it was copied from may be
-/// gone by the time a checkpoint is written.
+/// Everything of the trained model's folder but its weights, read once into memory: what it was copied from
+/// may be gone by the time a checkpoint is written.
 class ModelFiles {
  public:
   /// @param source  the model that training began with. @param dtype  of the weights to be written.
@@ -50,11 +51,13 @@ class CheckpointStore {
 
   /// Writes checkpoint-STEP. Nothing is done when this object wrote that step before.
   /// @return its folder.
-  /// @throws Error(kResourceExhausted) for a full disk: the parts written are removed, earlier checkpoints untouched.
+  /// @throws Error(kResourceExhausted) for a full disk: the parts written are removed, earlier checkpoints
+  /// untouched.
   std::filesystem::path save(const CheckpointContents& contents);
 
-  /// Puts the checkpoint's model (not its optimizer) into the run's own folder as the final one: `vl3 ask`, transformers
-  /// and the next stage read it there. Files are linked where the disk can, so that this costs no space.
+  /// Puts the checkpoint's model (not its optimizer) into the run's own folder as the final one: `vl3 ask`,
+  /// transformers and the next stage read it there. Files are linked where the disk can, so that this costs
+  /// no space.
   void publish(const std::filesystem::path& checkpoint);
 
  private:
@@ -64,10 +67,12 @@ class CheckpointStore {
   int64_t last_saved_ = -1;
 };
 
-/// What `--resume` means: "auto" = the newest whole checkpoint, if any; "never" = from the start; else a folder.
-/// A checkpoint that is not whole is passed over with a warning. Those newer than a folder named explicitly are renamed
-/// to abandoned-checkpoint-N, so that they are not mistaken for steps of the run that goes on.
-/// @throws Error(kInvalidArgument) for "never" where the folder holds checkpoints; Error(kCorrupt) where none of them is
+/// What `--resume` means: "auto" = the newest whole checkpoint, if any; "never" = from the start; else a
+/// folder. A checkpoint that is not whole is passed over with a warning. Those newer than a folder named
+/// explicitly are renamed to abandoned-checkpoint-N, so that they are not mistaken for steps of the run that
+/// goes on.
+/// @throws Error(kInvalidArgument) for "never" where the folder holds checkpoints; Error(kCorrupt) where none
+/// of them is
 ///   whole; as read_trainer_state() for a folder.
 struct ResumePoint {
   std::filesystem::path folder;

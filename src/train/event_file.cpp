@@ -35,7 +35,8 @@ void add_bytes(uint32_t field, std::string_view bytes, std::string* out) {
 }
 
 std::string event_at(int64_t step) {
-  const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const double now =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   std::string event;
   add_key(1, kFixed64, &event);
   add_little(std::bit_cast<uint64_t>(now), 8, &event);
@@ -69,7 +70,8 @@ EventFile::EventFile(const std::filesystem::path& folder, int64_t resumed_step) 
   char host[256] = "localhost";
   (void)::gethostname(host, sizeof host - 1);
   const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+          .count();
   for (int i = 0; fd_ < 0; ++i) {  // two runs within a second
     file_ = folder / fmt::format("events.out.tfevents.{:010}.{}.{}.{}", seconds, host, ::getpid(), i);
     fd_ = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
@@ -100,7 +102,8 @@ void EventFile::append(std::string_view event) {
   const ssize_t put = ::write(fd_, record.data(), record.size());
   if (put == static_cast<ssize_t>(record.size())) return;
   const int error = put < 0 ? errno : ENOSPC;
-  throw Error(error == ENOSPC || error == EDQUOT || error == EFBIG ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
+  throw Error(error == ENOSPC || error == EDQUOT || error == EFBIG ? ErrorCode::kResourceExhausted
+                                                                   : ErrorCode::kInvalidArgument,
               fmt::format("{}: write failed: {}", file_.string(), std::strerror(error)));
 }
 
@@ -119,7 +122,8 @@ void EventFile::write_scalars(int64_t step, const std::vector<std::pair<std::str
 }
 
 void EventFile::write(const StepMetrics& metrics) {
-  std::vector<std::pair<std::string, double>> scalars = {{"train/loss", metrics.loss}, {"train/epoch", metrics.epoch}};
+  std::vector<std::pair<std::string, double>> scalars = {{"train/loss", metrics.loss},
+                                                         {"train/epoch", metrics.epoch}};
   const auto add = [&scalars](const char* tag, const std::optional<double>& value) {
     if (value) scalars.emplace_back(tag, *value);
   };

@@ -56,10 +56,12 @@ std::vector<weights::ExpectedTensor> lora_linears(const LoraConfig& lora, const 
         if (in_decoder(all[i].name) == decoder && matches(target, all[i].name)) chosen[i] = any = true;
       }
     }
-    VL3_CHECK(any, kInvalidArgument,
-              "lora.target_modules: \"{}\" is no linear of this model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, "
-              "up_proj, down_proj in the decoder, out_proj, fc1, fc2 in the encoder, readout.0 … in the projector",
-              target);
+    VL3_CHECK(
+        any, kInvalidArgument,
+        "lora.target_modules: \"{}\" is no linear of this model; there are q_proj, k_proj, v_proj, o_proj, "
+        "gate_proj, "
+        "up_proj, down_proj in the decoder, out_proj, fc1, fc2 in the encoder, readout.0 … in the projector",
+        target);
   }
   std::vector<weights::ExpectedTensor> out;
   for (size_t i = 0; i < all.size(); ++i) {

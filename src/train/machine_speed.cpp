@@ -14,7 +14,8 @@ double measure_flops(const std::string& dtype, const std::string& device) {
   constexpr double kSeconds = 1.0;
   const at::NoGradGuard no_grad;
   const std::string chosen = device == "auto" ? (at::hasCUDA() ? "cuda" : "cpu") : device;
-  const at::TensorOptions options = at::TensorOptions().device(chosen).dtype(dtype == "float32" ? at::kFloat : at::kBFloat16);
+  const at::TensorOptions options =
+      at::TensorOptions().device(chosen).dtype(dtype == "float32" ? at::kFloat : at::kBFloat16);
   const at::Tensor a = at::randn({kSide, kSide}, options), b = at::randn({kSide, kSide}, options);
   const auto one = [&] {
     const auto begin = std::chrono::steady_clock::now();

@@ -49,7 +49,8 @@ std::string duration(double seconds) {
 }  // namespace
 
 OrderedJson to_json(const StepMetrics& metrics) {
-  OrderedJson json = {{"step", metrics.step}, {"epoch", finite(metrics.epoch)}, {"loss", finite(metrics.loss)}};
+  OrderedJson json = {
+      {"step", metrics.step}, {"epoch", finite(metrics.epoch)}, {"loss", finite(metrics.loss)}};
   const auto add = [&json](const char* key, const std::optional<double>& value) {
     if (value) json[key] = finite(*value);
   };
@@ -91,23 +92,31 @@ void MetricsLog::write(const StepMetrics& metrics) {
   const bool cut = ::ftruncate(fd_, before) == 0;
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
   throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
-              fmt::format("{}: step {} could not be logged: {}{}", file_.string(), metrics.step, std::strerror(error),
-                          cut ? "" : " (a torn line is left)"));
+              fmt::format("{}: step {} could not be logged: {}{}", file_.string(), metrics.step,
+                          std::strerror(error), cut ? "" : " (a torn line is left)"));
 }
 
 void MetricsLog::sync() { (void)::fsync(fd_); }
 
-std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64_t first_step, double elapsed_s, int width) {
-  const double share = total_steps > 0 ? std::clamp(static_cast<double>(metrics.step) / static_cast<double>(total_steps), 0.0, 1.0) : 0;
+std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64_t first_step,
+                          double elapsed_s, int width) {
+  const double share =
+      total_steps > 0
+          ? std::clamp(static_cast<double>(metrics.step) / static_cast<double>(total_steps), 0.0, 1.0)
+          : 0;
   const auto done = static_cast<double>(metrics.step - first_step);
-  const double eta_s = done > 0 ? elapsed_s / done * static_cast<double>(std::max<int64_t>(0, total_steps - metrics.step)) : -1;
-  std::string text = fmt::format("{}/{} {:3.0f}%  loss {:.4f}  {} tok/s  ETA {}", metrics.step, total_steps, 100 * share,
-                                 metrics.loss, short_number(metrics.tokens_per_s()), duration(eta_s));
+  const double eta_s =
+      done > 0 ? elapsed_s / done * static_cast<double>(std::max<int64_t>(0, total_steps - metrics.step))
+               : -1;
+  std::string text =
+      fmt::format("{}/{} {:3.0f}%  loss {:.4f}  {} tok/s  ETA {}", metrics.step, total_steps, 100 * share,
+                  metrics.loss, short_number(metrics.tokens_per_s()), duration(eta_s));
   if (metrics.bad_samples > 0) text += fmt::format("  {} bad", metrics.bad_samples);
   const int room = std::min(30, width - static_cast<int>(text.size()) - 4);
   if (room >= 8) {
     const auto filled = static_cast<size_t>(std::floor(share * room));
-    text = fmt::format("[{}{}] {}", std::string(filled, '#'), std::string(static_cast<size_t>(room) - filled, '.'), text);
+    text = fmt::format("[{}{}] {}", std::string(filled, '#'),
+                       std::string(static_cast<size_t>(room) - filled, '.'), text);
   }
   if (width > 0 && text.size() >= static_cast<size_t>(width)) text.resize(static_cast<size_t>(width) - 1);
   return text;

@@ -1,5 +1,5 @@
-// What a run says of itself: a JSON line a logged step, the same as TensorBoard scalars, and a line for a terminal.
-// No torch here; nothing is printed here.
+// What a run says of itself: a JSON line a logged step, the same as TensorBoard scalars, and a line for a
+// terminal. No torch here; nothing is printed here.
 #pragma once
 
 #include <chrono>
@@ -17,19 +17,20 @@ namespace vl3::train {
 struct StepMetrics {
   int64_t step = 0;  ///< 1 for the first
   double epoch = 0;
-  double loss = 0;                          ///< mean over labelled tokens
-  std::optional<double> grad_norm;          ///< before clipping
+  double loss = 0;                  ///< mean over labelled tokens
+  std::optional<double> grad_norm;  ///< before clipping
   std::optional<double> llm_lr, mm_projector_lr, vision_encoder_lr;
   int64_t samples = 0, tokens = 0, labelled_tokens = 0;  ///< of the step
-  int64_t total_tokens = 0;                 ///< since the run began
-  double step_s = 0;                        ///< wall-clock seconds
-  double data_wait_s = 0;                   ///< of these, waiting for samples
-  int64_t bad_samples = 0;                  ///< since the run began
-  uint64_t peak_bytes = 0;                  ///< of this process; 0 = not measured
+  int64_t total_tokens = 0;                              ///< since the run began
+  double step_s = 0;                                     ///< wall-clock seconds
+  double data_wait_s = 0;                                ///< of these, waiting for samples
+  int64_t bad_samples = 0;                               ///< since the run began
+  uint64_t peak_bytes = 0;                               ///< of this process; 0 = not measured
   double tokens_per_s() const { return step_s > 0 ? static_cast<double>(tokens) / step_s : 0; }
 };
 
-/// Keys are the members, with tokens_per_s; what is unset is left out. Non-finite numbers become strings ("nan").
+/// Keys are the members, with tokens_per_s; what is unset is left out. Non-finite numbers become strings
+/// ("nan").
 OrderedJson to_json(const StepMetrics& metrics);
 
 /// train_log.jsonl: appended, a line at once, so that a killed process loses at most the line it was writing.
@@ -54,6 +55,7 @@ class MetricsLog {
 
 /// "  120/1000  12%  loss 1.2345  3.1k tok/s  ETA 1:02:03" with a bar in front where `width` has room for it.
 /// @param first_step  step this process began with (0 for a fresh run); @param elapsed_s  since then.
-std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64_t first_step, double elapsed_s, int width);
+std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64_t first_step,
+                          double elapsed_s, int width);
 
 }  // namespace vl3::train

@@ -24,13 +24,15 @@ std::string count_text(double value) {
 std::string duration_text(double seconds) {
   if (seconds < 120) return fmt::format("{:.1f} s", seconds);
   if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
-  return seconds < 172800 ? fmt::format("{:.1f} h", seconds / 3600) : fmt::format("{:.1f} days", seconds / 86400);
+  return seconds < 172800 ? fmt::format("{:.1f} h", seconds / 3600)
+                          : fmt::format("{:.1f} days", seconds / 86400);
 }
 
 std::vector<std::string> expand(const std::string& pattern) {
   glob_t found{};
   std::vector<std::string> files;
-  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
   return files;
 }
@@ -58,8 +60,10 @@ int64_t count_objects(const MappedFile& file) {
   for (uint64_t i = 0; i < file.size(); ++i) {
     const auto c = static_cast<char>(file.data()[i]);
     if (in_string) {
-      if (c == '\\') ++i;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
@@ -88,7 +92,8 @@ SampleCount count_samples(const DataConfig& data) {
           continue;
         }
         const MappedFile map{fs::path(file)};
-        samples += source.weight * static_cast<double>(extension == ".json" ? count_objects(map) : count_lines(map));
+        samples +=
+            source.weight * static_cast<double>(extension == ".json" ? count_objects(map) : count_lines(map));
       }
     }
   }
@@ -99,7 +104,10 @@ SampleCount count_samples(const DataConfig& data) {
 OrderedJson to_json(const TrainPlan& plan) {
   OrderedJson parts = OrderedJson::array(), memory = OrderedJson::array();
   for (const PartPlan& part : plan.parts) {
-    parts.push_back({{"name", part.name}, {"tensors", part.tensors}, {"parameters", part.parameters}, {"trained", part.trained}});
+    parts.push_back({{"name", part.name},
+                     {"tensors", part.tensors},
+                     {"parameters", part.parameters},
+                     {"trained", part.trained}});
   }
   for (const TrainMemory& one : plan.memory) {
     memory.push_back({{"processes", one.processes},
@@ -132,25 +140,31 @@ OrderedJson to_json(const TrainPlan& plan) {
 std::string plan_text(const TrainPlan& plan) {
   std::string text;
   for (const PartPlan& part : plan.parts) {
-    text += fmt::format("  {:<15} {:>4} tensors {:>8} parameters  {}\n", part.name, part.tensors,
-                        count_text(static_cast<double>(part.parameters)), part.trained ? "trained" : "frozen");
+    text +=
+        fmt::format("  {:<15} {:>4} tensors {:>8} parameters  {}\n", part.name, part.tensors,
+                    count_text(static_cast<double>(part.parameters)), part.trained ? "trained" : "frozen");
   }
-  text += fmt::format("  row: at most {} tokens, {} of them visual from {} patches\n", plan.row_tokens, plan.row_visual_tokens,
-                      plan.row_patches);
-  text += fmt::format("  step: {}{} tokens, {:.3g} FLOP a token; steps: {}\n", plan.step_tokens_known ? "" : "at most ",
-                      count_text(plan.step_tokens), plan.flops_per_token, plan.steps ? std::to_string(*plan.steps) : "not known");
+  text += fmt::format("  row: at most {} tokens, {} of them visual from {} patches\n", plan.row_tokens,
+                      plan.row_visual_tokens, plan.row_patches);
+  text += fmt::format("  step: {}{} tokens, {:.3g} FLOP a token; steps: {}\n",
+                      plan.step_tokens_known ? "" : "at most ", count_text(plan.step_tokens),
+                      plan.flops_per_token, plan.steps ? std::to_string(*plan.steps) : "not known");
   text += fmt::format("  activations: {:.1f} GiB with checkpointing, {:.1f} GiB without\n",
                       gib(plan.activations_with_checkpointing), gib(plan.activations_without_checkpointing));
-  text += "  GiB per process (ZeRO-1)\n  processes  weights  gradients  masters  moments  activations  logits  total\n";
+  text +=
+      "  GiB per process (ZeRO-1)\n  processes  weights  gradients  masters  moments  activations  logits  "
+      "total\n";
   for (const TrainMemory& one : plan.memory) {
-    text += fmt::format("  {:>9}  {:>7.1f}  {:>9.1f}  {:>7.1f}  {:>7.1f}  {:>11.1f}  {:>6.1f}  {:>5.1f}\n", one.processes,
-                        gib(one.weights), gib(one.gradients), gib(one.masters), gib(one.moments), gib(one.activations),
-                        gib(one.logits), gib(one.total()));
+    text += fmt::format("  {:>9}  {:>7.1f}  {:>9.1f}  {:>7.1f}  {:>7.1f}  {:>11.1f}  {:>6.1f}  {:>5.1f}\n",
+                        one.processes, gib(one.weights), gib(one.gradients), gib(one.masters),
+                        gib(one.moments), gib(one.activations), gib(one.logits), gib(one.total()));
   }
   if (plan.step_seconds) {
-    text += fmt::format("  time: {}{} a step", plan.step_tokens_known ? "at least " : "about ", duration_text(*plan.step_seconds));
+    text += fmt::format("  time: {}{} a step", plan.step_tokens_known ? "at least " : "about ",
+                        duration_text(*plan.step_seconds));
     if (plan.run_seconds) text += fmt::format(", {} in all", duration_text(*plan.run_seconds));
-    text += plan.step_tokens_known ? " (matrix products alone)\n" : " (matrix products alone, samples of full length)\n";
+    text += plan.step_tokens_known ? " (matrix products alone)\n"
+                                   : " (matrix products alone, samples of full length)\n";
   }
   return text;
 }

@@ -11,7 +11,8 @@ namespace vl3::train {
 namespace {
 
 constexpr uint64_t kFloat = 4;
-constexpr int64_t kFramePatches = 1024;  // of an image or frame, for the encoder's attention: 448 x 448 pixels
+constexpr int64_t kFramePatches =
+    1024;  // of an image or frame, for the encoder's attention: 448 x 448 pixels
 constexpr int64_t kProcessCounts[] = {1, 2, 4, 8, 16, 32, 64};
 
 int64_t product(const std::vector<int64_t>& shape) {
@@ -32,6 +33,154 @@ int64_t moments_of(const weights::ExpectedTensor& tensor, const OptimizerConfig&
 
 // What is trained of each part: all of it, or the adapters that reach into it.
 struct Parts {
+  PartPlan vision{.name = "vision_encoder"};
+  PartPlan projector{.name = "mm_projector"};
+  PartPlan llm{.name = "llm"};
+  PartPlan lora{.name = "lora", .trained = true};
+  PartPlan& of(const std::string& tensor) {
+    return in_vision(tensor) ? vision : in_projector(tensor) ? projector : llm;
+  }
+};
+
+void add_adapters(const TrainConfig& config, const weights::ModelConfig& model, Parts* parts) {
+  for (const weights::ExpectedTensor& linear : lora_linears(*config.lora, model)) {
+    PartPlan& part = parts->of(linear.name);
+    const std::optional<double>& rate = &part == &parts->vision ? config.lr.vision_encoder_lr
+                                        : &part == &parts->llm  ? config.lr.llm_lr
+                                                                : config.lr.mm_projector_lr;
+    VL3_CHECK(
+        rate.has_value(), kInvalidArgument,
+        "lora.target_modules reach into {} ({}), but lr.{}_lr is not set: it is the adapters' learning rate",
+        part.name, linear.name, part.name);
+    part.trained = false;
+    parts->lora.tensors += 2;
+    parts->lora.parameters += config.lora->r * (linear.shape[0] + linear.shape[1]);
+  }
+  parts->lora.moment_values = 2 * parts->lora.parameters;
+}
+
+// A row and what the numbers of one forward pass depend on.
+struct Row {
+  double tokens, visual, patches, labelled;
+};
+
+Row full_row(const DataConfig& data) {
+  Row row{};
+  row.tokens = static_cast<double>(data.packing == "budget" ? data.row_tokens
+                                                            : data.row_samples * data.model_max_length);
+  // As its longest sample: mm_max_length of model_max_length tokens are visual, the rest text that may all be
+  // learned.
+  row.visual = std::floor(row.tokens * static_cast<double>(data.mm_max_length) /
+                          static_cast<double>(data.model_max_length));
+  const double merge = static_cast<double>(std::max(data.image_merge_size, data.video_merge_size));
+  row.patches = row.visual * merge * merge;
+  row.labelled = row.tokens - row.visual;
+  return row;
+}
+
+// Values kept for the backward pass by a decoder layer, a token (attention recomputes its scores).
+double decoder_values(const weights::TextConfig& text, bool trained) {
+  const double heads =
+      static_cast<double>((text.num_attention_heads + text.num_key_value_heads) * 2 * text.head_dim);
+  const auto hidden = static_cast<double>(text.hidden_size),
+             inner = static_cast<double>(text.intermediate_size);
+  // Norm inputs, q, k, v, attention's result, gate, up and silu(gate); a trained linear also keeps its own
+  // input.
+  return 2 * hidden + heads + 3 * inner + (trained ? 2 * hidden + inner : 0);
+}
+
+double encoder_values(const weights::VisionConfig& vision) {
+  return 8.0 * static_cast<double>(vision.hidden_size) + 2.0 * static_cast<double>(vision.intermediate_size);
+}
+
+// Which parts have anything to train, and which train their own weights (not only adapters).
+struct Trains {
+  bool vision, vision_weights, projector_weights, llm_weights, llm;
+};
+
+uint64_t activation_bytes(const Row& row, const weights::ModelConfig& model, const Trains& trains,
+                          bool checkpointing, uint64_t element) {
+  const auto hidden = static_cast<double>(model.text.hidden_size),
+             width = static_cast<double>(model.vision.hidden_size);
+  const auto layers = static_cast<double>(model.text.num_hidden_layers);
+  const auto blocks = static_cast<double>(model.vision.num_hidden_layers);
+  const double decoder = decoder_values(model.text, trains.llm), encoder = encoder_values(model.vision);
+  double values = row.tokens * 2 * hidden;  // embeddings, last norm
+  values += row.tokens * (checkpointing ? layers * hidden + decoder : layers * decoder);
+  values += row.visual * (width + 3 * hidden);  // projector
+  // A frozen encoder keeps nothing; one block's values exist while it runs.
+  if (!trains.vision) {
+    values += row.patches * encoder;
+  } else {
+    values += row.patches * (checkpointing ? blocks * width + encoder : blocks * encoder);
+  }
+  return static_cast<uint64_t>(values) * element;
+}
+
+// Parameters of linears (and of the convolution), which is what a token is multiplied with.
+double linear_parameters(const std::vector<weights::ExpectedTensor>& tensors,
+                         bool (*in_part)(const std::string&)) {
+  double sum = 0;
+  for (const weights::ExpectedTensor& tensor : tensors) {
+    const bool table =
+        tensor.name.find("embed_tokens") != std::string::npos || tensor.name.starts_with("lm_head");
+    if (tensor.shape.size() >= 2 && !table && in_part(tensor.name))
+      sum += static_cast<double>(product(tensor.shape));
+  }
+  return sum;
+}
+
+double row_flops(const Row& row, const std::vector<weights::ExpectedTensor>& tensors,
+                 const weights::ModelConfig& model, const TrainConfig& config, const Trains& trains) {
+  const weights::TextConfig& text = model.text;
+  const double again = config.gradient_checkpointing ? 1 : 0;
+  // Times a forward pass: itself, gradients of inputs (where something before trains), of weights,
+  // recomputation.
+  const double vision = trains.vision ? 2 + (trains.vision_weights ? 1 : 0) + again : 1;
+  const double projector = 1 + (trains.vision ? 1 : 0) + (trains.projector_weights ? 1 : 0);
+  const double decoder = 2 + (trains.llm_weights ? 1 : 0) + again;
+  const double head =
+      2 + (trains.llm_weights ? 1 : 0) + 1;  // tiles of logits are computed again for their gradient
+
+  const double vision_attention =
+      4.0 * static_cast<double>(model.vision.num_hidden_layers * model.vision.hidden_size * kFramePatches);
+  const double text_attention =
+      2.0 * static_cast<double>(text.num_hidden_layers * text.num_attention_heads * text.head_dim *
+                                config.data.model_max_length);  // half the keys: causal
+  double flops = row.patches * (2 * linear_parameters(tensors, in_vision) + vision_attention) * vision;
+  flops += row.visual * 2 * linear_parameters(tensors, in_projector) * projector;
+  const auto in_text = [](const std::string& name) { return !in_vision(name) && !in_projector(name); };
+  flops += row.tokens * (2 * linear_parameters(tensors, in_text) + text_attention) * decoder;
+  flops += row.labelled * 2 * static_cast<double>(text.vocab_size * text.hidden_size) * head;
+  return flops;
+}
+
+void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* plan) {
+  const double mean =
+      std::min(inputs.mean_sample_tokens.value_or(static_cast<double>(config.data.model_max_length)),
+               static_cast<double>(config.data.model_max_length));
+  plan->step_tokens_known = config.global_batch_tokens || inputs.mean_sample_tokens;
+  plan->step_tokens = config.global_batch_tokens ? static_cast<double>(*config.global_batch_tokens)
+                                                 : static_cast<double>(config.global_batch_size) * mean;
+  if (inputs.samples) {
+    const double batch =
+        config.global_batch_tokens ? plan->step_tokens / mean : static_cast<double>(config.global_batch_size);
+    plan->steps = static_cast<int64_t>(
+        std::ceil(static_cast<double>(*inputs.samples) * config.num_train_epochs / batch));
+  }
+  if (config.max_steps) plan->steps = std::min(plan->steps.value_or(*config.max_steps), *config.max_steps);
+  if (!inputs.flops_per_s || *inputs.flops_per_s <= 0) return;
+  plan->step_seconds = plan->step_tokens * plan->flops_per_token /
+                       (*inputs.flops_per_s * static_cast<double>(inputs.processes));
+  if (plan->steps) plan->run_seconds = *plan->step_seconds * static_cast<double>(*plan->steps);
+}
+
+}  // namespace
+
+TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model,
+                          const PlanInputs& inputs) {
+  const std::vector<weights::ExpectedTensor> tensors = weights::expected_tensors(model);
+  TrainPlan plan;
   Parts parts;
   parts.vision.trained = config.lr.vision_encoder_lr.has_value();
   parts.projector.trained = config.lr.mm_projector_lr.has_value();
@@ -72,7 +221,8 @@ struct Parts {
   whole.gradients = trained * kFloat;
   whole.masters = element == kFloat ? 0 : trained * kFloat;
   whole.moments = static_cast<uint64_t>(moments) * kFloat;
-  whole.activations = config.gradient_checkpointing ? plan.activations_with_checkpointing : plan.activations_without_checkpointing;
+  whole.activations = config.gradient_checkpointing ? plan.activations_with_checkpointing
+                                                    : plan.activations_without_checkpointing;
   const int64_t tile = std::min(config.loss_vocab_tile, model.text.vocab_size);
   whole.logits = 2 * kFloat * static_cast<uint64_t>(row.labelled) * static_cast<uint64_t>(tile);
   for (const int64_t processes : kProcessCounts) {

@@ -1,5 +1,6 @@
-// What a recipe needs before anything runs: parameters trained, tokens a step, memory per process for several process
-// counts, work and time. Pure arithmetic on the recipe and the model's config; the formulas are in docs/guides/training.md.
+// What a recipe needs before anything runs: parameters trained, tokens a step, memory per process for several
+// process counts, work and time. Pure arithmetic on the recipe and the model's config; the formulas are in
+// docs/guides/training.md.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 namespace vl3::train {
 
 struct PartPlan {
-  std::string name;  ///< "vision_encoder", "mm_projector", "llm", "lora"
+  std::string name = {};  ///< "vision_encoder", "mm_projector", "llm", "lora"
   int64_t tensors = 0, parameters = 0;
   bool trained = false;
   int64_t moment_values = 0;  ///< of the optimizer: 2 a parameter for AdamW, 1 for Muon's matrices
@@ -42,20 +43,21 @@ struct PlanInputs {
 struct TrainPlan {
   std::vector<PartPlan> parts;
   int64_t trained_parameters = 0, frozen_parameters = 0;
-  int64_t row_tokens = 0;        ///< of one forward pass, at most
-  int64_t row_visual_tokens = 0; ///< of these
-  int64_t row_patches = 0;       ///< that the encoder reads for them
-  double step_tokens = 0;        ///< over all processes
-  bool step_tokens_known = false; ///< false: an upper limit, for want of the mean length of a sample
+  int64_t row_tokens = 0;          ///< of one forward pass, at most
+  int64_t row_visual_tokens = 0;   ///< of these
+  int64_t row_patches = 0;         ///< that the encoder reads for them
+  double step_tokens = 0;          ///< over all processes
+  bool step_tokens_known = false;  ///< false: an upper limit, for want of the mean length of a sample
   std::optional<int64_t> steps;
-  std::vector<TrainMemory> memory;              ///< for 1, 2, 4 … 64 processes
+  std::vector<TrainMemory> memory;  ///< for 1, 2, 4 … 64 processes
   uint64_t activations_with_checkpointing = 0;
   uint64_t activations_without_checkpointing = 0;
   double flops_per_token = 0;  ///< forward, backward and recomputation of a full row, by its tokens
   std::optional<double> step_seconds, run_seconds;  ///< of the matrix products alone: a lower limit
 };
 
-TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model, const PlanInputs& inputs = {});
+TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model,
+                          const PlanInputs& inputs = {});
 
 OrderedJson to_json(const TrainPlan& plan);
 /// A table for people.

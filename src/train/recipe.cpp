@@ -24,14 +24,20 @@ void check_key_depth(std::string_view text, const std::string& where) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '\n') ++line;
-    if (c == '"' || c == '\'') {  // to the end of the string; of a multi-line one too, whose quotes stand in threes
+    if (c == '#') {
+      i = std::min(text.find('\n', i), text.size()) - 1;  // a comment
+      continue;
+    }
+    if (c == '"' ||
+        c == '\'') {  // to the end of the string; of a multi-line one too, whose quotes stand in threes
       for (++i; i < text.size() && text[i] != c && text[i] != '\n'; ++i) {
         if (text[i] == '\\' && c == '"') ++i;
       }
       if (i < text.size() && text[i] == '\n') ++line;
     } else if (c == '.') {
-      VL3_CHECK(++dots < kMaxKeyParts, kInvalidArgument, "{}:{}: a key of more than {} parts", where, line, kMaxKeyParts);
-    } else if (std::string_view(",[]{}=\n#").find(c) != std::string_view::npos) {
+      VL3_CHECK(++dots < kMaxKeyParts, kInvalidArgument, "{}:{}: a key of more than {} parts", where, line,
+                kMaxKeyParts);
+    } else if (std::string_view(",[]{}=\n").find(c) != std::string_view::npos) {
       dots = 0;
     }
   }
@@ -42,7 +48,8 @@ toml::table parse_toml(std::string_view text, const std::string& where) {
   try {
     return toml::parse(text, std::string_view(where));
   } catch (const toml::parse_error& error) {
-    VL3_FAIL(kInvalidArgument, "{}:{}: not valid TOML: {}", where, error.source().begin.line, error.description());
+    VL3_FAIL(kInvalidArgument, "{}:{}: not valid TOML: {}", where, error.source().begin.line,
+             error.description());
   }
 }
 
@@ -84,8 +91,8 @@ std::vector<std::string> key_parts(const std::string& key, const std::string& wh
   const bool good = std::none_of(parts.begin(), parts.end(), [](const std::string& part) {
     return part.empty() || part.find_first_of(" \t\"'[]") != std::string::npos;
   });
-  VL3_CHECK(good && parts.size() <= kMaxKeyParts, kInvalidArgument, "{}: expected KEY=VALUE with a key like lr.llm_lr",
-            where);
+  VL3_CHECK(good && parts.size() <= kMaxKeyParts, kInvalidArgument,
+            "{}: expected KEY=VALUE with a key like lr.llm_lr", where);
   return parts;
 }
 
@@ -116,9 +123,11 @@ void apply_set(const std::string& argument, toml::table* root, SetTexts* texts) 
 
   toml::node* parent = root;
   for (size_t i = 0; i + 1 < parts.size(); ++i) {
-    toml::node* next = is_index(parts[i + 1]) ? child(parent, parts[i], toml::array{}) : child(parent, parts[i], toml::table{});
+    toml::node* next = is_index(parts[i + 1]) ? child(parent, parts[i], toml::array{})
+                                              : child(parent, parts[i], toml::table{});
     const size_t size = parent->is_array() ? parent->as_array()->size() : 0;
-    VL3_CHECK(next != nullptr, kInvalidArgument, "{}: \"{}\" is no entry of a list of {}", where, parts[i], size);
+    VL3_CHECK(next != nullptr, kInvalidArgument, "{}: \"{}\" is no entry of a list of {}", where, parts[i],
+              size);
     parent = next;
   }
   parsed.get("value")->visit([&](const auto& value) {
@@ -162,7 +171,8 @@ class Reader {
       if (typed == set_.end()) wrong(key, *node, "a string");
       value = typed->second;
     }
-    if (!rule.choices.empty() && std::find(rule.choices.begin(), rule.choices.end(), value) == rule.choices.end()) {
+    if (!rule.choices.empty() &&
+        std::find(rule.choices.begin(), rule.choices.end(), value) == rule.choices.end()) {
       wrong(key, *node, fmt::format("one of \"{}\"", fmt::join(rule.choices, "\", \"")));
     }
   }
@@ -202,14 +212,15 @@ class Reader {
     const std::string allowed = fmt::format("a whole number from {} to {}", rule.low, rule.high);
     if (!node->is_integer()) wrong(key, *node, allowed);
     value = node->as_integer()->get();
-    if (static_cast<double>(value) < rule.low || static_cast<double>(value) > rule.high) wrong(key, *node, allowed);
+    if (static_cast<double>(value) < rule.low || static_cast<double>(value) > rule.high)
+      wrong(key, *node, allowed);
   }
 
   void number(const char* key, double& value, const Range& rule) {
     const toml::node* node = find(key);
     if (node == nullptr) return;
-    const std::string allowed =
-        fmt::format("a number {} {}, at most {}", rule.with_low ? "of at least" : "above", rule.low, rule.high);
+    const std::string allowed = fmt::format("a number {} {}, at most {}",
+                                            rule.with_low ? "of at least" : "above", rule.low, rule.high);
     const std::optional<double> found = node->is_number() ? node->value<double>() : std::nullopt;
     if (!found || !(rule.with_low ? *found >= rule.low : *found > rule.low) || *found > rule.high) {
       wrong(key, *node, allowed);
@@ -286,14 +297,17 @@ class Reader {
       if (seen_.count(key) > 0) continue;
       const std::string near = nearest_key(path(key), known_keys_);
       VL3_FAIL(kInvalidArgument, "{}: unknown key \"{:.100}\"; {}", place(path(key), node), path(key),
-               near.empty() ? "see docs/guides/training.md for the keys there are" : fmt::format("did you mean {}?", near));
+               near.empty() ? "see docs/guides/training.md for the keys there are"
+                            : fmt::format("did you mean {}?", near));
     }
   }
 
   // "recipe.toml:12", or the --set that the value (or what it is part of) came from.
   std::string place(const std::string& key, const toml::node& node) const {
-    for (std::string part = key; !part.empty(); part.resize(part.rfind('.') == std::string::npos ? 0 : part.rfind('.'))) {
-      if (const auto it = set_.find(part); it != set_.end()) return fmt::format("--set {}={:.100}", part, it->second);
+    for (std::string part = key; !part.empty();
+         part.resize(part.rfind('.') == std::string::npos ? 0 : part.rfind('.'))) {
+      if (const auto it = set_.find(part); it != set_.end())
+        return fmt::format("--set {}={:.100}", part, it->second);
     }
     for (const auto& [set_key, value] : set_) {
       if (set_key.starts_with(key + ".")) return fmt::format("--set {}={:.100}", set_key, value);
@@ -302,7 +316,8 @@ class Reader {
   }
 
   [[noreturn]] void wrong(const std::string& key, const toml::node& node, const std::string& allowed) const {
-    VL3_FAIL(kInvalidArgument, "{}: {} is {}; expected {}", place(path(key), node), path(key), shown(node), allowed);
+    VL3_FAIL(kInvalidArgument, "{}: {} is {}; expected {}", place(path(key), node), path(key), shown(node),
+             allowed);
   }
 
   const toml::table* table_;
@@ -316,9 +331,10 @@ class Reader {
 
 }  // namespace
 
-TrainConfig parse_recipe(std::string_view toml, const std::string& where, const std::vector<std::string>& set) {
-  VL3_CHECK(toml.size() <= kMaxRecipeBytes, kInvalidArgument, "{}: {} bytes, a recipe has at most {}", where, toml.size(),
-            kMaxRecipeBytes);
+TrainConfig parse_recipe(std::string_view toml, const std::string& where,
+                         const std::vector<std::string>& set) {
+  VL3_CHECK(toml.size() <= kMaxRecipeBytes, kInvalidArgument, "{}: {} bytes, a recipe has at most {}", where,
+            toml.size(), kMaxRecipeBytes);
   toml::table root = parse_toml(toml, where);
   SetTexts texts;
   for (const std::string& argument : set) apply_set(argument, &root, &texts);

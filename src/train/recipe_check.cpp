@@ -30,36 +30,43 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
   const DataConfig& data = config.data;
   VL3_CHECK(!config.name.empty() && config.name != "." && config.name != ".." &&
                 config.name.find('/') == std::string::npos && config.name.size() <= 200,
-            kInvalidArgument, "{}: name \"{}\"; expected a plain name without \"/\", it becomes a folder's", where,
-            config.name);
+            kInvalidArgument, "{}: name \"{}\"; expected a plain name without \"/\", it becomes a folder's",
+            where, config.name);
   VL3_CHECK(!config.model.empty(), kInvalidArgument,
-            "{}: model is missing; give a model folder, a pulled ORG/NAME, or the name of an earlier run", where);
-  VL3_CHECK(is_device(config.device), kInvalidArgument, "{}: device is \"{}\"; expected auto, cpu, cuda or cuda:N", where,
-            config.device);
-  // Adapters have their part's rate, so this holds with [lora], too; parts are told apart with the model (lora_targets.h).
+            "{}: model is missing; give a model folder, a pulled ORG/NAME, or the name of an earlier run",
+            where);
+  VL3_CHECK(is_device(config.device), kInvalidArgument,
+            "{}: device is \"{}\"; expected auto, cpu, cuda or cuda:N", where, config.device);
+  // Adapters have their part's rate, so this holds with [lora], too; parts are told apart with the model
+  // (lora_targets.h).
   VL3_CHECK(config.lr.llm_lr || config.lr.mm_projector_lr || config.lr.vision_encoder_lr, kInvalidArgument,
-            "{}: nothing would be trained{}; give a part its rate: lr.llm_lr, lr.mm_projector_lr or lr.vision_encoder_lr",
+            "{}: nothing would be trained{}; give a part its rate: lr.llm_lr, lr.mm_projector_lr or "
+            "lr.vision_encoder_lr",
             where, config.lora ? ", [lora] takes the learning rate of the part it adapts" : "");
   VL3_CHECK(std::none_of(data.sources.begin(), data.sources.end(),
                          [](const DataSource& source) { return source.data_path.empty(); }),
             kInvalidArgument, "{}: a [[data.sources]] entry without data_path", where);
-  VL3_CHECK(!data.sources.empty(), kInvalidArgument, "{}: no data; add [[data.sources]] with data_path = [\"FILE\"]", where);
+  VL3_CHECK(!data.sources.empty(), kInvalidArgument,
+            "{}: no data; add [[data.sources]] with data_path = [\"FILE\"]", where);
   VL3_CHECK(data.mm_max_length <= data.model_max_length, kInvalidArgument,
-            "{}: data.mm_max_length {} visual tokens do not fit into data.model_max_length {}", where, data.mm_max_length,
-            data.model_max_length);
+            "{}: data.mm_max_length {} visual tokens do not fit into data.model_max_length {}", where,
+            data.mm_max_length, data.model_max_length);
   VL3_CHECK(data.packing != "budget" || data.row_tokens >= data.model_max_length, kInvalidArgument,
-            "{}: data.row_tokens is {}, but a sample may have data.model_max_length {}; raise the one or lower the other",
+            "{}: data.row_tokens is {}, but a sample may have data.model_max_length {}; raise the one or "
+            "lower the other",
             where, data.row_tokens, data.model_max_length);
-  VL3_CHECK(!config.global_batch_tokens || data.packing != "budget" || *config.global_batch_tokens >= data.row_tokens,
+  VL3_CHECK(!config.global_batch_tokens || data.packing != "budget" ||
+                *config.global_batch_tokens >= data.row_tokens,
             kInvalidArgument, "{}: global_batch_tokens {} is less than one row of data.row_tokens {}", where,
             *config.global_batch_tokens, data.row_tokens);
-  VL3_CHECK(config.global_batch_tokens || data.packing != "samples" || config.global_batch_size >= data.row_samples,
-            kInvalidArgument, "{}: global_batch_size {} is less than one row of data.row_samples {}", where,
-            config.global_batch_size, data.row_samples);
+  VL3_CHECK(
+      config.global_batch_tokens || data.packing != "samples" || config.global_batch_size >= data.row_samples,
+      kInvalidArgument, "{}: global_batch_size {} is less than one row of data.row_samples {}", where,
+      config.global_batch_size, data.row_samples);
   const OptimizerConfig& optim = config.optim;
   VL3_CHECK(optim.lr_scheduler_type != "wsd" || optim.warmup_ratio + optim.decay_ratio <= 1, kInvalidArgument,
-            "{}: optim.warmup_ratio {} and optim.decay_ratio {} are more than the whole run", where, optim.warmup_ratio,
-            optim.decay_ratio);
+            "{}: optim.warmup_ratio {} and optim.decay_ratio {} are more than the whole run", where,
+            optim.warmup_ratio, optim.decay_ratio);
 }
 
 fs::path resolve_model(const TrainConfig& config) {
@@ -72,15 +79,16 @@ fs::path resolve_model(const TrainConfig& config) {
   if (plain && has_model(run)) return run;
   if (fs::is_directory(run, ignored)) {
     const std::vector<CheckpointPlace> found = list_checkpoints(run);
-    VL3_CHECK(found.empty(), kNotFound,
-              "model \"{}\": the run in {} has not ended; finish it, or start from its newest checkpoint with "
-              "model = \"{}\"",
-              model, run.string(), found.back().path.string());
+    VL3_CHECK(
+        found.empty(), kNotFound,
+        "model \"{}\": the run in {} has not ended; finish it, or start from its newest checkpoint with "
+        "model = \"{}\"",
+        model, run.string(), found.back().path.string());
     VL3_FAIL(kNotFound, "model \"{}\": no config.json in {}; is it a model folder?", model, run.string());
   }
   if (hub::is_repo_id(model)) return hub::find_cached(model);
-  VL3_FAIL(kNotFound, "model \"{}\": no such model folder, no run {}, and no name of the form ORG/NAME", model,
-           run.string());
+  VL3_FAIL(kNotFound, "model \"{}\": no such model folder, no run {}, and no name of the form ORG/NAME",
+           model, run.string());
 }
 
 }  // namespace vl3::train

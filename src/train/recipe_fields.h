@@ -1,5 +1,6 @@
-// Every key of a recipe, once: its name, its member, what it may be, and whether it changes the numbers of a run.
-// Reading, writing, comparing and the list of known keys are visitors of this one table. Internal to recipe*.cpp.
+// Every key of a recipe, once: its name, its member, what it may be, and whether it changes the numbers of a
+// run. Reading, writing, comparing and the list of known keys are visitors of this one table. Internal to
+// recipe*.cpp.
 #pragma once
 
 #include <initializer_list>

@@ -40,9 +40,13 @@ class Lines {
     for (const std::string& value : values) items.push_back(quoted(value));
     add(key, fmt::format("[{}]", fmt::join(items, ", ")), rule.effect);
   }
-  void flag(const char* key, bool& value, const Flag& rule) { add(key, value ? "true" : "false", rule.effect); }
+  void flag(const char* key, bool& value, const Flag& rule) {
+    add(key, value ? "true" : "false", rule.effect);
+  }
   void seed(const char* key, uint64_t& value) { add(key, std::to_string(value), Effect::kNumbers); }
-  void integer(const char* key, int64_t& value, const Range& rule) { add(key, std::to_string(value), rule.effect); }
+  void integer(const char* key, int64_t& value, const Range& rule) {
+    add(key, std::to_string(value), rule.effect);
+  }
   void integer(const char* key, std::optional<int64_t>& value, const Range& rule) {
     add(key, value ? std::to_string(*value) : "none", rule.effect);
   }

@@ -58,8 +58,8 @@ void sync_folder(const fs::path& folder) {
 RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
   std::error_code error;
   fs::create_directories(path_, error);
-  VL3_CHECK(!error && fs::is_directory(path_, error), kInvalidArgument, "{}: the run's folder cannot be made: {}",
-            path_.string(), error.message());
+  VL3_CHECK(!error && fs::is_directory(path_, error), kInvalidArgument,
+            "{}: the run's folder cannot be made: {}", path_.string(), error.message());
   const fs::path file = path_ / ".lock";
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   VL3_CHECK(lock_ >= 0, kInvalidArgument, "{}: cannot be opened: {}", file.string(), std::strerror(errno));

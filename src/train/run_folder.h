@@ -3,8 +3,8 @@
 //   runs/NAME/.lock                 held (flock) while a process trains into the folder
 //   runs/NAME/recipe.toml           what really runs, defaults included
 //   runs/NAME/train_log.jsonl       a line a logged step; tensorboard/ the same as event files
-//   runs/NAME/checkpoint-N/         whole after N steps: a model folder plus optimizer.safetensors, trainer_state.json
-//   runs/NAME/config.json …         the final model, once the run has ended
+//   runs/NAME/checkpoint-N/         whole after N steps: a model folder plus optimizer.safetensors,
+//   trainer_state.json runs/NAME/config.json …         the final model, once the run has ended
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,8 @@ struct CheckpointPlace {
   std::filesystem::path path = {};
 };
 
-/// The folders named checkpoint-N, lowest step first; whether they are whole is not looked at. None of a missing folder.
+/// The folders named checkpoint-N, lowest step first; whether they are whole is not looked at. None of a
+/// missing folder.
 std::vector<CheckpointPlace> list_checkpoints(const std::filesystem::path& run);
 
 /// fsync of a folder, so that the names in it survive a power cut; a file system that cannot is left alone.
@@ -29,7 +30,8 @@ void sync_folder(const std::filesystem::path& folder);
 /// Held by the one process that writes (rank 0). Not thread-safe.
 class RunFolder {
  public:
-  /// Makes the folder, locks it, and removes what an interrupted process left: half-written and half-deleted parts.
+  /// Makes the folder, locks it, and removes what an interrupted process left: half-written and half-deleted
+  /// parts.
   /// @throws Error(kInvalidArgument) naming the process that holds it, or where the folder cannot be made.
   explicit RunFolder(std::filesystem::path path);
   ~RunFolder();

@@ -1,5 +1,5 @@
-// What a training recipe says, as plain structs: read from TOML by recipe.h, used by the trainer. Field names are
-// the recipe's keys and, where there is one, the official script's flags (spec/training.md 9).
+// What a training recipe says, as plain structs: read from TOML by recipe.h, used by the trainer. Field names
+// are the recipe's keys and, where there is one, the official script's flags (spec/training.md 9).
 #pragma once
 
 #include <cstdint>
@@ -21,21 +21,22 @@ struct LearningRates {
 struct OptimizerConfig {
   std::string optimizer = "adamw";  ///< "adamw"; "muon" (matrices of the hidden layers; AdamW for the rest)
   double adam_beta1 = 0.9, adam_beta2 = 0.999, adam_epsilon = 1e-8;
-  double weight_decay = 0.0;             ///< never on biases and norm weights
-  std::optional<double> max_grad_norm;   ///< unset: no clipping
-  std::string lr_scheduler_type = "cosine";  ///< "cosine", "linear", "constant", "wsd" (flat, then linear to 0)
-  double warmup_ratio = 0.03;            ///< of the steps, rounded up
-  double decay_ratio = 0.3;              ///< "wsd": of the steps, at the end
+  double weight_decay = 0.0;            ///< never on biases and norm weights
+  std::optional<double> max_grad_norm;  ///< unset: no clipping
+  std::string lr_scheduler_type =
+      "cosine";                ///< "cosine", "linear", "constant", "wsd" (flat, then linear to 0)
+  double warmup_ratio = 0.03;  ///< of the steps, rounded up
+  double decay_ratio = 0.3;    ///< "wsd": of the steps, at the end
 };
 
-/// Low-rank adapters (PEFT's names). A part that the targets reach into trains its adapters only, at the part's
-/// learning rate.
+/// Low-rank adapters (PEFT's names). A part that the targets reach into trains its adapters only, at the
+/// part's learning rate.
 struct LoraConfig {
   int64_t r = 64;
   double lora_alpha = 16;
   double lora_dropout = 0.0;
   /// Names of linears; default: every linear of the decoder layers.
-  std::vector<std::string> target_modules = {"q_proj", "k_proj",  "v_proj",   "o_proj",
+  std::vector<std::string> target_modules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                              "gate_proj", "up_proj", "down_proj"};
 };
 
@@ -49,7 +50,7 @@ struct TrainConfig {
   std::string output;  ///< folder of the run; default runs/NAME
   uint64_t seed = 42;
 
-  int64_t global_batch_size = 128;         ///< samples an optimizer step, over all processes
+  int64_t global_batch_size = 128;             ///< samples an optimizer step, over all processes
   std::optional<int64_t> global_batch_tokens;  ///< instead: tokens an optimizer step
   std::optional<int64_t> max_steps;
   double num_train_epochs = 1.0;

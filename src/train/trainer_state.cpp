@@ -42,15 +42,18 @@ TrainerState read_trainer_state(const fs::path& folder) {
   const Json json = read_json_file(folder / kStateFile);
   const JsonView view(json, (folder / kStateFile).string());
   const int64_t format = view.integer("format", 1);
-  VL3_CHECK(format == kFormat, kUnsupported, "{}: format {}, this vl3 reads {}", view.where(), format, kFormat);
+  VL3_CHECK(format == kFormat, kUnsupported, "{}: format {}, this vl3 reads {}", view.where(), format,
+            kFormat);
   const JsonView files = view.object("files");
   for (const auto& item : files.json().items()) {
     std::error_code error;
     const int64_t size = files.integer(item.key(), 0);
     const uint64_t found = fs::file_size(folder / item.key(), error);
-    VL3_CHECK(!error, kCorrupt, "{}: {} is missing; the checkpoint is not whole", folder.string(), item.key());
-    VL3_CHECK(found == static_cast<uint64_t>(size), kCorrupt, "{}: {} has {} bytes instead of {}; the checkpoint is not whole",
-              folder.string(), item.key(), found, size);
+    VL3_CHECK(!error, kCorrupt, "{}: {} is missing; the checkpoint is not whole", folder.string(),
+              item.key());
+    VL3_CHECK(found == static_cast<uint64_t>(size), kCorrupt,
+              "{}: {} has {} bytes instead of {}; the checkpoint is not whole", folder.string(), item.key(),
+              found, size);
   }
   TrainerState state;
   state.step = view.integer("step", 0);

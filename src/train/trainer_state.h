@@ -1,4 +1,5 @@
-// What a checkpoint keeps beside weights and optimizer, so that a resumed run goes on as if it had not stopped.
+// What a checkpoint keeps beside weights and optimizer, so that a resumed run goes on as if it had not
+// stopped.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +24,12 @@ struct TrainerState {
 
 inline constexpr const char* kStateFile = "trainer_state.json";
 
-/// The state with the list of the folder's other files and their sizes, by which a checkpoint is known to be whole.
+/// The state with the list of the folder's other files and their sizes, by which a checkpoint is known to be
+/// whole.
 void write_trainer_state(const TrainerState& state, const std::filesystem::path& folder);
 
-/// @throws Error(kNotFound) without the file; Error(kCorrupt) when it is malformed, or when a file that it lists is
+/// @throws Error(kNotFound) without the file; Error(kCorrupt) when it is malformed, or when a file that it
+/// lists is
 ///   missing or has another size: the checkpoint is not whole.
 TrainerState read_trainer_state(const std::filesystem::path& folder);
 

@@ -33,7 +33,8 @@ struct Source {
   std::vector<std::string> dropped = {};
 };
 
-// @param name_of  canonical name of a file's tensor; "" to drop it; nullopt where it belongs to no such model.
+// @param name_of  canonical name of a file's tensor; "" to drop it; nullopt where it belongs to no such
+// model.
 template <typename NameOf>
 Source open_source(const fs::path& dir, const NameOf& name_of) {
   Source source{.dir = dir};
@@ -41,15 +42,17 @@ Source open_source(const fs::path& dir, const NameOf& name_of) {
     source.files.push_back(std::make_unique<SafetensorsFile>(dir / file));
     for (const auto& [name, view] : source.files.back()->tensors()) {
       const std::optional<std::string> canonical = name_of(name);
-      VL3_CHECK(canonical.has_value(), kCorrupt, "{}: tensor {:.100} belongs to no model of this kind", (dir / file).string(), name);
+      VL3_CHECK(canonical.has_value(), kCorrupt, "{}: tensor {:.100} belongs to no model of this kind",
+                (dir / file).string(), name);
       if (canonical->empty()) {
         source.dropped.push_back(name);
         continue;
       }
-      VL3_CHECK(is_weight_dtype(view.dtype), kUnsupported, "{}: tensor {:.100} is {}, expected F32, BF16 or F16",
-                (dir / file).string(), name, dtype_name(view.dtype));
-      VL3_CHECK(source.tensors.emplace(*canonical, &view).second, kCorrupt, "{}: tensor {:.100} is given twice",
-                dir.string(), name);
+      VL3_CHECK(is_weight_dtype(view.dtype), kUnsupported,
+                "{}: tensor {:.100} is {}, expected F32, BF16 or F16", (dir / file).string(), name,
+                dtype_name(view.dtype));
+      VL3_CHECK(source.tensors.emplace(*canonical, &view).second, kCorrupt,
+                "{}: tensor {:.100} is given twice", dir.string(), name);
     }
   }
   return source;
@@ -57,16 +60,18 @@ Source open_source(const fs::path& dir, const NameOf& name_of) {
 
 const TensorView& take(const Source& source, const ExpectedTensor& tensor) {
   const auto it = source.tensors.find(tensor.name);
-  VL3_CHECK(it != source.tensors.end(), kCorrupt, "{}: the weights lack {}", source.dir.string(), tensor.name);
-  VL3_CHECK(it->second->shape == tensor.shape, kCorrupt, "{}: {} has shape [{}], its config says [{}]", source.dir.string(),
-            tensor.name, fmt::join(it->second->shape, ", "), fmt::join(tensor.shape, ", "));
+  VL3_CHECK(it != source.tensors.end(), kCorrupt, "{}: the weights lack {}", source.dir.string(),
+            tensor.name);
+  VL3_CHECK(it->second->shape == tensor.shape, kCorrupt, "{}: {} has shape [{}], its config says [{}]",
+            source.dir.string(), tensor.name, fmt::join(it->second->shape, ", "),
+            fmt::join(tensor.shape, ", "));
   return *it->second;
 }
 
 Json config_json(const fs::path& dir, const char* kind) {
   std::error_code ignored;
-  VL3_CHECK(fs::exists(dir / "config.json", ignored), kNotFound, "{}: no config.json here; expected the folder of {}",
-            dir.string(), kind);
+  VL3_CHECK(fs::exists(dir / "config.json", ignored), kNotFound,
+            "{}: no config.json here; expected the folder of {}", dir.string(), kind);
   return read_json_file(dir / "config.json", kMaxConfigBytes);
 }
 
@@ -87,30 +92,35 @@ VisionConfig vision_config(const fs::path& dir) {
     VL3_CHECK(view.has("vision_config"), kCorrupt, "{}: \"vision_config\" is missing", view.where());
     return load_vision_section(view.object("vision_config"));
   }
-  VL3_CHECK(type == "siglip_vision_model" || type == "videollama3_vision_encoder" || type == "video_llama_3_vision",
-            kUnsupported, "{}: model_type \"{}\" is no vision tower of SigLIP's kind; expected siglip, siglip_vision_model, "
-            "videollama3_vision_encoder or a VideoLLaMA3 model",
-            view.where(), type);
+  VL3_CHECK(
+      type == "siglip_vision_model" || type == "videollama3_vision_encoder" || type == "video_llama_3_vision",
+      kUnsupported,
+      "{}: model_type \"{}\" is no vision tower of SigLIP's kind; expected siglip, siglip_vision_model, "
+      "videollama3_vision_encoder or a VideoLLaMA3 model",
+      view.where(), type);
   return load_vision_section(view);
 }
 
 // Names of a tower's tensors in any of the files it comes in; what VideoLLaMA3 has no place for is dropped.
 std::optional<std::string> vision_name(std::string_view name) {
-  for (const std::string_view prefix : {"model.", "vision_model.", "vision_encoder.", "vision_encoder.", "vision_tower."}) {
+  for (const std::string_view prefix :
+       {"model.", "vision_model.", "vision_encoder.", "vision_encoder.", "vision_tower."}) {
     if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
   }
-  if (name.starts_with("embeddings.position_") || name.starts_with("head.") || name.starts_with("text_model.") ||
-      name == "logit_scale" || name == "logit_bias") {
+  if (name.starts_with("embeddings.position_") || name.starts_with("head.") ||
+      name.starts_with("text_model.") || name == "logit_scale" || name == "logit_bias") {
     return "";
   }
-  if (name.starts_with("embeddings.") || name.starts_with("encoder.") || name.starts_with("post_layernorm.")) {
+  if (name.starts_with("embeddings.") || name.starts_with("encoder.") ||
+      name.starts_with("post_layernorm.")) {
     return std::string(kVision) + std::string(name);
   }
   return std::nullopt;
 }
 
 Source open_vision(const fs::path& dir) {
-  if (!is_whole_model(model_type(config_json(dir, "a vision tower"), dir))) return open_source(dir, vision_name);
+  if (!is_whole_model(model_type(config_json(dir, "a vision tower"), dir)))
+    return open_source(dir, vision_name);
   return open_source(dir, [](const std::string& name) -> std::optional<std::string> {
     const std::optional<std::string> canonical = canonical_name(name);
     return canonical && canonical->starts_with(kVision) ? *canonical : "";
@@ -121,7 +131,8 @@ Source open_lm(const fs::path& dir, bool tied) {
   return open_source(dir, [tied](const std::string& name) -> std::optional<std::string> {
     if (tied && name == "lm_head.weight") return "";
     const std::optional<std::string> canonical = canonical_name(name);
-    const bool known = canonical && (canonical->starts_with("model.language_model.") || *canonical == "lm_head.weight");
+    const bool known =
+        canonical && (canonical->starts_with("model.language_model.") || *canonical == "lm_head.weight");
     return known ? canonical : std::nullopt;
   });
 }
@@ -129,24 +140,28 @@ Source open_lm(const fs::path& dir, bool tied) {
 DType most_bytes(const Source& source) {
   std::map<DType, uint64_t> bytes;
   for (const auto& [name, view] : source.tensors) bytes[view->dtype] += view->size_bytes;
-  const auto most = std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most = std::max_element(bytes.begin(), bytes.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == bytes.end() ? DType::kF32 : most->first;
 }
 
-// Surplus tensors mean that the config is not the weights' own; one of another depth would go unnoticed otherwise.
+// Surplus tensors mean that the config is not the weights' own; one of another depth would go unnoticed
+// otherwise.
 void refuse_unused(const Source& source, const std::vector<ExpectedTensor>& expected) {
   std::map<std::string, const TensorView*> left = source.tensors;
   for (const ExpectedTensor& tensor : expected) left.erase(tensor.name);
-  VL3_CHECK(left.empty(), kCorrupt, "{}: {} tensors that its config has no place for, the first is {}", source.dir.string(),
-            left.size(), left.begin()->first);
+  VL3_CHECK(left.empty(), kCorrupt, "{}: {} tensors that its config has no place for, the first is {}",
+            source.dir.string(), left.size(), left.begin()->first);
 }
 
 }  // namespace
 
-ComposeReport compose_checkpoint(const fs::path& vision, const fs::path& lm, const fs::path& out, const ComposeOptions& options) {
+ComposeReport compose_checkpoint(const fs::path& vision, const fs::path& lm, const fs::path& out,
+                                 const ComposeOptions& options) {
   const Json lm_json = config_json(lm, "a Qwen2 or Qwen2.5 model");
   const std::string type = model_type(lm_json, lm);
-  VL3_CHECK(type == "qwen2", kUnsupported, "{}: model_type \"{}\" is not supported, only \"qwen2\" (Qwen2 and Qwen2.5)",
+  VL3_CHECK(type == "qwen2", kUnsupported,
+            "{}: model_type \"{}\" is not supported, only \"qwen2\" (Qwen2 and Qwen2.5)",
             (lm / "config.json").string(), type);
   const JsonView text_view(lm_json, (lm / "config.json").string());
 
@@ -168,7 +183,8 @@ ComposeReport compose_checkpoint(const fs::path& vision, const fs::path& lm, con
   std::vector<OutTensor> tensors;
   int64_t fan_in = 1;
   for (const ExpectedTensor& tensor : expected) {
-    OutTensor target{.info = {layout_name(tensor.name, options.to), report.dtype, tensor.shape}, .produce = {}};
+    OutTensor target{.info = {layout_name(tensor.name, options.to), report.dtype, tensor.shape},
+                     .produce = {}};
     report.bytes += target.info.size_bytes();
     if (tensor.name.starts_with("model.projector.")) {
       if (tensor.shape.size() == 2) fan_in = tensor.shape[1];  // a linear's weight comes before its bias
@@ -179,7 +195,9 @@ ComposeReport compose_checkpoint(const fs::path& vision, const fs::path& lm, con
       };
     } else {
       const TensorView& view = take(tensor.name.starts_with(kVision) ? tower : decoder, tensor);
-      target.produce = [&view, &tensor, &report](const ByteSink& sink) { stream_tensor(view, tensor.name, report.dtype, sink); };
+      target.produce = [&view, &tensor, &report](const ByteSink& sink) {
+        stream_tensor(view, tensor.name, report.dtype, sink);
+      };
     }
     tensors.push_back(std::move(target));
   }
@@ -191,7 +209,8 @@ ComposeReport compose_checkpoint(const fs::path& vision, const fs::path& lm, con
   config.video_token_id = ids.video;
   std::error_code ignored;
   if (fs::exists(lm / "generation_config.json", ignored)) {
-    write_file_atomically(folder.path() / "generation_config.json", read_file(lm / "generation_config.json", kMaxConfigBytes));
+    write_file_atomically(folder.path() / "generation_config.json",
+                          read_file(lm / "generation_config.json", kMaxConfigBytes));
   }
   write_new_side_files(config, options.to, report.dtype, lm_json, folder.path());
   write_and_verify(folder.path(), tensors, options.max_shard_size, options.progress);

@@ -19,7 +19,8 @@ std::optional<Json> read_optional_json(const std::filesystem::path& file);
 double positive_number(const JsonView& view, const std::string& key, double fallback, double high);
 
 /// Dims of a vision tower (SigLIP's and VideoLLaMA3's keys are the same) and of a Qwen2 decoder.
-/// @throws Error(kCorrupt) for wrong types or ranges; Error(kUnsupported) for another activation, rope scaling, ….
+/// @throws Error(kCorrupt) for wrong types or ranges; Error(kUnsupported) for another activation, rope
+/// scaling, ….
 VisionConfig load_vision_section(const JsonView& view);
 TextConfig load_text_section(const JsonView& view);
 

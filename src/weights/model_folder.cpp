@@ -108,7 +108,8 @@ void write_side_files(const ModelConfig& source, Flow layout, DType dtype, const
   write_new_side_files(target, layout, dtype, source_text, out);
 }
 
-void write_new_side_files(const ModelConfig& config, Flow layout, DType dtype, const Json& source_text, const fs::path& out) {
+void write_new_side_files(const ModelConfig& config, Flow layout, DType dtype, const Json& source_text,
+                          const fs::path& out) {
   write_json_file(out / "config.json", make_config(config, layout, dtype, source_text));
   write_processor_configs(config.preprocess, layout, out);
   write_template(layout, out);

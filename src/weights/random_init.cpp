@@ -65,16 +65,18 @@ Fill fill_of(const std::string& name) {
 // Of the linears that add to the residual stream.
 double residual_factor(const std::string& name, const ModelConfig& config) {
   for (const char* linear : {".o_proj.weight", ".down_proj.weight"}) {
-    if (name.ends_with(linear)) return 1 / std::sqrt(2.0 * static_cast<double>(config.text.num_hidden_layers));
+    if (name.ends_with(linear))
+      return 1 / std::sqrt(2.0 * static_cast<double>(config.text.num_hidden_layers));
   }
   for (const char* linear : {".out_proj.weight", ".fc2.weight"}) {
-    if (name.ends_with(linear)) return 1 / std::sqrt(2.0 * static_cast<double>(config.vision.num_hidden_layers));
+    if (name.ends_with(linear))
+      return 1 / std::sqrt(2.0 * static_cast<double>(config.vision.num_hidden_layers));
   }
   return 1;
 }
 
-void produce_tensor(const ExpectedTensor& tensor, uint64_t count, const RandomInitOptions& options, double factor,
-                    const ByteSink& sink) {
+void produce_tensor(const ExpectedTensor& tensor, uint64_t count, const RandomInitOptions& options,
+                    double factor, const ByteSink& sink) {
   const Fill fill = fill_of(tensor.name);
   const auto& quantiles = normal_quantiles();
   const auto std = static_cast<float>(options.std * factor);

@@ -16,8 +16,9 @@ struct RandomInitOptions {
   uint64_t seed = 0;
   DType dtype = DType::kBF16;
   double std = 0.02;  ///< of the linear, convolution and embedding weights
-  /// GPT-2's rule for training deep models from nothing: projections back into the residual stream (o_proj, down_proj,
-  /// out_proj, fc2) have std / sqrt(2 * layers), so that the stream's variance does not grow with depth.
+  /// GPT-2's rule for training deep models from nothing: projections back into the residual stream (o_proj,
+  /// down_proj, out_proj, fc2) have std / sqrt(2 * layers), so that the stream's variance does not grow with
+  /// depth.
   bool scale_residual = false;
   uint64_t max_shard_size = 5'000'000'000;
   ByteProgress progress = {};

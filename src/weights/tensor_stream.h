@@ -8,7 +8,8 @@
 
 namespace vl3::weights {
 
-/// Pages already written are dropped, so that memory does not grow with the file. Rounds to nearest, ties to even.
+/// Pages already written are dropped, so that memory does not grow with the file. Rounds to nearest, ties to
+/// even.
 /// @throws Error(kInvalidArgument) for values beyond the range of `to`.
 void stream_tensor(const TensorView& view, const std::string& name, DType to, const ByteSink& sink);
 

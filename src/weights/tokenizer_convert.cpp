@@ -187,7 +187,8 @@ PlaceholderIds convert_tokenizer(const fs::path& source, const fs::path& out, Fl
   return write_tokenizer(source, out, to, to == Flow::kRemote, embedding_rows);
 }
 
-PlaceholderIds extend_tokenizer(const fs::path& source, const fs::path& out, Flow to, int64_t embedding_rows) {
+PlaceholderIds extend_tokenizer(const fs::path& source, const fs::path& out, Flow to,
+                                int64_t embedding_rows) {
   return write_tokenizer(source, out, to, /*add=*/true, embedding_rows);
 }
 

@@ -25,9 +25,9 @@ struct PlaceholderIds {
 PlaceholderIds convert_tokenizer(const std::filesystem::path& source, const std::filesystem::path& out,
                                  Flow from, Flow to, int64_t embedding_rows);
 
-/// The tokenizer of a bare language model for a VideoLLaMA3 model of layout `to`: as convert_tokenizer(), but the three
-/// tokens are added for either layout (streams are rendered with them in both).
-PlaceholderIds extend_tokenizer(const std::filesystem::path& source, const std::filesystem::path& out, Flow to,
-                                int64_t embedding_rows);
+/// The tokenizer of a bare language model for a VideoLLaMA3 model of layout `to`: as convert_tokenizer(), but
+/// the three tokens are added for either layout (streams are rendered with them in both).
+PlaceholderIds extend_tokenizer(const std::filesystem::path& source, const std::filesystem::path& out,
+                                Flow to, int64_t embedding_rows);
 
 }  // namespace vl3::weights

@@ -105,9 +105,11 @@ TEST(CliTrain, PlansWithoutRunning) {
   W world;
   try {
     const std::string recipe =
-        world.file("r.toml", "model = \"" + W::model() + "\"\n[lr]\nmm_projector_lr = 1e-3\n[[data.sources]]\ndata_path = \"" +
+        world.file("r.toml", "model = \"" + W::model() +
+                                 "\"\n[lr]\nmm_projector_lr = 1e-3\n[[data.sources]]\ndata_path = \"" +
                                  world.file("data.jsonl", "{}\n{}\n{}\n") + "\"\nweight = 2\n");
-    const RunResult json = run_vl3({"train", recipe, "--plan", "--json", "--flops", "1e12", "--set", "global_batch_size=2"});
+    const RunResult json =
+        run_vl3({"train", recipe, "--plan", "--json", "--flops", "1e12", "--set", "global_batch_size=2"});
     EXPECT_EQ(json.status, 0) << json.err;
     const Json plan = Json::parse(json.out);
     EXPECT_EQ(plan.at("name"), "r");

@@ -52,11 +52,13 @@ const std::vector<Command> kCommands{
     {"inspect", kModel + kMedia + Flags{"--out"}},
     {"trace", kModel + Flags{"--messages", "--case", "--media-root", "--out", "--greedy-tokens"}},
     {"convert",
-     {"--help", "--to", "--dtype", "--max-shard-size", "--random", "--seed", "--scale-residual", "--vision", "--lm"}},
+     {"--help", "--to", "--dtype", "--max-shard-size", "--random", "--seed", "--scale-residual", "--vision",
+      "--lm"}},
     {"pull",
      {"--help", "--revision", "--endpoint", "--cache-dir", "--include", "--exclude", "--offline", "--token"}},
     {"train",
-     {"--help", "--set", "--plan", "--resume", "--max-steps", "--flops", "--sample-tokens", "--processes", "--json"}},
+     {"--help", "--set", "--plan", "--resume", "--max-steps", "--flops", "--sample-tokens", "--processes",
+      "--json"}},
     {"bench", kModel + Flags{"--only", "--repeats", "--json"}},
 };
 

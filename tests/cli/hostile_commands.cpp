@@ -76,9 +76,7 @@ std::vector<HostileRow> convert_rows() {
          return {"convert", W::model(), w.out(), "--vision", W::model(), "--lm", W::model()};
        }},
       {"ConvertLmIsNoQwen2", 1, "is not supported, only \"qwen2\" (Qwen2 and Qwen2.5)",
-       [](W& w) -> Words {
-         return {"convert", w.out(), "--vision", W::model(), "--lm", W::model()};
-       }},
+       [](W& w) -> Words { return {"convert", w.out(), "--vision", W::model(), "--lm", W::model()}; }},
       {"ConvertWithoutOut", 2, "give the folder to read and the folder to write: SRC OUT",
        [](W&) -> Words {
          return {"convert", W::model(), "--to", "remote"};
@@ -95,8 +93,8 @@ Words train(const W& w, const std::string& recipe, const Words& more) {
 }
 
 std::string good_recipe(const W& w) {
-  return "model = \"" + W::model() + "\"\noutput = \"" + w.out("run") + "\"\n[lr]\nllm_lr = 1e-5\n[[data.sources]]\ndata_path = \"" +
-         w.out("data.jsonl") + "\"\n";
+  return "model = \"" + W::model() + "\"\noutput = \"" + w.out("run") +
+         "\"\n[lr]\nllm_lr = 1e-5\n[[data.sources]]\ndata_path = \"" + w.out("data.jsonl") + "\"\n";
 }
 
 std::vector<HostileRow> train_rows() {

@@ -38,7 +38,8 @@ class Checkpoints : public ::testing::Test {
   void SetUp() override { make(Flow::kRemote); }
   void make(Flow layout) {
     fs::remove_all(dir_ / "base");
-    weights::write_random_checkpoint(test::small_config(layout, true), dir_ / "base", {.seed = 1, .dtype = weights::DType::kF32});
+    weights::write_random_checkpoint(test::small_config(layout, true), dir_ / "base",
+                                     {.seed = 1, .dtype = weights::DType::kF32});
     model_ = weights::load_model_config(dir_ / "base");
   }
 
@@ -146,7 +147,8 @@ TEST_F(Checkpoints, ASecondRunOfAStepReplacesIt) {
   other.weights.back() = filled(other.weights.back().info.name, other.weights.back().info.shape, 99);
   store(run, 2).save(other);
   EXPECT_EQ(names_in(run_), (std::set<std::string>{".lock", "checkpoint-10"}));
-  EXPECT_EQ(weight_of(run_ / "checkpoint-10"), other.weights.back().info.name.ends_with("norm.weight") ? 99 : 10);
+  EXPECT_EQ(weight_of(run_ / "checkpoint-10"),
+            other.weights.back().info.name.ends_with("norm.weight") ? 99 : 10);
 }
 
 TEST_F(Checkpoints, TheFinalModelLiesInTheRunsFolder) {
@@ -177,11 +179,14 @@ TEST_F(Checkpoints, TransformersLoadsOneAsItIs) {
     parts.weights.clear();
     for (const weights::ExpectedTensor& tensor : opened.tensors()) {
       const weights::TensorView& view = opened.view(tensor.name);
-      parts.weights.push_back({{tensor.name, view.dtype, tensor.shape}, [&view](const weights::ByteSink& sink) { sink(view.bytes()); }});
+      parts.weights.push_back({{tensor.name, view.dtype, tensor.shape},
+                               [&view](const weights::ByteSink& sink) { sink(view.bytes()); }});
     }
-    CheckpointStore saved(run, ModelFiles(config, opened.dtype(), config.preprocess.use_token_compression), 1);
+    CheckpointStore saved(run, ModelFiles(config, opened.dtype(), config.preprocess.use_token_compression),
+                          1);
     const fs::path folder = saved.save(parts);
-    const auto result = test::run_python("load_in_transformers.py", {folder.string(), golden.native.string(), "equal"});
+    const auto result =
+        test::run_python("load_in_transformers.py", {folder.string(), golden.native.string(), "equal"});
     if (result.status == test::kPythonSkipped) GTEST_SKIP() << result.output;
     EXPECT_EQ(result.status, 0) << result.output;
     ++seen;
@@ -204,19 +209,23 @@ TEST_F(Checkpoints, AResumePicksTheNewestWholeOne) {
   dir_.write("run/checkpoint-notes.txt", "mine");
   fs::create_directory(run_ / "checkpoint-300");  // by hand: no state in it
   const RunFolder run(run_);
-  EXPECT_EQ(names_in(run_), (std::set<std::string>{".lock", "checkpoint-9", "checkpoint-10", "checkpoint-100", "checkpoint-300",
-                                                   "checkpoint-notes.txt"}));
+  EXPECT_EQ(names_in(run_), (std::set<std::string>{".lock", "checkpoint-9", "checkpoint-10", "checkpoint-100",
+                                                   "checkpoint-300", "checkpoint-notes.txt"}));
   EXPECT_EQ(find_resume_point(run, "auto")->state.step, 100);
   fs::resize_file(run_ / "checkpoint-100/model.safetensors", 1000);
   EXPECT_EQ(find_resume_point(run, "auto")->folder, run_ / "checkpoint-10");
   fs::remove(run_ / "checkpoint-10/tokenizer.json");  // was never there
   fs::remove(run_ / "checkpoint-10" / kOptimizerFile);
   EXPECT_EQ(find_resume_point(run, "auto")->state.step, 9);
-  EXPECT_NE(error_of([&] { find_resume_point(run, (run_ / "checkpoint-10").string()); }).find("optimizer.safetensors is missing"),
+  EXPECT_NE(error_of([&] {
+              find_resume_point(run, (run_ / "checkpoint-10").string());
+            }).find("optimizer.safetensors is missing"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { find_resume_point(run, "never"); }).find("holds checkpoints up to step 300"), std::string::npos);
+  EXPECT_NE(error_of([&] { find_resume_point(run, "never"); }).find("holds checkpoints up to step 300"),
+            std::string::npos);
   dir_.write("run/checkpoint-9/trainer_state.json", "{\"format\": 1");
-  EXPECT_NE(error_of([&] { find_resume_point(run, "auto"); }).find("none of its 4 checkpoints is whole"), std::string::npos);
+  EXPECT_NE(error_of([&] { find_resume_point(run, "auto"); }).find("none of its 4 checkpoints is whole"),
+            std::string::npos);
 }
 
 TEST_F(Checkpoints, AnEarlierOneByNamePutsLaterOnesAside) {
@@ -224,14 +233,15 @@ TEST_F(Checkpoints, AnEarlierOneByNamePutsLaterOnesAside) {
   CheckpointStore saved = store(run, 5);
   for (int64_t step : {1, 2, 3}) saved.save(contents(step));
   EXPECT_EQ(find_resume_point(run, (run_ / "checkpoint-1").string())->state.step, 1);
-  EXPECT_EQ(names_in(run_),
-            (std::set<std::string>{".lock", "checkpoint-1", "abandoned-checkpoint-2", "abandoned-checkpoint-3"}));
+  EXPECT_EQ(names_in(run_), (std::set<std::string>{".lock", "checkpoint-1", "abandoned-checkpoint-2",
+                                                   "abandoned-checkpoint-3"}));
 }
 
 TEST_F(Checkpoints, TwoProcessesDoNotTrainIntoOneFolder) {
   const RunFolder run(run_);
   const std::string text = error_of([&] { const RunFolder second(run_); });
-  EXPECT_NE(text.find(fmt::format("process {} trains into this folder", ::getpid())), std::string::npos) << text;
+  EXPECT_NE(text.find(fmt::format("process {} trains into this folder", ::getpid())), std::string::npos)
+      << text;
 }
 
 TEST_F(Checkpoints, SurviveKillsAtAnyMoment) {
@@ -244,7 +254,8 @@ TEST_F(Checkpoints, SurviveKillsAtAnyMoment) {
         const RunFolder run(run_);
         const auto point = find_resume_point(run, "auto");
         CheckpointStore saved = store(run, 2);
-        for (int64_t step = point ? point->state.step + 1 : 1;; ++step) saved.publish(saved.save(contents(step, 200'000)));
+        for (int64_t step = point ? point->state.step + 1 : 1;; ++step)
+          saved.publish(saved.save(contents(step, 200'000)));
       } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
       }
@@ -288,7 +299,8 @@ std::string in_child(const Action& action) {
   ::close(ends[1]);
   std::string out;
   char buffer[4096];
-  for (ssize_t got; (got = ::read(ends[0], buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<size_t>(got));
+  for (ssize_t got; (got = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    out.append(buffer, static_cast<size_t>(got));
   ::close(ends[0]);
   ::waitpid(child, nullptr, 0);
   return out;
@@ -313,7 +325,9 @@ TEST_F(Checkpoints, AFullDiskIsOneErrorAndLeavesTheLastOneWhole) {
   });
   if (report.starts_with("skipped")) GTEST_SKIP() << report;
   EXPECT_EQ(report.substr(0, 14), "limit reached:") << report;
-  EXPECT_NE(report.find("optimizer.safetensors: write failed: No space left on device\n.lock checkpoint-1\n1 3"), std::string::npos)
+  EXPECT_NE(
+      report.find("optimizer.safetensors: write failed: No space left on device\n.lock checkpoint-1\n1 3"),
+      std::string::npos)
       << report;
 }
 

@@ -6,8 +6,6 @@
 
 #include "core/file.h"
 #include "support/temp_dir.h"
-#include "train/event_file.h"
-#include "weights/python.h"
 
 namespace vl3::train {
 namespace {
@@ -86,39 +84,13 @@ TEST(MetricsLog, NonFiniteNumbersStayJson) {
 TEST(ProgressText, FitsTheTerminalAndExtrapolates) {
   StepMetrics metrics = at_step(110);
   metrics.loss = 1.5;
-  const std::string text = progress_text(metrics, 200, 100, 10, 100);  // ten steps in ten seconds, ninety to go
+  const std::string text =
+      progress_text(metrics, 200, 100, 10, 100);  // ten steps in ten seconds, ninety to go
   EXPECT_NE(text.find("110/200  55%  loss 1.5000  2.0k tok/s  ETA 0:01:30"), std::string::npos) << text;
   EXPECT_EQ(text[0], '[');
   EXPECT_LT(text.size(), 100u);
   EXPECT_EQ(progress_text(metrics, 200, 100, 10, 40).size(), 39u);
   EXPECT_NE(progress_text(metrics, 0, 110, 0, 100).find("ETA ?"), std::string::npos);
-}
-
-TEST(EventFile, Crc32cHasTheStandardsValues) {
-  EXPECT_EQ(crc32c("123456789"), 0xe3069283u);  // RFC 3720 B.4 and its 32 zero bytes
-  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aau);
-}
-
-TEST(EventFile, TensorBoardReadsItAndDropsWhatAResumedRunRepeats) {
-  const TempDir dir;
-  {
-    EventFile events(dir / "tb", 0);
-    for (int64_t step = 1; step <= 6; ++step) events.write(at_step(step));
-  }
-  {
-    EventFile events(dir / "tb", 4);
-    StepMetrics metrics = at_step(5);
-    metrics.loss = 55;
-    events.write(metrics);
-  }
-  const auto result = test::run_python("../train/read_events.py", {(dir / "tb").string()});
-  if (result.status == test::kPythonSkipped) GTEST_SKIP() << result.output;
-  EXPECT_EQ(result.status, 0) << result.output;
-  const std::string last_line = result.output.substr(result.output.rfind("\n{", result.output.size() - 2) + 1);
-  const Json read = Json::parse(last_line, nullptr, false);
-  ASSERT_TRUE(read.is_object()) << result.output;
-  EXPECT_EQ(read.at("train/loss"), Json::parse("[[1, 1.0], [2, 0.5], [3, 0.3333333432674408], [4, 0.25], [5, 55.0]]"));
-  EXPECT_EQ(read.at("train/tokens_per_s").size(), 5u);
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ namespace {
 using test::TempDir;
 
 weights::VisionConfig so400m() {
-  weights::VisionConfig vision{.hidden_size = 1152, .intermediate_size = 4304, .num_hidden_layers = 27, .num_attention_heads = 16};
+  weights::VisionConfig vision{
+      .hidden_size = 1152, .intermediate_size = 4304, .num_hidden_layers = 27, .num_attention_heads = 16};
   vision.patch_size = 14;
   return vision;
 }
@@ -20,32 +21,47 @@ weights::VisionConfig so400m() {
 weights::ModelConfig model_2b() {
   weights::ModelConfig model;
   model.vision = so400m();
-  model.text = {.hidden_size = 1536, .intermediate_size = 8960, .num_hidden_layers = 28, .num_attention_heads = 12,
-                .num_key_value_heads = 2, .head_dim = 128, .vocab_size = 151936};
+  model.text = {.hidden_size = 1536,
+                .intermediate_size = 8960,
+                .num_hidden_layers = 28,
+                .num_attention_heads = 12,
+                .num_key_value_heads = 2,
+                .head_dim = 128,
+                .vocab_size = 151936};
   model.text.tie_word_embeddings = true;
   return model;
 }
 weights::ModelConfig model_7b() {
   weights::ModelConfig model;
   model.vision = so400m();
-  model.text = {.hidden_size = 3584, .intermediate_size = 18944, .num_hidden_layers = 28, .num_attention_heads = 28,
-                .num_key_value_heads = 4, .head_dim = 128, .vocab_size = 152064};
+  model.text = {.hidden_size = 3584,
+                .intermediate_size = 18944,
+                .num_hidden_layers = 28,
+                .num_attention_heads = 28,
+                .num_key_value_heads = 4,
+                .head_dim = 128,
+                .vocab_size = 152064};
   return model;
 }
 
 TrainConfig recipe(const std::vector<std::string>& set = {}) {
-  return parse_recipe("name=\"a\"\nmodel=\"b\"\n[lr]\nllm_lr=1e-5\nmm_projector_lr=1e-5\nvision_encoder_lr=2e-6\n"
-                      "[[data.sources]]\ndata_path=\"c.jsonl\"\n", "r.toml", set);
+  return parse_recipe(
+      "name=\"a\"\nmodel=\"b\"\n[lr]\nllm_lr=1e-5\nmm_projector_lr=1e-5\nvision_encoder_lr=2e-6\n"
+      "[[data.sources]]\ndata_path=\"c.jsonl\"\n",
+      "r.toml", set);
 }
 
 // By hand. Encoder: 27 (4 (1152² + 1152) + 2·1152·4304 + 4304 + 1152 + 4·1152) + 1152·588 + 1152 + 2·1152.
-constexpr int64_t kVision = 27 * (4 * (1152 * 1152 + 1152) + 2 * 1152 * 4304 + 4304 + 1152 + 4 * 1152) + 1152 * 588 + 3 * 1152;
+constexpr int64_t kVision =
+    27 * (4 * (1152 * 1152 + 1152) + 2 * 1152 * 4304 + 4304 + 1152 + 4 * 1152) + 1152 * 588 + 3 * 1152;
 constexpr int64_t kProjector2b = 1152 * 1536 + 1536 + 1536 * 1536 + 1536;
 // A decoder layer: q, k, v with bias, o, gate, up, down, two norms.
-constexpr int64_t kLlm2b = 151936LL * 1536 + 1536 +
-                           28LL * (1536 * 1536 + 1536 + 2 * (1536 * 256 + 256) + 1536 * 1536 + 3 * 1536 * 8960 + 2 * 1536);
-constexpr int64_t kLlm7b = 2 * 152064LL * 3584 + 3584 +
-                           28LL * (3584 * 3584 + 3584 + 2 * (3584 * 512 + 512) + 3584 * 3584 + 3LL * 3584 * 18944 + 2 * 3584);
+constexpr int64_t kLlm2b =
+    151936LL * 1536 + 1536 +
+    28LL * (1536 * 1536 + 1536 + 2 * (1536 * 256 + 256) + 1536 * 1536 + 3 * 1536 * 8960 + 2 * 1536);
+constexpr int64_t kLlm7b =
+    2 * 152064LL * 3584 + 3584 +
+    28LL * (3584 * 3584 + 3584 + 2 * (3584 * 512 + 512) + 3584 * 3584 + 3LL * 3584 * 18944 + 2 * 3584);
 
 TEST(TrainPlan, CountsParametersAndTensorsOfTheParts) {
   const TrainPlan plan = make_train_plan(recipe({"lr.llm_lr=none"}), model_2b());
@@ -72,14 +88,17 @@ TEST(TrainPlan, MemoryFollowsTheArithmetic) {
   EXPECT_EQ(one.gradients, 4 * all);
   EXPECT_EQ(one.masters, 4 * all);
   EXPECT_EQ(one.moments, 8 * all);
-  // Row of 16384 tokens, 10240 visual from 40960 patches (video, merged 2x2); bf16; one decoder layer and one block whole.
+  // Row of 16384 tokens, 10240 visual from 40960 patches (video, merged 2x2); bf16; one decoder layer and one
+  // block whole.
   const uint64_t decoder = 4 * 1536 + (12 + 2) * 2 * 128 + 4 * 8960, block = 8 * 1152 + 2 * 4304;
-  const uint64_t values = 16384ull * (2 * 1536 + 28 * 1536 + decoder) + 10240ull * (1152 + 3 * 1536) + 40960ull * (27 * 1152 + block);
+  const uint64_t values = 16384ull * (2 * 1536 + 28 * 1536 + decoder) + 10240ull * (1152 + 3 * 1536) +
+                          40960ull * (27 * 1152 + block);
   EXPECT_EQ(plan.row_tokens, 16384);
   EXPECT_EQ(plan.row_visual_tokens, 10240);
   EXPECT_EQ(plan.row_patches, 40960);
   EXPECT_EQ(one.activations, 2 * values);
-  const uint64_t kept = 16384ull * (2 * 1536 + 28 * decoder) + 10240ull * (1152 + 3 * 1536) + 40960ull * 27 * block;
+  const uint64_t kept =
+      16384ull * (2 * 1536 + 28 * decoder) + 10240ull * (1152 + 3 * 1536) + 40960ull * 27 * block;
   EXPECT_EQ(plan.activations_without_checkpointing, 2 * kept);
   EXPECT_EQ(one.logits, 2ull * 4 * 6144 * 8192);
   const TrainMemory& eight = plan.memory[3];
@@ -101,7 +120,8 @@ TEST(TrainPlan, FrozenPartsCostNoOptimizerMemoryAndFloat32NoMasters) {
 }
 
 TEST(TrainPlan, LoraTrainsTheAdaptersOfItsTargets) {
-  const TrainPlan plan = make_train_plan(recipe({"lr.mm_projector_lr=none", "lr.vision_encoder_lr=none", "lora.r=8"}), model_2b());
+  const TrainPlan plan = make_train_plan(
+      recipe({"lr.mm_projector_lr=none", "lr.vision_encoder_lr=none", "lora.r=8"}), model_2b());
   EXPECT_FALSE(plan.parts[2].trained);
   ASSERT_EQ(plan.parts.size(), 4u);
   EXPECT_EQ(plan.parts[3].tensors, 28 * 7 * 2);
@@ -116,11 +136,13 @@ TEST(TrainPlan, LoraTrainsTheAdaptersOfItsTargets) {
     return test::error_of([&] { make_train_plan(recipe(set), model_2b()); });
   };
   EXPECT_NE(error({"lora.r=2", "lr.llm_lr=none"}).find("but lr.llm_lr is not set"), std::string::npos);
-  EXPECT_NE(error({"lora.target_modules=[\"q_porj\"]"}).find("\"q_porj\" is no linear of this model"), std::string::npos);
+  EXPECT_NE(error({"lora.target_modules=[\"q_porj\"]"}).find("\"q_porj\" is no linear of this model"),
+            std::string::npos);
 }
 
 TEST(TrainPlan, MuonKeepsOneMomentOfHiddenMatrices) {
-  const TrainPlan adamw = make_train_plan(recipe(), model_2b()), muon = make_train_plan(recipe({"optim.optimizer=muon"}), model_2b());
+  const TrainPlan adamw = make_train_plan(recipe(), model_2b()),
+                  muon = make_train_plan(recipe({"optim.optimizer=muon"}), model_2b());
   const int64_t matrices = 27 * (4 * 1152 * 1152 + 2 * 1152 * 4304) + 1152 * 1536 + 1536 * 1536 +
                            28 * (2 * 1536 * 1536 + 2 * 1536 * 256 + 3 * 1536 * 8960);
   EXPECT_EQ(adamw.memory[0].moments - muon.memory[0].moments, 4ull * static_cast<uint64_t>(matrices));
@@ -129,7 +151,8 @@ TEST(TrainPlan, MuonKeepsOneMomentOfHiddenMatrices) {
 TEST(TrainPlan, StepsAndTimeFollowFromSamplesAndSpeed) {
   const TrainConfig config = recipe({"global_batch_size=10", "num_train_epochs=2"});
   EXPECT_FALSE(make_train_plan(config, model_2b()).steps.has_value());
-  TrainPlan plan = make_train_plan(config, model_2b(), {.samples = 101, .mean_sample_tokens = 500, .flops_per_s = 1e12, .processes = 2});
+  TrainPlan plan = make_train_plan(
+      config, model_2b(), {.samples = 101, .mean_sample_tokens = 500, .flops_per_s = 1e12, .processes = 2});
   EXPECT_EQ(plan.steps, 21);
   EXPECT_EQ(plan.step_tokens, 5000);
   EXPECT_TRUE(plan.step_tokens_known);
@@ -146,7 +169,8 @@ TEST(TrainPlan, StepsAndTimeFollowFromSamplesAndSpeed) {
 }
 
 TEST(TrainPlan, TextAndJsonSayTheSame) {
-  const TrainPlan plan = make_train_plan(recipe(), model_7b(), {.samples = 1'000'000, .flops_per_s = 4e14, .processes = 8});
+  const TrainPlan plan =
+      make_train_plan(recipe(), model_7b(), {.samples = 1'000'000, .flops_per_s = 4e14, .processes = 8});
   const OrderedJson json = to_json(plan);
   EXPECT_EQ(json.at("trained_parameters"), plan.trained_parameters);
   EXPECT_EQ(json.at("memory").size(), 7u);

@@ -54,10 +54,11 @@ TEST(Recipe, TakesItsNameFromTheFile) {
 }
 
 TEST(Recipe, SetOverridesAndAdds) {
-  const TrainConfig config = parse(kSmall, {"lr.llm_lr=2e-5", "data.sources.1.weight=2", "lora.r=8", "lr.mm_projector_lr=1e-3", "lr.llm_lr=none",
-                                            "model=runs/other", "name=7", "tensorboard=false", "max_steps=10",
-                                            "data.sources.2.data_path=d.jsonl", "data.sources.2.weight=0.25",
-                                            "lora.target_modules=[\"q_proj\"]", "data.sources.0.data_path.1=e.jsonl"});
+  const TrainConfig config =
+      parse(kSmall, {"lr.llm_lr=2e-5", "data.sources.1.weight=2", "lora.r=8", "lr.mm_projector_lr=1e-3",
+                     "lr.llm_lr=none", "model=runs/other", "name=7", "tensorboard=false", "max_steps=10",
+                     "data.sources.2.data_path=d.jsonl", "data.sources.2.weight=0.25",
+                     "lora.target_modules=[\"q_proj\"]", "data.sources.0.data_path.1=e.jsonl"});
   EXPECT_EQ(config.data.sources[1].weight, 2);
   EXPECT_FALSE(config.lr.llm_lr.has_value());
   ASSERT_TRUE(config.lora.has_value());
@@ -74,20 +75,27 @@ TEST(Recipe, SetOverridesAndAdds) {
 }
 
 TEST(Recipe, SetOfASectionTurnsItOff) {
-  const std::string adapters = "name = \"a\"\nmodel = \"b\"\n[lr]\nllm_lr = 1e-4\n[lora]\nr = 4\n[[data.sources]]\ndata_path = \"c.json\"\n";
+  const std::string adapters =
+      "name = \"a\"\nmodel = \"b\"\n[lr]\nllm_lr = 1e-4\n[lora]\nr = 4\n[[data.sources]]\ndata_path = "
+      "\"c.json\"\n";
   EXPECT_EQ(parse(adapters).lora->r, 4);
   EXPECT_FALSE(parse(adapters, {"lora=none"}).lora.has_value());
 }
 
 TEST(Recipe, UnknownKeysNameTheNearestKnownOneAndTheLine) {
   EXPECT_EQ(error(with("gradient_checkpoint = true")),
-            "invalid argument: r.toml:1: unknown key \"gradient_checkpoint\"; did you mean gradient_checkpointing?");
-  EXPECT_EQ(error(with("llm_lr = 1e-5")), "invalid argument: r.toml:1: unknown key \"llm_lr\"; did you mean lr.llm_lr?");
+            "invalid argument: r.toml:1: unknown key \"gradient_checkpoint\"; did you mean "
+            "gradient_checkpointing?");
+  EXPECT_EQ(error(with("llm_lr = 1e-5")),
+            "invalid argument: r.toml:1: unknown key \"llm_lr\"; did you mean lr.llm_lr?");
   EXPECT_EQ(error(kSmall + "wieght = 1\n"),
-            "invalid argument: r.toml:10: unknown key \"data.sources.1.wieght\"; did you mean data.sources.0.weight?");
-  EXPECT_EQ(error(kSmall, {"data.frames=3"}).substr(0, 54), "invalid argument: --set data.frames=3: unknown key \"da");
+            "invalid argument: r.toml:10: unknown key \"data.sources.1.wieght\"; did you mean "
+            "data.sources.0.weight?");
+  EXPECT_EQ(error(kSmall, {"data.frames=3"}).substr(0, 54),
+            "invalid argument: --set data.frames=3: unknown key \"da");
   EXPECT_EQ(error(with("zzzzzzzzzzzzzzz = 1")),
-            "invalid argument: r.toml:1: unknown key \"zzzzzzzzzzzzzzz\"; see docs/guides/training.md for the keys there "
+            "invalid argument: r.toml:1: unknown key \"zzzzzzzzzzzzzzz\"; see docs/guides/training.md for "
+            "the keys there "
             "are");
   EXPECT_NE(error(kSmall + "[optimizer]\nx = 1\n"), "");
 }
@@ -97,31 +105,40 @@ TEST(Recipe, WrongTypesAndRangesNameKeyValueAndWhatIsAllowed) {
             "invalid argument: r.toml:1: save_steps is 0; expected a whole number from 1 to 1000000000000");
   EXPECT_EQ(error(with("save_steps = 1.5")),
             "invalid argument: r.toml:1: save_steps is 1.5; expected a whole number from 1 to 1000000000000");
-  EXPECT_EQ(error(with("tensorboard = 1")), "invalid argument: r.toml:1: tensorboard is 1; expected true or false");
+  EXPECT_EQ(error(with("tensorboard = 1")),
+            "invalid argument: r.toml:1: tensorboard is 1; expected true or false");
   EXPECT_EQ(error(with("dtype = \"fp16\"")),
             "invalid argument: r.toml:1: dtype is 'fp16'; expected one of \"bfloat16\", \"float32\"");
-  EXPECT_EQ(error(with("num_train_epochs = nan")),
-            "invalid argument: r.toml:1: num_train_epochs is nan; expected a number above 0, at most 1000000");
-  EXPECT_EQ(error(with("num_train_epochs = inf")),
-            "invalid argument: r.toml:1: num_train_epochs is inf; expected a number above 0, at most 1000000");
-  EXPECT_EQ(error(with("lr = 1")), "invalid argument: r.toml:4: not valid TOML: Error while parsing table header: "
-                                   "cannot redefine existing integer 'lr' as table");
+  EXPECT_EQ(
+      error(with("num_train_epochs = nan")),
+      "invalid argument: r.toml:1: num_train_epochs is nan; expected a number above 0, at most 1000000");
+  EXPECT_EQ(
+      error(with("num_train_epochs = inf")),
+      "invalid argument: r.toml:1: num_train_epochs is inf; expected a number above 0, at most 1000000");
+  EXPECT_EQ(error(with("lr = 1")),
+            "invalid argument: r.toml:4: not valid TOML: Error while parsing table header: "
+            "cannot redefine existing integer 'lr' as table");
   EXPECT_EQ(error(kSmall, {"lr.llm_lr=0"}),
             "invalid argument: --set lr.llm_lr=0: lr.llm_lr is 0; expected a number above 0, at most 10");
   EXPECT_EQ(error(kSmall, {"max_steps=many"}),
-            "invalid argument: --set max_steps=many: max_steps is 'many'; expected a whole number from 1 to 1000000000000");
+            "invalid argument: --set max_steps=many: max_steps is 'many'; expected a whole number from 1 to "
+            "1000000000000");
   EXPECT_EQ(error(with("seed = -1")).substr(0, 41), "invalid argument: r.toml:1: seed is -1; e");
-  EXPECT_EQ(error("model = \"a\"\ndata = 3\n"), "invalid argument: r.toml:2: data is 3; expected a section [data]");
+  EXPECT_EQ(error("model = \"a\"\ndata = 3\n"),
+            "invalid argument: r.toml:2: data is 3; expected a section [data]");
   EXPECT_EQ(error("model = \"a\"\n[data]\nsources = 3\n"),
-            "invalid argument: r.toml:3: data.sources is 3; expected entries that each begin with [[data.sources]]");
+            "invalid argument: r.toml:3: data.sources is 3; expected entries that each begin with "
+            "[[data.sources]]");
   EXPECT_EQ(error("model = \"a\"\n[data]\nsources = [1]\n"),
-            "invalid argument: r.toml:3: data.sources is [ 1 ]; expected entries that each begin with [[data.sources]]");
+            "invalid argument: r.toml:3: data.sources is [ 1 ]; expected entries that each begin with "
+            "[[data.sources]]");
   EXPECT_NE(error(with("name = 7")).find("r.toml:1"), std::string::npos);
 }
 
 TEST(Recipe, SetArgumentsThatNameNothingAreRefused) {
   EXPECT_EQ(error(kSmall, {"max_steps"}), "invalid argument: --set max_steps: expected KEY=VALUE");
-  EXPECT_EQ(error(kSmall, {"=1"}), "invalid argument: --set =1: expected KEY=VALUE with a key like lr.llm_lr");
+  EXPECT_EQ(error(kSmall, {"=1"}),
+            "invalid argument: --set =1: expected KEY=VALUE with a key like lr.llm_lr");
   EXPECT_EQ(error(kSmall, {"lr..llm_lr=1"}).substr(0, 47), "invalid argument: --set lr..llm_lr=1: expected ");
   EXPECT_EQ(error(kSmall, {"data.sources.5.weight=1"}),
             "invalid argument: --set data.sources.5.weight=1: \"5\" is no entry of a list of 2");
@@ -135,19 +152,26 @@ TEST(Recipe, SetArgumentsThatNameNothingAreRefused) {
 
 TEST(Recipe, ContradictionsAreErrors) {
   EXPECT_NE(error(kSmall, {"lr.llm_lr=none"}).find("nothing would be trained"), std::string::npos);
-  EXPECT_NE(error(kSmall, {"lora.r=8", "lr.llm_lr=none"}).find("[lora] takes the learning rate of the part it adapts"),
+  EXPECT_NE(error(kSmall, {"lora.r=8", "lr.llm_lr=none"})
+                .find("[lora] takes the learning rate of the part it adapts"),
             std::string::npos);
   EXPECT_EQ(error(kSmall, {"lora.r=8"}), "");
-  EXPECT_NE(error(kSmall, {"data.row_tokens=1000"}).find("data.row_tokens is 1000, but a sample may have"), std::string::npos);
-  EXPECT_EQ(error(kSmall, {"data.row_tokens=1000", "data.packing=samples"}), "");
-  EXPECT_NE(error(kSmall, {"data.mm_max_length=20000"}).find("do not fit into data.model_max_length 16384"), std::string::npos);
-  EXPECT_NE(error(kSmall, {"optim.lr_scheduler_type=wsd", "optim.decay_ratio=1"}).find("more than the whole run"),
+  EXPECT_NE(error(kSmall, {"data.row_tokens=1000"}).find("data.row_tokens is 1000, but a sample may have"),
             std::string::npos);
-  EXPECT_NE(error(with("global_batch_size = 8\nglobal_batch_tokens = 100000")).find("both given"), std::string::npos);
+  EXPECT_EQ(error(kSmall, {"data.row_tokens=1000", "data.packing=samples"}), "");
+  EXPECT_NE(error(kSmall, {"data.mm_max_length=20000"}).find("do not fit into data.model_max_length 16384"),
+            std::string::npos);
+  EXPECT_NE(
+      error(kSmall, {"optim.lr_scheduler_type=wsd", "optim.decay_ratio=1"}).find("more than the whole run"),
+      std::string::npos);
+  EXPECT_NE(error(with("global_batch_size = 8\nglobal_batch_tokens = 100000")).find("both given"),
+            std::string::npos);
   EXPECT_EQ(parse(with("global_batch_size = 8"), {"global_batch_tokens=100000"}).global_batch_tokens, 100000);
-  EXPECT_FALSE(parse(with("global_batch_tokens = 100000"), {"global_batch_size=4"}).global_batch_tokens.has_value());
+  EXPECT_FALSE(
+      parse(with("global_batch_tokens = 100000"), {"global_batch_size=4"}).global_batch_tokens.has_value());
   EXPECT_NE(error(kSmall, {"global_batch_tokens=100"}).find("less than one row"), std::string::npos);
-  EXPECT_NE(error(kSmall, {"data.packing=samples", "global_batch_size=1"}).find("less than one row"), std::string::npos);
+  EXPECT_NE(error(kSmall, {"data.packing=samples", "global_batch_size=1"}).find("less than one row"),
+            std::string::npos);
   EXPECT_NE(error(kSmall, {"device=gpu"}).find("expected auto, cpu, cuda or cuda:N"), std::string::npos);
   EXPECT_NE(error(kSmall, {"name=a/b"}).find("plain name"), std::string::npos);
   EXPECT_NE(error("name = \"a\"\nmodel = \"b\"\n[lr]\nllm_lr = 1e-5\n").find("no data"), std::string::npos);
@@ -155,8 +179,9 @@ TEST(Recipe, ContradictionsAreErrors) {
 }
 
 TEST(Recipe, TheResolvedRecipeReadsBackTheSame) {
-  TrainConfig config = parse(kSmall, {"lora.lora_alpha=3e-4", "lr.llm_lr=none", "lr.mm_projector_lr=1e-3", "optim.max_grad_norm=1", "seed=9007199254740993",
-                                      "data.sources.0.data_folder=\"quo\\\"ted\\\\ \u00e9\""});
+  TrainConfig config = parse(
+      kSmall, {"lora.lora_alpha=3e-4", "lr.llm_lr=none", "lr.mm_projector_lr=1e-3", "optim.max_grad_norm=1",
+               "seed=9007199254740993", "data.sources.0.data_folder=\"quo\\\"ted\\\\ \u00e9\""});
   const std::string toml = recipe_toml(config);
   const TrainConfig again = parse(toml);
   EXPECT_EQ(recipe_toml(again), toml);
@@ -168,7 +193,9 @@ TEST(Recipe, TheResolvedRecipeReadsBackTheSame) {
 
 TEST(Recipe, ChangedKeysLeaveHandlingOut) {
   const TrainConfig before = parse(kSmall);
-  EXPECT_TRUE(changed_keys(before, parse(kSmall, {"save_steps=5", "output=elsewhere", "data.dataloader_num_workers=9"})).empty());
+  EXPECT_TRUE(changed_keys(before, parse(kSmall, {"save_steps=5", "output=elsewhere",
+                                                  "data.dataloader_num_workers=9"}))
+                  .empty());
   EXPECT_EQ(changed_keys(before, parse(kSmall, {"lr.llm_lr=2e-5", "max_steps=7"})),
             (std::vector<std::string>{"lr.llm_lr: 1e-05 -> 2e-05", "max_steps: none -> 7"}));
 }
@@ -184,9 +211,12 @@ TEST(HostileRecipe, BrokenTextIsOneError) {
   EXPECT_EQ(starts("name = 'never closed\n"), "invalid argument: r.toml:");
   EXPECT_EQ(starts("name = \"\"\"never closed\n"), "invalid argument: r.toml:");
   EXPECT_EQ(starts("seed = 99999999999999999999999\n"), "invalid argument: r.toml:");
-  EXPECT_EQ(starts("\x7f" "ELF\x02\x01\x01"), "invalid argument: r.toml:");
+  EXPECT_EQ(starts("\x7f"
+                   "ELF\x02\x01\x01"),
+            "invalid argument: r.toml:");
   EXPECT_NE(error(""), "");
   EXPECT_NE(error("# nothing\n"), "");
+  EXPECT_EQ(error("# ............................................ don't\n" + kSmall), "");
   EXPECT_EQ(error("\xef\xbb\xbf" + kSmall), "");  // a byte order mark
   std::string crlf;
   for (const char c : kSmall) crlf += c == '\n' ? std::string("\r\n") : std::string(1, c);
@@ -275,7 +305,8 @@ TEST(ResolveModel, FindsFoldersRunsAndSaysWhatIsMissing) {
   config.model = "empty";
   EXPECT_NE(error_of([&] { resolve_model(config); }).find("no config.json"), std::string::npos);
   config.model = "nowhere";
-  EXPECT_NE(error_of([&] { resolve_model(config); }).find("no run " + (dir / "runs/nowhere").string()), std::string::npos);
+  EXPECT_NE(error_of([&] { resolve_model(config); }).find("no run " + (dir / "runs/nowhere").string()),
+            std::string::npos);
   config.model = "some/name";
   EXPECT_NE(error_of([&] { resolve_model(config); }).find("vl3 pull some/name"), std::string::npos);
 }

@@ -45,18 +45,28 @@ class Compose : public ::testing::Test {
   // @param full  SiglipModel with its text tower, else SiglipVisionModel.
   void write_siglip(const std::string& prefix, bool full) {
     fs::remove_all(dir_ / "siglip");
-    const Json vision = {{"model_type", "siglip_vision_model"}, {"hidden_size", 16}, {"intermediate_size", 20},
-                         {"num_hidden_layers", 1}, {"num_attention_heads", 2}, {"patch_size", 14}, {"image_size", 28}};
-    dir_.write("siglip/config.json",
-               (full ? Json{{"model_type", "siglip"}, {"vision_config", vision}, {"text_config", Json::object()}} : vision).dump());
+    const Json vision = {{"model_type", "siglip_vision_model"},
+                         {"hidden_size", 16},
+                         {"intermediate_size", 20},
+                         {"num_hidden_layers", 1},
+                         {"num_attention_heads", 2},
+                         {"patch_size", 14},
+                         {"image_size", 28}};
+    dir_.write(
+        "siglip/config.json",
+        (full ? Json{{"model_type", "siglip"}, {"vision_config", vision}, {"text_config", Json::object()}}
+              : vision)
+            .dump());
     std::vector<std::pair<TensorInfo, std::string>> tensors;
     const Checkpoint whole = opened(dir_ / "whole");
     for (const ExpectedTensor& tensor : whole.tensors()) {
       const std::string top = "model.vision_model.";
       if (!tensor.name.starts_with(top)) continue;
-      tensors.push_back({{prefix + tensor.name.substr(top.size()), DType::kBF16, tensor.shape}, test::bytes_of(whole.view(tensor.name))});
+      tensors.push_back({{prefix + tensor.name.substr(top.size()), DType::kBF16, tensor.shape},
+                         test::bytes_of(whole.view(tensor.name))});
     }
-    tensors.push_back({{prefix + "embeddings.position_embedding.weight", DType::kBF16, {4, 16}}, std::string(128, 'x')});
+    tensors.push_back(
+        {{prefix + "embeddings.position_embedding.weight", DType::kBF16, {4, 16}}, std::string(128, 'x')});
     tensors.push_back({{prefix + "head.probe", DType::kBF16, {1, 1, 16}}, std::string(32, 'x')});
     if (full) {
       tensors.push_back({{"text_model.final_layer_norm.weight", DType::kBF16, {16}}, std::string(32, 'x')});
@@ -68,20 +78,29 @@ class Compose : public ::testing::Test {
   void write_lm(int64_t vocab = 33, const std::string& extra_token = "") {
     fs::remove_all(dir_ / "lm");
     Json config = test::small_config_json(Flow::kRemote);
-    for (const char* key : {"vision_encoder", "vision_encoder_config", "image_token_index"}) config.erase(key);
-    config.update({{"model_type", "qwen2"}, {"tie_word_embeddings", true}, {"vocab_size", vocab}, {"eos_token_id", 2},
+    for (const char* key : {"vision_encoder", "vision_encoder_config", "image_token_index"})
+      config.erase(key);
+    config.update({{"model_type", "qwen2"},
+                   {"tie_word_embeddings", true},
+                   {"vocab_size", vocab},
+                   {"eos_token_id", 2},
                    {"bos_token_id", 1}});
     dir_.write("lm/config.json", config.dump());
-    dir_.write("lm/generation_config.json", R"({"do_sample": true, "temperature": 0.7, "top_k": 20, "eos_token_id": [2, 0]})");
-    dir_.write("lm/tokenizer.json",
-               R"({"model": {"vocab": {"a": 0, "b": 1}, "merges": []}, "added_tokens": [{"id": 2, "content": "<|im_end|>"},)" +
-                   extra_token + R"({"id": 28, "content": "<|image_pad|>"}, {"id": 29, "content": "<|video_pad|>"}]})");
-    dir_.write("lm/tokenizer_config.json", R"({"chat_template": "plain", "tokenizer_class": "Qwen2Tokenizer"})");
+    dir_.write("lm/generation_config.json",
+               R"({"do_sample": true, "temperature": 0.7, "top_k": 20, "eos_token_id": [2, 0]})");
+    dir_.write(
+        "lm/tokenizer.json",
+        R"({"model": {"vocab": {"a": 0, "b": 1}, "merges": []}, "added_tokens": [{"id": 2, "content": "<|im_end|>"},)" +
+            extra_token +
+            R"({"id": 28, "content": "<|image_pad|>"}, {"id": 29, "content": "<|video_pad|>"}]})");
+    dir_.write("lm/tokenizer_config.json",
+               R"({"chat_template": "plain", "tokenizer_class": "Qwen2Tokenizer"})");
     std::vector<std::pair<TensorInfo, std::string>> tensors;
     const Checkpoint whole = opened(dir_ / "whole");
     for (const ExpectedTensor& tensor : whole.tensors()) {
       if (!tensor.name.starts_with("model.language_model.")) continue;
-      tensors.push_back({{layout_name(tensor.name, Flow::kRemote), DType::kBF16, tensor.shape}, test::bytes_of(whole.view(tensor.name))});
+      tensors.push_back({{layout_name(tensor.name, Flow::kRemote), DType::kBF16, tensor.shape},
+                         test::bytes_of(whole.view(tensor.name))});
     }
     // Some files of tied models carry the head as well.
     tensors.push_back({{"lm_head.weight", DType::kBF16, {33, 12}}, std::string(33 * 12 * 2, 'h')});
@@ -101,7 +120,8 @@ class Compose : public ::testing::Test {
     EXPECT_EQ(made.tensors(), whole.tensors());
     for (const ExpectedTensor& tensor : whole.tensors()) {
       if (tensor.name.find("projector") != std::string::npos) continue;
-      EXPECT_EQ(test::bytes_of(made.view(tensor.name)), test::bytes_of(whole.view(tensor.name))) << tensor.name;
+      EXPECT_EQ(test::bytes_of(made.view(tensor.name)), test::bytes_of(whole.view(tensor.name)))
+          << tensor.name;
     }
   }
 
@@ -113,9 +133,10 @@ TEST_F(Compose, TakesTowerAndDecoderAsTheyAre) {
   const ComposeReport report = compose("out");
   EXPECT_EQ(report.dtype, DType::kBF16);
   EXPECT_EQ(report.tensors, expected_tensors(config_).size());
-  EXPECT_EQ(std::set<std::string>(report.dropped.begin(), report.dropped.end()),
-            (std::set<std::string>{"vision_model.embeddings.position_embedding.weight", "vision_model.head.probe",
-                                   "text_model.final_layer_norm.weight", "logit_scale", "lm_head.weight"}));
+  EXPECT_EQ(
+      std::set<std::string>(report.dropped.begin(), report.dropped.end()),
+      (std::set<std::string>{"vision_model.embeddings.position_embedding.weight", "vision_model.head.probe",
+                             "text_model.final_layer_norm.weight", "logit_scale", "lm_head.weight"}));
   expect_parts_of_whole(dir_ / "out");
   const ModelConfig made = load_model_config(dir_ / "out");
   EXPECT_EQ(made.layout, Flow::kRemote);
@@ -157,7 +178,8 @@ TEST_F(Compose, TheProjectorIsSeededAndUniform) {
   compose("again", {.dtype = DType::kF32, .seed = 1});
   compose("two", {.dtype = DType::kF32, .seed = 2});
   const Checkpoint one = opened(dir_ / "one"), again = opened(dir_ / "again"), two = opened(dir_ / "two");
-  for (const auto& [name, bound] : {std::pair{"model.projector.readout.0.weight", 0.25}, {"model.projector.readout.0.bias", 0.25},
+  for (const auto& [name, bound] : {std::pair{"model.projector.readout.0.weight", 0.25},
+                                    {"model.projector.readout.0.bias", 0.25},
                                     {"model.projector.readout.2.weight", 1 / std::sqrt(12.0)},
                                     {"model.projector.readout.2.bias", 1 / std::sqrt(12.0)}}) {
     EXPECT_EQ(test::bytes_of(one.view(name)), test::bytes_of(again.view(name)));
@@ -170,7 +192,8 @@ TEST_F(Compose, TheProjectorIsSeededAndUniform) {
     }
     EXPECT_LE(largest, bound);
     if (values.size() > 100) {
-      EXPECT_NEAR(sum_squares / static_cast<double>(values.size()), bound * bound / 3, bound * bound / 10) << name;
+      EXPECT_NEAR(sum_squares / static_cast<double>(values.size()), bound * bound / 3, bound * bound / 10)
+          << name;
     }
   }
 }
@@ -194,7 +217,9 @@ TEST_F(Compose, AcceptsTowersInTheirOtherFolders) {
 
 TEST_F(Compose, AnEmbeddingWithoutRoomIsAnError) {
   write_lm(33, R"({"id": 31, "content": "<|other|>"},)");
-  EXPECT_NE(error().find("token <|stream_start|> has id 33, but the embedding only 33 rows"), std::string::npos) << error();
+  EXPECT_NE(error().find("token <|stream_start|> has id 33, but the embedding only 33 rows"),
+            std::string::npos)
+      << error();
 }
 
 TEST_F(Compose, WhatDoesNotFitIsAnError) {
@@ -204,16 +229,20 @@ TEST_F(Compose, WhatDoesNotFitIsAnError) {
     dir_.write(file, json.dump());
   };
   edit("siglip/config.json", "/vision_config/num_hidden_layers", 2);
-  EXPECT_NE(error().find("the weights lack model.vision_model.encoder.layers.1."), std::string::npos) << error();
+  EXPECT_NE(error().find("the weights lack model.vision_model.encoder.layers.1."), std::string::npos)
+      << error();
   edit("siglip/config.json", "/vision_config/num_hidden_layers", 1);
   edit("siglip/config.json", "/vision_config/patch_size", 16);
-  EXPECT_NE(error().find("has shape [16, 3, 14, 14], its config says [16, 3, 16, 16]"), std::string::npos) << error();
+  EXPECT_NE(error().find("has shape [16, 3, 14, 14], its config says [16, 3, 16, 16]"), std::string::npos)
+      << error();
   edit("siglip/config.json", "/vision_config/patch_size", 14);
   edit("siglip/config.json", "/model_type", "clip");
   EXPECT_NE(error().find("model_type \"clip\" is no vision tower"), std::string::npos) << error();
   edit("siglip/config.json", "/model_type", "siglip");
   edit("lm/config.json", "/num_hidden_layers", 1);
-  EXPECT_NE(error().find("tensors that its config has no place for, the first is model.language_model.layers.1."), std::string::npos)
+  EXPECT_NE(
+      error().find("tensors that its config has no place for, the first is model.language_model.layers.1."),
+      std::string::npos)
       << error();
   edit("lm/config.json", "/num_hidden_layers", 2);
   edit("lm/config.json", "/model_type", "llama");
@@ -233,7 +262,8 @@ TEST(ComposeLive, TransformersOwnSiglipAndQwen2BecomeAModelItLoads) {
   for (const char* tower : {"siglip", "siglip_vision"}) {
     const std::string out = std::string("out-") + tower;
     compose_checkpoint(dir / tower, dir / "lm", dir / out, {.to = Flow::kNative, .seed = 5});
-    result = test::run_python("compose_with_transformers.py", {"check", dir.path().string(), tower, (dir / out).string()});
+    result = test::run_python("compose_with_transformers.py",
+                              {"check", dir.path().string(), tower, (dir / out).string()});
     EXPECT_EQ(result.status, 0) << result.output;
   }
 }

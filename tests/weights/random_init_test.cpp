@@ -65,6 +65,26 @@ TEST(RandomInit, WeightsAreNormalNormsOneBiasesZero) {
   EXPECT_NEAR(beyond_two / n, 0.0455, 0.0015);
 }
 
+TEST(RandomInit, ProjectionsIntoTheResidualStreamCanBeScaled) {
+  const ModelConfig config = test::small_config(Flow::kNative, false);  // 2 decoder layers, 1 encoder layer
+  const TempDir dir;
+  write_random_checkpoint(config, dir / "plain", {.seed = 1, .dtype = DType::kF32});
+  write_random_checkpoint(config, dir / "scaled", {.seed = 1, .dtype = DType::kF32, .scale_residual = true});
+  const Checkpoint plain = opened(dir / "plain"), scaled = opened(dir / "scaled");
+  for (const ExpectedTensor& tensor : plain.tensors()) {
+    float factor = 1;
+    for (const char* name : {".o_proj.weight", ".down_proj.weight"}) {
+      if (tensor.name.ends_with(name)) factor = 0.5f;
+    }
+    for (const char* name : {".out_proj.weight", ".fc2.weight"}) {
+      if (tensor.name.ends_with(name)) factor = std::sqrt(0.5f);
+    }
+    const std::vector<float> a = test::widened(plain.view(tensor.name)),
+                             b = test::widened(scaled.view(tensor.name));
+    for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(b[i], factor * a[i], 1e-6f) << tensor.name;
+  }
+}
+
 TEST(RandomInit, WritesAFolderThatReadsBackAsItsConfig) {
   for (const Flow layout : {Flow::kRemote, Flow::kNative}) {
     const ModelConfig config = test::small_config(layout, true);
