@@ -12,6 +12,7 @@
 #include "core/check.h"
 #include "nn/recompute.h"
 #include "ops/attention.h"
+#include "ops/fused_autograd.h"
 
 namespace vl3::lm {
 
@@ -61,7 +62,7 @@ at::Tensor DecoderLayerImpl::attention(const at::Tensor& x_SD, const ops::RopeTa
 
 at::Tensor DecoderLayerImpl::mlp(const at::Tensor& x_SD) const {
   at::Tensor gate = gate_proj_->forward(x_SD);
-  if (c10::GradMode::is_enabled()) return down_proj_->forward(at::silu(gate) * up_proj_->forward(x_SD));
+  if (c10::GradMode::is_enabled()) return down_proj_->forward(ops::swiglu(gate, up_proj_->forward(x_SD)));
   return down_proj_->forward(at::silu_(gate).mul_(up_proj_->forward(x_SD)));
 }
 

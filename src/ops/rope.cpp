@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "ops/fused_autograd.h"
 
 namespace vl3::ops {
 namespace {
@@ -48,6 +49,7 @@ RopeTable rope_2d(int64_t h, int64_t w, int64_t merge, int64_t head_dim, double 
 }
 
 at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table) {
+  if (fuses(x) && table.cos.dim() == 2 && table.cos.size(0) == x.size(-3)) return fused_rope(x, table);
   const int64_t half = x.size(-1) / 2;
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor a = wide.narrow(-1, 0, half), b = wide.narrow(-1, half, half);
