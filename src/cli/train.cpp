@@ -38,7 +38,8 @@ struct Train {
     if (max_steps) set.push_back(fmt::format("max_steps={}", *max_steps));
     const train::TrainConfig config = train::load_recipe(recipe, set);
     if (plan) return print_plan(config);
-    std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of the write, not the end of the program
+    std::signal(SIGXFSZ,
+                SIG_IGN);  // a limit on file sizes is an error of the write, not the end of the program
     run_training(config);
   }
 
@@ -50,7 +51,8 @@ struct Train {
     };
     train::TrainHooks hooks;
     hooks.on_step = [&](const train::StepMetrics& metrics, int64_t total, int64_t first) {
-      progress.show(train::progress_text(metrics, total, first, elapsed(), progress.width()), metrics.step >= total);
+      progress.show(train::progress_text(metrics, total, first, elapsed(), progress.width()),
+                    metrics.step >= total);
       if (json) {
         fmt::print("{}\n", train::to_json(metrics).dump());
         std::fflush(stdout);
@@ -66,10 +68,11 @@ struct Train {
     if (report.bad_samples > 0)
       fmt::print(stderr, "vl3: {} bad samples were left out: {}\n", report.bad_samples,
                  (report.output / "bad_samples.jsonl").string());
-    VL3_CHECK(report.finished, kCancelled, "stopped at step {} of {}: the same command goes on from the checkpoint",
-              report.steps, report.total_steps);
-    fmt::print(stderr, "vl3: {} steps in {}, last loss {:.4f}; the model is in {}\n", report.steps, duration(elapsed()),
-               report.last_loss, report.output.string());
+    VL3_CHECK(report.finished, kCancelled,
+              "stopped at step {} of {}: the same command goes on from the checkpoint", report.steps,
+              report.total_steps);
+    fmt::print(stderr, "vl3: {} steps in {}, last loss {:.4f}; the model is in {}\n", report.steps,
+               duration(elapsed()), report.last_loss, report.output.string());
   }
 
   void print_plan(const train::TrainConfig& config) const {

@@ -18,7 +18,8 @@ uint64_t hash_of(const std::string& name) {
   return hash;
 }
 
-void each_linear(torch::nn::Module& model, const std::function<void(const std::string&, nn::LinearImpl&)>& body) {
+void each_linear(torch::nn::Module& model,
+                 const std::function<void(const std::string&, nn::LinearImpl&)>& body) {
   for (const auto& item : model.named_modules()) {
     if (auto* linear = item.value()->as<nn::LinearImpl>(); linear != nullptr) body(item.key(), *linear);
   }
@@ -66,7 +67,8 @@ void set_adapter_dropout(torch::nn::Module& model, double dropout) {
   each_linear(model, [&](const std::string&, nn::LinearImpl& linear) { linear.adapter.dropout = dropout; });
 }
 
-at::Tensor merged_weight(const at::Tensor& weight, const at::Tensor& a, const at::Tensor& b, const LoraConfig& lora) {
+at::Tensor merged_weight(const at::Tensor& weight, const at::Tensor& a, const at::Tensor& b,
+                         const LoraConfig& lora) {
   const at::Tensor wide = weight.detach().to(at::kFloat);
   return at::addmm(wide, b.detach().to(at::kFloat), a.detach().to(at::kFloat), 1,
                    lora.lora_alpha / static_cast<double>(lora.r));

@@ -44,8 +44,10 @@ std::vector<weights::ExpectedTensor> linears(const weights::ModelConfig& config)
 
 }  // namespace
 
-std::vector<weights::ExpectedTensor> lora_linears(const LoraConfig& lora, const weights::ModelConfig& config) {
-  VL3_CHECK(!lora.target_modules.empty(), kInvalidArgument, "lora.target_modules is empty: name at least one linear");
+std::vector<weights::ExpectedTensor> lora_linears(const LoraConfig& lora,
+                                                  const weights::ModelConfig& config) {
+  VL3_CHECK(!lora.target_modules.empty(), kInvalidArgument,
+            "lora.target_modules is empty: name at least one linear");
   const std::vector<weights::ExpectedTensor> all = linears(config);
   std::vector<bool> chosen(all.size());
   for (const std::string& target : lora.target_modules) {

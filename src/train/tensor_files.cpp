@@ -36,7 +36,8 @@ at::ScalarType type_of(weights::DType dtype, const std::string& name) {
     case weights::DType::kI64:
       return at::kLong;
     default:
-      VL3_FAIL(kUnsupported, "{}: dtype {}; expected F32, BF16, F16 or I64", name, weights::dtype_name(dtype));
+      VL3_FAIL(kUnsupported, "{}: dtype {}; expected F32, BF16, F16 or I64", name,
+               weights::dtype_name(dtype));
   }
 }
 
@@ -49,8 +50,9 @@ std::vector<weights::OutTensor> out_tensors(const std::map<std::string, at::Tens
       const at::Tensor flat = tensor.detach().cpu().contiguous();
       sink({static_cast<const std::byte*>(flat.const_data_ptr()), flat.nbytes()});
     };
-    out.push_back({.info = {.name = name, .dtype = dtype_of(tensor.scalar_type()), .shape = tensor.sizes().vec()},
-                   .produce = produce});
+    out.push_back(
+        {.info = {.name = name, .dtype = dtype_of(tensor.scalar_type()), .shape = tensor.sizes().vec()},
+         .produce = produce});
   }
   return out;
 }
@@ -61,8 +63,9 @@ std::map<std::string, at::Tensor> read_tensors(const std::filesystem::path& path
   for (const auto& [name, view] : file->tensors()) {
     VL3_CHECK(view.aligned(), kCorrupt, "{}: {} is not aligned to its elements", path.string(), name);
     // The map is read-only; from_blob wants a mutable pointer.
-    tensors[name] = at::from_blob(const_cast<std::byte*>(view.data), view.shape, [file](void*) {},
-                                  at::TensorOptions(type_of(view.dtype, name)));
+    tensors[name] = at::from_blob(
+        const_cast<std::byte*>(view.data), view.shape, [file](void*) {},
+        at::TensorOptions(type_of(view.dtype, name)));
   }
   return tensors;
 }

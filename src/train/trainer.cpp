@@ -58,7 +58,8 @@ uint64_t peak_rss_bytes() {
 /// Rank 0's text, in every process.
 std::string broadcast_text(Collective& collective, std::string text, at::Device device) {
   if (collective.world_size() == 1) return text;
-  at::Tensor size = at::full({1}, static_cast<int64_t>(text.size()), at::TensorOptions(at::kLong).device(device));
+  at::Tensor size =
+      at::full({1}, static_cast<int64_t>(text.size()), at::TensorOptions(at::kLong).device(device));
   collective.broadcast(size, 0);
   text.resize(static_cast<size_t>(size.item<int64_t>()));
   if (text.empty()) return text;
@@ -83,16 +84,19 @@ std::unique_ptr<data::Loader> make_loader(const TrainConfig& config, const weigh
       .world_size = collective.world_size(),
       .global_batch_size = config.global_batch_size,
       .global_batch_tokens = config.global_batch_tokens,
-      .bad_samples = fs::path(config.output) / (rank == 0 ? "bad_samples.jsonl" : fmt::format("bad_samples.{}.jsonl", rank)),
+      .bad_samples = fs::path(config.output) /
+                     (rank == 0 ? "bad_samples.jsonl" : fmt::format("bad_samples.{}.jsonl", rank)),
   };
-  return std::make_unique<data::Loader>(std::move(stream), data::sample_functions(builder), config.data, options);
+  return std::make_unique<data::Loader>(std::move(stream), data::sample_functions(builder), config.data,
+                                        options);
 }
 
 int64_t count_steps(const TrainConfig& config) {
   if (config.max_steps) return *config.max_steps;
   VL3_CHECK(!config.global_batch_tokens, kInvalidArgument,
             "global_batch_tokens is set, so the number of steps is not known beforehand: set max_steps, too");
-  const int64_t records = data::open_mixture(config.data, config.seed, config.num_train_epochs)->total_records();
+  const int64_t records =
+      data::open_mixture(config.data, config.seed, config.num_train_epochs)->total_records();
   VL3_CHECK(records > 0, kInvalidArgument, "the data has no record: look at data.sources");
   return (records + config.global_batch_size - 1) / config.global_batch_size;
 }
@@ -107,7 +111,8 @@ class Writer {
   void begin(const weights::ModelConfig& model, const std::string& base_model, int64_t resumed_step) {
     base_model_ = base_model;
     const weights::DType dtype = config_.dtype == "float32" ? weights::DType::kF32 : weights::DType::kBF16;
-    store_.emplace(folder_, ModelFiles(model, dtype, config_.data.use_token_compression), config_.save_total_limit);
+    store_.emplace(folder_, ModelFiles(model, dtype, config_.data.use_token_compression),
+                   config_.save_total_limit);
     log_.emplace(folder_.path() / "train_log.jsonl", resumed_step);
     if (config_.tensorboard) events_.emplace(folder_.path() / "tensorboard", resumed_step);
     write_file_atomically(folder_.path() / "recipe.toml", recipe_toml(config_));
@@ -150,14 +155,20 @@ class Writer {
 class Run {
  public:
   Run(const TrainConfig& config, const TrainHooks& hooks)
-      : config_(config), hooks_(hooks), device_(device_of(config.device)), collective_(join_processes(device_)) {
+      : config_(config),
+        hooks_(hooks),
+        device_(device_of(config.device)),
+        collective_(join_processes(device_)) {
     if (collective_->rank() == 0) writer_ = std::make_unique<Writer>(config_);
   }
 
   TrainReport train(const std::string& resume) {
     prepare(resume);
     const StopSignal signal;
-    TrainReport report{.output = config_.output, .steps = first_step_, .total_steps = total_steps_, .writes = writer_ != nullptr};
+    TrainReport report{.output = config_.output,
+                       .steps = first_step_,
+                       .total_steps = total_steps_,
+                       .writes = writer_ != nullptr};
     bool stopped = false;
     auto asked = Clock::now();
     while (state_.step < total_steps_ && !stopped) {
@@ -225,7 +236,8 @@ class Run {
     state_.data = loader_->state();
     state_.samples_seen += across(batch.samples);
     state_.tokens_seen += log.tokens;
-    state_.epoch = config_.num_train_epochs * static_cast<double>(log.step) / static_cast<double>(total_steps_);
+    state_.epoch =
+        config_.num_train_epochs * static_cast<double>(log.step) / static_cast<double>(total_steps_);
     StepMetrics metrics;
     metrics.step = log.step;
     metrics.epoch = state_.epoch;

@@ -1,5 +1,5 @@
-// A recipe's run from its first step to its last: data, steps, checkpoints, metrics. The same code in one process and
-// in many; every process calls train() with the same arguments. Nothing is printed here.
+// A recipe's run from its first step to its last: data, steps, checkpoints, metrics. The same code in one
+// process and in many; every process calls train() with the same arguments. Nothing is printed here.
 #pragma once
 
 #include <cstdint>
@@ -24,14 +24,15 @@ struct TrainReport {
   std::filesystem::path output;  ///< folder of the run; the final model lies in it when `finished`
   int64_t steps = 0;             ///< done, those before a resume included
   int64_t total_steps = 0;
-  int64_t bad_samples = 0;       ///< of this process and run
-  double last_loss = 0;          ///< of the last step of this process; 0 without one
-  bool writes = false;           ///< this is the process that writes (rank 0)
-  bool finished = false;         ///< false: a signal ended it, after a checkpoint
+  int64_t bad_samples = 0;  ///< of this process and run
+  double last_loss = 0;     ///< of the last step of this process; 0 without one
+  bool writes = false;      ///< this is the process that writes (rank 0)
+  bool finished = false;    ///< false: a signal ended it, after a checkpoint
 };
 
 /// @param resume  "auto", "never" or a checkpoint's folder: see find_resume_point().
-/// @throws Error as resolve_model(), open_mixture(), Loader, TrainStep and CheckpointStore; Error(kInvalidArgument) where
+/// @throws Error as resolve_model(), open_mixture(), Loader, TrainStep and CheckpointStore;
+/// Error(kInvalidArgument) where
 ///   the run's length is not known: max_steps is then needed.
 TrainReport train(const TrainConfig& config, const std::string& resume, const TrainHooks& hooks = {});
 

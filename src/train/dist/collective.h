@@ -1,5 +1,6 @@
-// What training needs of other processes, as an interface: the trainer is written once for one process and for many.
-// Tensors lie on the process's device; every process makes the same calls in the same order. Not thread-safe.
+// What training needs of other processes, as an interface: the trainer is written once for one process and
+// for many. Tensors lie on the process's device; every process makes the same calls in the same order. Not
+// thread-safe.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,8 +25,8 @@ class Collective {
 
   /// In place.
   virtual void all_reduce_sum(at::Tensor& tensor) = 0;
-  /// @param input [world * n] @param shard [n]: the sum over processes of their part number rank(). `input` must
-  /// not change before wait().
+  /// @param input [world * n] @param shard [n]: the sum over processes of their part number rank(). `input`
+  /// must not change before wait().
   virtual std::unique_ptr<Pending> reduce_scatter_sum(at::Tensor input, at::Tensor shard) = 0;
   /// @param shard [n] @param output [world * n], every process's shard in rank order.
   virtual std::unique_ptr<Pending> all_gather(at::Tensor shard, at::Tensor output) = 0;
@@ -36,9 +37,9 @@ class Collective {
 /// One process alone: everything is a copy or nothing.
 std::unique_ptr<Collective> single_process();
 
-/// The processes that torchrun (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT), mpirun (OMPI_COMM_WORLD_*,
-/// PMI_*) or Slurm (SLURM_PROCID, SLURM_NTASKS, SLURM_LOCALID, SLURM_JOB_NODELIST) started together; single_process()
-/// where the environment names no others. Gloo on the CPU, NCCL on CUDA.
+/// The processes that torchrun (RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR, MASTER_PORT), mpirun
+/// (OMPI_COMM_WORLD_*, PMI_*) or Slurm (SLURM_PROCID, SLURM_NTASKS, SLURM_LOCALID, SLURM_JOB_NODELIST)
+/// started together; single_process() where the environment names no others. Gloo on the CPU, NCCL on CUDA.
 /// @throws Error(kInvalidArgument) for contradictory variables; Error(kInternal) when the others don't come.
 std::unique_ptr<Collective> join_processes(at::Device device);
 
