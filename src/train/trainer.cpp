@@ -110,6 +110,7 @@ class Writer {
 
   void begin(const weights::ModelConfig& model, const std::string& base_model, int64_t resumed_step) {
     base_model_ = base_model;
+    layout_ = model.layout;
     const weights::DType dtype = config_.dtype == "float32" ? weights::DType::kF32 : weights::DType::kBF16;
     store_.emplace(folder_, ModelFiles(model, dtype, config_.data.use_token_compression),
                    config_.save_total_limit);
@@ -133,7 +134,7 @@ class Writer {
     if (config_.lora) {
       contents.write_more = [&](const fs::path& into) {
         fs::create_directory(into / kAdapterFolder);
-        write_adapter(step.adapter(), into / kAdapterFolder, store_layout(), base_model_);
+        write_adapter(step.adapter(), into / kAdapterFolder, layout_, base_model_);
       };
     }
     return store_->save(contents);
@@ -142,11 +143,10 @@ class Writer {
   void publish(const fs::path& checkpoint) { store_->publish(checkpoint); }
 
  private:
-  Flow store_layout() const { return store_->layout(); }
-
   const TrainConfig& config_;
   RunFolder folder_;
   std::string base_model_;
+  Flow layout_ = Flow::kNative;
   std::optional<CheckpointStore> store_;
   std::optional<MetricsLog> log_;
   std::optional<EventFile> events_;
