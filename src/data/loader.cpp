@@ -33,7 +33,7 @@ void check_settings(const DataConfig& data, const LoaderOptions& options) {
 
 }  // namespace
 
-SampleFunctions sample_functions(std::shared_ptr<const SampleBuilder> builder) {
+SampleFunctions sample_functions(const std::shared_ptr<const SampleBuilder>& builder) {
   SampleFunctions functions;
   functions.build = [builder](const Record& record, const std::atomic<bool>& cancelled) {
     return builder->build(record, &cancelled);
@@ -53,12 +53,14 @@ Loader::~Loader() = default;
 
 std::vector<PackedRow> Loader::pack(std::vector<Sample> samples) const {
   std::vector<int64_t> lengths;
+  lengths.reserve(samples.size());
   for (const Sample& sample : samples) lengths.push_back(static_cast<int64_t>(sample.input_ids.size()));
   const Groups groups = data_.packing == "budget" ? pack_by_budget(lengths, data_.row_tokens)
                                                   : pack_by_count(samples.size(), data_.row_samples);
   std::vector<PackedRow> rows;
   for (const std::vector<size_t>& group : groups) {
     std::vector<Sample> members;
+    members.reserve(group.size());
     for (const size_t i : group) members.push_back(std::move(samples[i]));
     rows.push_back(make_row(std::move(members)));
   }

@@ -55,7 +55,7 @@ struct SampleFunctions {
       estimate;  ///< called only for several processes or global_batch_tokens
 };
 
-SampleFunctions sample_functions(std::shared_ptr<const SampleBuilder> builder);
+SampleFunctions sample_functions(const std::shared_ptr<const SampleBuilder>& builder);
 
 class Loader {
  public:
