@@ -171,7 +171,7 @@ void SamplePipeline::Shared::work() {
           task->record.origin.where(), sample.tokens_before_cut);
       built.sample = std::move(sample);
     } catch (const BadSample& bad) {
-      built.id = bad.id();
+      if (built.id.empty()) built.id = bad.id();
       built.bad = bad;
     } catch (...) {
       failure_of_task = std::current_exception();
