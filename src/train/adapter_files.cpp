@@ -24,15 +24,16 @@ void refuse_variants(const Json& config, const std::string& where) {
     VL3_CHECK(!config.contains(key) || config[key].is_null() || config[key].empty(), kUnsupported,
               "{}: {} is set; only plain LoRA is supported", where, key);
   }
-  VL3_CHECK(!config.contains("bias") || config["bias"] == "none", kUnsupported, "{}: bias is {}; only \"none\" is supported",
-            where, config["bias"].dump());
+  VL3_CHECK(!config.contains("bias") || config["bias"] == "none", kUnsupported,
+            "{}: bias is {}; only \"none\" is supported", where, config["bias"].dump());
 }
 
 std::vector<std::string> targets(const Json& config, const std::string& where) {
   const Json empty;
   const Json& value = config.contains("target_modules") ? config["target_modules"] : empty;
   VL3_CHECK(value.is_array() && !value.empty(), kUnsupported,
-            "{}: target_modules is {}; expected a list of names (a pattern is not supported)", where, value.dump());
+            "{}: target_modules is {}; expected a list of names (a pattern is not supported)", where,
+            value.dump());
   std::vector<std::string> names;
   for (const Json& name : value) {
     VL3_CHECK(name.is_string(), kCorrupt, "{}: target_modules holds {}; expected names", where, name.dump());
@@ -42,11 +43,11 @@ std::vector<std::string> targets(const Json& config, const std::string& where) {
 }
 
 at::Tensor widened(const weights::TensorView& view, const std::string& name) {
-  VL3_CHECK(weights::is_weight_dtype(view.dtype), kUnsupported, "{}: dtype {}; expected F32, BF16 or F16", name,
-            weights::dtype_name(view.dtype));
+  VL3_CHECK(weights::is_weight_dtype(view.dtype), kUnsupported, "{}: dtype {}; expected F32, BF16 or F16",
+            name, weights::dtype_name(view.dtype));
   at::Tensor tensor = at::empty(view.shape, at::kFloat);
-  weights::convert_elements(view.data, view.dtype, static_cast<std::byte*>(tensor.data_ptr()), weights::DType::kF32,
-                            static_cast<uint64_t>(tensor.numel()));
+  weights::convert_elements(view.data, view.dtype, static_cast<std::byte*>(tensor.data_ptr()),
+                            weights::DType::kF32, static_cast<uint64_t>(tensor.numel()));
   return tensor;
 }
 
@@ -67,10 +68,11 @@ AdapterFiles read_adapter(const std::filesystem::path& folder) {
 
   const weights::SafetensorsFile file(folder / "adapter_model.safetensors");
   for (const auto& [key, tensor] : file.tensors()) {
-    VL3_CHECK(key.starts_with(kPrefix), kCorrupt, "{}: key \"{}\" does not begin with {}", file.path().string(), key,
-              kPrefix);
+    VL3_CHECK(key.starts_with(kPrefix), kCorrupt, "{}: key \"{}\" does not begin with {}",
+              file.path().string(), key, kPrefix);
     const auto name = weights::canonical_name(key.substr(kPrefix.size()));
-    VL3_CHECK(name && (name->ends_with(".lora_A.weight") || name->ends_with(".lora_B.weight")) && tensor.shape.size() == 2,
+    VL3_CHECK(name && (name->ends_with(".lora_A.weight") || name->ends_with(".lora_B.weight")) &&
+                  tensor.shape.size() == 2,
               kCorrupt, "{}: \"{}\" is no adapter of this architecture", file.path().string(), key);
     adapter.tensors[*name] = widened(tensor, key);
   }

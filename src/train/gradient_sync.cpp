@@ -16,7 +16,10 @@ struct GradientSync::Hook : torch::autograd::PostAccumulateGradHook {
 };
 
 GradientSync::GradientSync(ParameterStore& store, Collective& collective)
-    : store_(&store), collective_(&collective), state_(store.buckets().size()), written_(store.parameters().size()) {
+    : store_(&store),
+      collective_(&collective),
+      state_(store.buckets().size()),
+      written_(store.parameters().size()) {
   for (size_t b = 0; b < state_.size(); ++b) {
     const Bucket& bucket = store.buckets()[b];
     state_[b].shard = collective.world_size() == 1
@@ -67,8 +70,9 @@ void GradientSync::receive(size_t p, const at::Tensor& weight) {
 
 void GradientSync::launch_ready() {
   if (collective_->world_size() == 1) return;
-  // Encoder layers run once for each frame size, so with recomputation their gradients come in several pieces: the
-  // encoder's buckets, which backward reaches last, wait for its end, as those written directly do.
+  // Encoder layers run once for each frame size, so with recomputation their gradients come in several
+  // pieces: the encoder's buckets, which backward reaches last, wait for its end, as those written directly
+  // do.
   while (next_ < state_.size() && state_[next_].missing == 0 && !store_->buckets()[next_].direct &&
          store_->buckets()[next_].part != Part::kVisionEncoder) {
     launch(next_++);

@@ -1,5 +1,5 @@
-// Sums gradients over the micro-batches of an accumulation window, then over processes: bucket by bucket, while
-// backward of the window's last row still runs.
+// Sums gradients over the micro-batches of an accumulation window, then over processes: bucket by bucket,
+// while backward of the window's last row still runs.
 #pragma once
 
 #include <memory>
@@ -20,9 +20,11 @@ class GradientSync {
 
   /// Forgets all sums. Called before the first row of a window.
   void begin_window();
-  /// From here on a bucket whose gradients are complete is sent off at once. Called before backward of the last row.
+  /// From here on a bucket whose gradients are complete is sent off at once. Called before backward of the
+  /// last row.
   void begin_last_row() { last_row_ = true; }
-  /// Sends what is left and waits. Afterwards shard(b) holds this process's part of the sum over rows and processes.
+  /// Sends what is left and waits. Afterwards shard(b) holds this process's part of the sum over rows and
+  /// processes.
   void finish_window();
 
   /// float32 [bucket.size / world_size]: the part of bucket b that this process owns.

@@ -27,7 +27,8 @@ LrSchedule::LrSchedule(const OptimizerConfig& config, int64_t steps)
   } else if (name == "wsd") {
     shape_ = Shape::kWsd;
   } else {
-    VL3_FAIL(kInvalidArgument, "optim.lr_scheduler_type \"{}\": choose cosine, linear, constant or wsd", name);
+    VL3_FAIL(kInvalidArgument, "optim.lr_scheduler_type \"{}\": choose cosine, linear, constant or wsd",
+             name);
   }
 }
 
@@ -45,7 +46,8 @@ double LrSchedule::multiplier(int64_t step) const {
     case Shape::kWsd: {
       const int64_t begin = std::max(warmup_, steps_ - decay_);
       if (step < begin) return 1.0;
-      return std::max(0.0, static_cast<double>(steps_ - step) / static_cast<double>(std::max<int64_t>(1, steps_ - begin)));
+      return std::max(0.0, static_cast<double>(steps_ - step) /
+                               static_cast<double>(std::max<int64_t>(1, steps_ - begin)));
     }
   }
   VL3_FAIL(kInternal, "schedule {}", static_cast<int>(shape_));

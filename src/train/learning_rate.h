@@ -11,13 +11,15 @@ namespace vl3::train {
 class LrSchedule {
  public:
   /// @param steps  optimizer steps of the whole run.
-  /// @throws Error(kInvalidArgument) for an unknown lr_scheduler_type (naming the known ones) or a ratio outside
+  /// @throws Error(kInvalidArgument) for an unknown lr_scheduler_type (naming the known ones) or a ratio
+  /// outside
   ///   [0, 1].
   LrSchedule(const OptimizerConfig& config, int64_t steps);
 
-  /// Of optimizer step `step`, counted from 0. Warm-up climbs from 0 over ceil(warmup_ratio * steps) steps, so the
-  /// first step of a run with warm-up has multiplier 0. Source: transformers' get_cosine_schedule_with_warmup,
-  /// get_linear_schedule_with_warmup, get_constant_schedule_with_warmup, get_wsd_schedule (linear decay).
+  /// Of optimizer step `step`, counted from 0. Warm-up climbs from 0 over ceil(warmup_ratio * steps) steps,
+  /// so the first step of a run with warm-up has multiplier 0. Source: transformers'
+  /// get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup, get_constant_schedule_with_warmup,
+  /// get_wsd_schedule (linear decay).
   double multiplier(int64_t step) const;
 
   int64_t warmup_steps() const { return warmup_; }

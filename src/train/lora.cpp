@@ -38,7 +38,8 @@ bool matches(const std::string& target, const std::string& linear) {
 
 bool in_decoder(const std::string& name) { return name.starts_with("model.language_model.layers."); }
 
-// Linears of the model and their shapes, in the order of the data flow; not the patch embedding, the table, the head.
+// Linears of the model and their shapes, in the order of the data flow; not the patch embedding, the table,
+// the head.
 std::vector<Trainable> linears(const weights::ModelConfig& config) {
   std::vector<Trainable> found;
   for (const auto& tensor : weights::expected_tensors(config)) {
@@ -55,7 +56,8 @@ uint64_t hash_of(const std::string& name) {
   return hash;
 }
 
-void each_linear(torch::nn::Module& model, const std::function<void(const std::string&, nn::LinearImpl&)>& body) {
+void each_linear(torch::nn::Module& model,
+                 const std::function<void(const std::string&, nn::LinearImpl&)>& body) {
   for (const auto& item : model.named_modules()) {
     if (auto* linear = item.value()->as<nn::LinearImpl>(); linear != nullptr) body(item.key(), *linear);
   }
@@ -67,7 +69,8 @@ std::vector<std::string> adapted_linears(const LoraConfig& lora, const weights::
   VL3_CHECK(lora.r > 0, kInvalidArgument, "lora.r {}: expected at least 1", lora.r);
   VL3_CHECK(lora.lora_dropout >= 0 && lora.lora_dropout < 1, kInvalidArgument,
             "lora.lora_dropout {}: expected at least 0 and below 1", lora.lora_dropout);
-  VL3_CHECK(!lora.target_modules.empty(), kInvalidArgument, "lora.target_modules is empty: name at least one linear");
+  VL3_CHECK(!lora.target_modules.empty(), kInvalidArgument,
+            "lora.target_modules is empty: name at least one linear");
   const std::vector<Trainable> all = linears(config);
   std::vector<bool> chosen(all.size());
   for (const std::string& target : lora.target_modules) {
@@ -78,11 +81,13 @@ std::vector<std::string> adapted_linears(const LoraConfig& lora, const weights::
         chosen[i] = any = true;
       }
       if (any) break;
-      VL3_CHECK(decoder, kInvalidArgument,
-                "lora.target_modules: \"{}\" is no linear of this model; there are q_proj, k_proj, v_proj, o_proj, "
-                "gate_proj, up_proj, down_proj in the decoder, out_proj, fc1, fc2 in the encoder, readout.0 … in the "
-                "projector",
-                target);
+      VL3_CHECK(
+          decoder, kInvalidArgument,
+          "lora.target_modules: \"{}\" is no linear of this model; there are q_proj, k_proj, v_proj, o_proj, "
+          "gate_proj, up_proj, down_proj in the decoder, out_proj, fc1, fc2 in the encoder, readout.0 … in "
+          "the "
+          "projector",
+          target);
     }
   }
   std::vector<std::string> names;
@@ -131,7 +136,8 @@ void set_adapter_dropout(torch::nn::Module& model, double dropout) {
   each_linear(model, [&](const std::string&, nn::LinearImpl& linear) { linear.adapter.dropout = dropout; });
 }
 
-at::Tensor merged_weight(const at::Tensor& weight, const at::Tensor& a, const at::Tensor& b, const LoraConfig& lora) {
+at::Tensor merged_weight(const at::Tensor& weight, const at::Tensor& a, const at::Tensor& b,
+                         const LoraConfig& lora) {
   const at::Tensor wide = weight.detach().to(at::kFloat);
   return at::addmm(wide, b.detach().to(at::kFloat), a.detach().to(at::kFloat), 1,
                    lora.lora_alpha / static_cast<double>(lora.r));

@@ -1,5 +1,5 @@
-// Low-rank adapters (LoRA) beside frozen linears: which linears have one, their first values, merging, and PEFT's
-// file format.
+// Low-rank adapters (LoRA) beside frozen linears: which linears have one, their first values, merging, and
+// PEFT's file format.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,17 +17,18 @@
 namespace vl3::train {
 
 /// Canonical names of the linears that the targets mean, in the order of the data flow. A target is the last
-/// components of a linear's name ("q_proj", "self_attn.q_proj", "readout.0"); earlier ones may be left out between
-/// ("vision_model.q_proj"). Linears of the decoder layers go first: only a target that names none of them reaches
-/// into encoder and projector.
+/// components of a linear's name ("q_proj", "self_attn.q_proj", "readout.0"); earlier ones may be left out
+/// between
+/// ("vision_model.q_proj"). Linears of the decoder layers go first: only a target that names none of them
+/// reaches into encoder and projector.
 /// @throws Error(kInvalidArgument) naming a target that is no linear's, and for a value out of range.
 std::vector<std::string> adapted_linears(const LoraConfig& lora, const weights::ModelConfig& config);
 
 /// LINEAR.lora_A.weight [r, in] and LINEAR.lora_B.weight [out, r] of each adapted linear, to be trained.
 std::vector<Trainable> adapter_parameters(const LoraConfig& lora, const weights::ModelConfig& config);
 
-/// Gives the model's linears their adapters: views of the store's parameters, A uniform in +-1/sqrt(in) by `seed`, B
-/// zero, as PEFT begins.
+/// Gives the model's linears their adapters: views of the store's parameters, A uniform in +-1/sqrt(in) by
+/// `seed`, B zero, as PEFT begins.
 void attach_adapters(torch::nn::Module& model, ParameterStore& store, const LoraConfig& lora, uint64_t seed);
 
 /// Seeds of the next row's dropout masks.
@@ -36,15 +37,18 @@ void seed_adapters(torch::nn::Module& model, uint64_t seed);
 void set_adapter_dropout(torch::nn::Module& model, double dropout);
 
 /// W + scale * B A of an adapted linear, float32. @param linear  canonical name without ".weight".
-at::Tensor merged_weight(const at::Tensor& weight, const at::Tensor& a, const at::Tensor& b, const LoraConfig& lora);
+at::Tensor merged_weight(const at::Tensor& weight, const at::Tensor& a, const at::Tensor& b,
+                         const LoraConfig& lora);
 
-/// An adapter as it lies in a folder: adapter_config.json, adapter_model.safetensors. Keys are canonical names.
+/// An adapter as it lies in a folder: adapter_config.json, adapter_model.safetensors. Keys are canonical
+/// names.
 struct AdapterFiles {
   LoraConfig lora;
   std::map<std::string, at::Tensor> tensors;  ///< float32
 };
 
-/// @throws Error(kNotFound), Error(kCorrupt); Error(kUnsupported) for PEFT features beyond plain LoRA, naming them.
+/// @throws Error(kNotFound), Error(kCorrupt); Error(kUnsupported) for PEFT features beyond plain LoRA, naming
+/// them.
 AdapterFiles read_adapter(const std::filesystem::path& folder);
 
 /// Writes both files into the existing folder; keys are those PEFT gives the adapters of a model in `layout`.

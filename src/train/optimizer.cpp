@@ -55,13 +55,16 @@ Optimizer::Optimizer(ParameterStore& store, Collective& collective, const Optimi
   VL3_CHECK(config.optimizer == "adamw" || config.optimizer == "muon", kInvalidArgument,
             "optim.optimizer \"{}\": choose adamw or muon", config.optimizer);
   VL3_CHECK(config.optimizer == "adamw" || collective.world_size() == 1, kUnsupported,
-            "optim.optimizer muon on {} processes: a matrix would lie on several of them; choose adamw, or one process",
+            "optim.optimizer muon on {} processes: a matrix would lie on several of them; choose adamw, or "
+            "one process",
             collective.world_size());
-  VL3_CHECK(config.adam_beta1 >= 0 && config.adam_beta1 < 1 && config.adam_beta2 >= 0 && config.adam_beta2 < 1,
-            kInvalidArgument, "optim.adam_beta1 {}, adam_beta2 {}: expected at least 0 and below 1", config.adam_beta1,
-            config.adam_beta2);
+  VL3_CHECK(
+      config.adam_beta1 >= 0 && config.adam_beta1 < 1 && config.adam_beta2 >= 0 && config.adam_beta2 < 1,
+      kInvalidArgument, "optim.adam_beta1 {}, adam_beta2 {}: expected at least 0 and below 1",
+      config.adam_beta1, config.adam_beta2);
   VL3_CHECK(!config.max_grad_norm || *config.max_grad_norm > 0, kInvalidArgument,
-            "optim.max_grad_norm {}: expected above 0; leave it out for no clipping", config.max_grad_norm.value_or(0));
+            "optim.max_grad_norm {}: expected above 0; leave it out for no clipping",
+            config.max_grad_norm.value_or(0));
   for (const Bucket& bucket : store.buckets()) {
     const int64_t n = bucket.size / collective.world_size();
     Shard shard;
@@ -107,14 +110,16 @@ void Optimizer::muon_step(const Bucket& bucket, Shard& shard, double lr, double 
     const at::Tensor gradient = parameter.grad_sum * gradient_scale;
     momentum.lerp_(gradient, 1 - kMuonMomentum);
     const at::Tensor update = orthogonalised(gradient.lerp(momentum, kMuonMomentum));
-    // With this factor an update has AdamW's usual size, so one learning rate serves both. Source: Liu et al. 2025.
+    // With this factor an update has AdamW's usual size, so one learning rate serves both. Source: Liu et al.
+    // 2025.
     const auto longest = static_cast<double>(std::max(parameter.shape[0], parameter.shape[1]));
     master.mul_(1 - lr * decay).add_(update, -lr * 0.2 * std::sqrt(longest));
   }
   if (!shard.master.is_same(shard.weights)) shard.weights.copy_(shard.master);
 }
 
-void Optimizer::step(const GradientSync& gradients, const LearningRates& rates, double gradient_scale, int64_t step) {
+void Optimizer::step(const GradientSync& gradients, const LearningRates& rates, double gradient_scale,
+                     int64_t step) {
   const c10::AutoGradMode off(false);
   std::vector<std::unique_ptr<Pending>> gathers;
   for (size_t b = 0; b < shards_.size(); ++b) {
@@ -138,7 +143,8 @@ void Optimizer::step(const GradientSync& gradients, const LearningRates& rates, 
       float *w = shard.master.data_ptr<float>(), *m = shard.exp_avg.data_ptr<float>(),
             *v = shard.exp_avg_sq.data_ptr<float>();
       const float* g = gradient.const_data_ptr<float>();
-      auto* bits = narrow ? static_cast<uint16_t*>(static_cast<void*>(shard.weights.data_ptr<at::BFloat16>())) : nullptr;
+      auto* bits = narrow ? static_cast<uint16_t*>(static_cast<void*>(shard.weights.data_ptr<at::BFloat16>()))
+                          : nullptr;
       at::parallel_for(0, shard.master.numel(), kGrain, [&](int64_t begin, int64_t end) {
         ops::adamw(update, end - begin, w + begin, g + begin, m + begin, v + begin,
                    bits == nullptr ? nullptr : bits + begin);
@@ -146,11 +152,13 @@ void Optimizer::step(const GradientSync& gradients, const LearningRates& rates, 
     } else {
       const at::Tensor scale = at::tensor(static_cast<float>(1 / gradient_scale)).to(shard.master.device());
       const at::Tensor steps = at::tensor(static_cast<float>(step)).to(shard.master.device());
-      at::_fused_adamw_({shard.master}, {gradient}, {shard.exp_avg}, {shard.exp_avg_sq}, {}, {steps}, lr, update.beta1,
-                        update.beta2, update.weight_decay, update.epsilon, false, false, scale, {});
+      at::_fused_adamw_({shard.master}, {gradient}, {shard.exp_avg}, {shard.exp_avg_sq}, {}, {steps}, lr,
+                        update.beta1, update.beta2, update.weight_decay, update.epsilon, false, false, scale,
+                        {});
       if (narrow) shard.weights.copy_(shard.master);
     }
-    if (collective_->world_size() > 1) gathers.push_back(collective_->all_gather(shard.weights.clone(), bucket.weights));
+    if (collective_->world_size() > 1)
+      gathers.push_back(collective_->all_gather(shard.weights.clone(), bucket.weights));
   }
   for (auto& gather : gathers) gather->wait();
 }
@@ -191,10 +199,12 @@ void Optimizer::load_state(const std::map<std::string, at::Tensor>& state) {
         const Parameter& parameter = store_->parameters()[p];
         const std::string name = std::string(what) + "." + parameter.name;
         const auto found = state.find(name);
-        VL3_CHECK(found != state.end(), kCorrupt, "optimizer state lacks {}: was it saved by this recipe?", name);
+        VL3_CHECK(found != state.end(), kCorrupt, "optimizer state lacks {}: was it saved by this recipe?",
+                  name);
         VL3_CHECK(found->second.sizes() == at::IntArrayRef(parameter.shape) &&
                       found->second.scalar_type() == at::kFloat,
-                  kCorrupt, "optimizer state {}: expected float32 [{}]", name, fmt::join(parameter.shape, ", "));
+                  kCorrupt, "optimizer state {}: expected float32 [{}]", name,
+                  fmt::join(parameter.shape, ", "));
         all.narrow(0, parameter.offset, parameter.numel).copy_(found->second.reshape({-1}));
       }
       const int64_t n = into.numel();

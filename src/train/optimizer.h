@@ -1,5 +1,5 @@
-// AdamW (or Muon) over the flat buckets, sharded over processes (ZeRO stage 1): each process holds master weights and
-// moments of its part of every bucket, updates it, and gathers the new weights from the others.
+// AdamW (or Muon) over the flat buckets, sharded over processes (ZeRO stage 1): each process holds master
+// weights and moments of its part of every bucket, updates it, and gathers the new weights from the others.
 #pragma once
 
 #include <map>
@@ -14,22 +14,24 @@ namespace vl3::train {
 
 class Optimizer {
  public:
-  /// @throws Error(kInvalidArgument) for an unknown optimizer or a value outside its range; Error(kUnsupported) for
+  /// @throws Error(kInvalidArgument) for an unknown optimizer or a value outside its range;
+  /// Error(kUnsupported) for
   ///   muon on several processes.
   Optimizer(ParameterStore& store, Collective& collective, const OptimizerConfig& config);
 
   /// Sums of squares of the gradients a part, over all processes.
   std::map<Part, double> squared_norms(const GradientSync& gradients) const;
 
-  /// One update. @param rates  learning rate a part, schedule included. @param gradient_scale  multiplies gradients.
+  /// One update. @param rates  learning rate a part, schedule included. @param gradient_scale  multiplies
+  /// gradients.
   /// @param step  from 1.
   void step(const GradientSync& gradients, const LearningRates& rates, double gradient_scale, int64_t step);
 
   /// Weights changed from outside (an adapter was loaded): the masters follow.
   void refresh_masters();
 
-  /// Full tensors of all processes, on the CPU: "exp_avg.NAME", "exp_avg_sq.NAME" and, where compute is not float32,
-  /// "master.NAME". Every process calls it.
+  /// Full tensors of all processes, on the CPU: "exp_avg.NAME", "exp_avg_sq.NAME" and, where compute is not
+  /// float32, "master.NAME". Every process calls it.
   std::map<std::string, at::Tensor> state();
   /// @throws Error(kCorrupt) naming a missing or misshapen tensor.
   void load_state(const std::map<std::string, at::Tensor>& state);
@@ -39,9 +41,9 @@ class Optimizer {
 
  private:
   struct Shard {
-    at::Tensor weights;                   // [n] compute dtype: this process's part of the bucket
-    at::Tensor master;                    // [n] float32; `weights` itself when compute is float32
-    at::Tensor exp_avg, exp_avg_sq;       // [n] float32; Muon: exp_avg is the momentum, no exp_avg_sq
+    at::Tensor weights;              // [n] compute dtype: this process's part of the bucket
+    at::Tensor master;               // [n] float32; `weights` itself when compute is float32
+    at::Tensor exp_avg, exp_avg_sq;  // [n] float32; Muon: exp_avg is the momentum, no exp_avg_sq
   };
 
   void muon_step(const Bucket& bucket, Shard& shard, double lr, double gradient_scale);
@@ -53,7 +55,8 @@ class Optimizer {
   std::vector<Shard> shards_;
 };
 
-/// The nearest matrix with all singular values about 1: five Newton-Schulz steps in float32. Source: Jordan et al. 2024.
+/// The nearest matrix with all singular values about 1: five Newton-Schulz steps in float32. Source: Jordan
+/// et al. 2024.
 /// @param x [R, C] @return [R, C].
 at::Tensor orthogonalised(const at::Tensor& x);
 

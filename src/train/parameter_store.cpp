@@ -41,10 +41,13 @@ int64_t product(const std::vector<int64_t>& shape) {
 
 ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkpoint,
                                const std::vector<Trainable>& trainables, const StoreOptions& options)
-    : checkpoint_(checkpoint), frozen_(std::move(checkpoint), options.dtype, options.device), options_(options) {
+    : checkpoint_(checkpoint),
+      frozen_(std::move(checkpoint), options.dtype, options.device),
+      options_(options) {
   using Key = std::tuple<Part, bool, Rule>;
   std::map<Key, size_t> open;
-  std::map<size_t, size_t> last_place;  // bucket -> data-flow place of the parameter whose gradient comes last
+  std::map<size_t, size_t>
+      last_place;  // bucket -> data-flow place of the parameter whose gradient comes last
   for (size_t place = trainables.size(); place-- > 0;) {
     const Trainable& trainable = trainables[place];
     const Key key{part_of(trainable.name), decays(trainable.name),

@@ -1,5 +1,5 @@
-// The weights that train, laid out in flat buckets, with float32 sums of their gradients; frozen weights come from
-// the checkpoint as they are. A model built from this source computes with views of the buckets.
+// The weights that train, laid out in flat buckets, with float32 sums of their gradients; frozen weights come
+// from the checkpoint as they are. A model built from this source computes with views of the buckets.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -27,7 +27,8 @@ struct Parameter {
   int64_t numel = 0;
   at::Tensor weight;    ///< of the compute dtype, a part of the bucket's `weights`; what the model holds
   at::Tensor grad_sum;  ///< float32, a part of the bucket's `grads`, of the parameter's shape
-  /// The gradient is added to grad_sum by the operation itself (embedding table, output head); autograd returns none.
+  /// The gradient is added to grad_sum by the operation itself (embedding table, output head); autograd
+  /// returns none.
   bool direct = false;
 };
 
@@ -59,11 +60,13 @@ struct Trainable {
 
 class ParameterStore : public nn::ParameterSource {
  public:
-  /// @param trainables  in the order of the data flow; buckets are laid out against it, as backward will fill them.
-  ParameterStore(std::shared_ptr<const weights::Checkpoint> checkpoint, const std::vector<Trainable>& trainables,
-                 const StoreOptions& options);
+  /// @param trainables  in the order of the data flow; buckets are laid out against it, as backward will fill
+  /// them.
+  ParameterStore(std::shared_ptr<const weights::Checkpoint> checkpoint,
+                 const std::vector<Trainable>& trainables, const StoreOptions& options);
 
-  /// A trainable parameter is a view of its bucket, filled from the checkpoint; a frozen one is the checkpoint's.
+  /// A trainable parameter is a view of its bucket, filled from the checkpoint; a frozen one is the
+  /// checkpoint's.
   at::Tensor get(const std::string& name, at::IntArrayRef shape) override;
 
   std::vector<Parameter>& parameters() { return parameters_; }

@@ -17,7 +17,8 @@ inline constexpr std::array<Part, 3> kParts = {Part::kLlm, Part::kMmProjector, P
 /// "llm", "mm_projector", "vision_encoder": the names of recipes and logs.
 const char* part_name(Part part);
 
-/// @param name  canonical. Everything outside encoder and projector is the language model: embeddings and head, too.
+/// @param name  canonical. Everything outside encoder and projector is the language model: embeddings and
+/// head, too.
 Part part_of(std::string_view name);
 
 /// Biases and norm weights are never decayed; embeddings are. Source: spec/training.md 8.

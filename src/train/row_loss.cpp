@@ -14,8 +14,8 @@
 #include "ops/gather_rows.h"
 #include "ops/tiled_cross_entropy.h"
 
-// Letters: L tokens of the row, D hidden size, F frames of one size, N patches a frame, M merged tokens a frame,
-// C values a patch, K kept visual tokens.
+// Letters: L tokens of the row, D hidden size, F frames of one size, N patches a frame, M merged tokens a
+// frame, C values a patch, K kept visual tokens.
 
 namespace vl3::train {
 namespace {
@@ -34,13 +34,14 @@ struct FrameSize {
 void check(const data::PackedRow& row, const weights::ModelConfig& config) {
   const auto length = static_cast<size_t>(row.length());
   VL3_CHECK(row.labels.size() == length && row.cu_seqlens.size() >= 2 && row.cu_seqlens.front() == 0 &&
-                row.cu_seqlens.back() == row.length() && std::is_sorted(row.cu_seqlens.begin(), row.cu_seqlens.end()),
-            kInvalidArgument, "row of {}: {} tokens, {} labels and samples up to {} do not agree", ids_of(row), length,
-            row.labels.size(), row.cu_seqlens.empty() ? 0 : row.cu_seqlens.back());
+                row.cu_seqlens.back() == row.length() &&
+                std::is_sorted(row.cu_seqlens.begin(), row.cu_seqlens.end()),
+            kInvalidArgument, "row of {}: {} tokens, {} labels and samples up to {} do not agree",
+            ids_of(row), length, row.labels.size(), row.cu_seqlens.empty() ? 0 : row.cu_seqlens.back());
   const auto [lowest, highest] = std::minmax_element(row.input_ids.begin(), row.input_ids.end());
   VL3_CHECK(*lowest >= 0 && *highest < config.text.vocab_size, kInvalidArgument,
-            "row of {}: token {} is outside the vocabulary of {}: is this the model's tokenizer?", ids_of(row),
-            *lowest < 0 ? *lowest : *highest, config.text.vocab_size);
+            "row of {}: token {} is outside the vocabulary of {}: is this the model's tokenizer?",
+            ids_of(row), *lowest < 0 ? *lowest : *highest, config.text.vocab_size);
 }
 
 }  // namespace
@@ -74,8 +75,10 @@ at::Tensor RowLoss::encode(const data::PackedRow& row) const {
     VL3_CHECK(static_cast<int64_t>(medium.patches_u8.size()) == grid.t * grid.h * grid.w * C &&
                   static_cast<int64_t>(medium.keep.size()) ==
                       grid.t * grid.h * grid.w / (medium.merge * medium.merge),
-              kInvalidArgument, "row of {}: medium {} has {} bytes and {} tokens for a grid of {} x {} x {}, merge {}",
-              ids_of(row), m, medium.patches_u8.size(), medium.keep.size(), grid.t, grid.h, grid.w, medium.merge);
+              kInvalidArgument,
+              "row of {}: medium {} has {} bytes and {} tokens for a grid of {} x {} x {}, merge {}",
+              ids_of(row), m, medium.patches_u8.size(), medium.keep.size(), grid.t, grid.h, grid.w,
+              medium.merge);
     for (int64_t t = 0; t < grid.t; ++t) sizes[{grid.h, grid.w, medium.merge}].push_back({m, t});
   }
 
@@ -97,7 +100,8 @@ at::Tensor RowLoss::encode(const data::PackedRow& row) const {
       begins[frame.medium][static_cast<size_t>(frame.frame)] = begin + f * N / (size.merge * size.merge);
     }
     const c10::AutoGradMode recording(encoder_trains_ && c10::GradMode::is_enabled());
-    const at::Tensor y = model_->vision_model->forward(pixels.to(store.device, store.dtype), size.h, size.w, size.merge);
+    const at::Tensor y =
+        model_->vision_model->forward(pixels.to(store.device, store.dtype), size.h, size.w, size.merge);
     begin += y.size(0) * y.size(1);
     features.push_back(y.reshape({-1, y.size(2)}));
   }
@@ -108,7 +112,8 @@ at::Tensor RowLoss::encode(const data::PackedRow& row) const {
     const int64_t M = medium.grid.h * medium.grid.w / (medium.merge * medium.merge);
     for (int64_t t = 0; t < medium.grid.t; ++t) {
       for (int64_t i = 0; i < M; ++i) {
-        if (medium.keep[static_cast<size_t>(t * M + i)]) kept.push_back(begins[m][static_cast<size_t>(t)] + i);
+        if (medium.keep[static_cast<size_t>(t * M + i)])
+          kept.push_back(begins[m][static_cast<size_t>(t)] + i);
       }
     }
   }
@@ -117,7 +122,8 @@ at::Tensor RowLoss::encode(const data::PackedRow& row) const {
             row.visual_positions.size());
   if (kept.empty()) return {};
   const at::Tensor all = features.size() == 1 ? features[0] : at::cat(features);
-  const bool every = static_cast<int64_t>(kept.size()) == all.size(0) && std::is_sorted(kept.begin(), kept.end());
+  const bool every =
+      static_cast<int64_t>(kept.size()) == all.size(0) && std::is_sorted(kept.begin(), kept.end());
   return model_->projector->forward(every ? all : ops::take_rows(all, to_device(kept, store.device)));
 }
 
@@ -149,12 +155,13 @@ RowLoss::Result RowLoss::forward(const data::PackedRow& row) const {
     if (const at::Tensor features = encode(row); features.defined())
       x = ops::put_rows(x, to_device(row.visual_positions, device), features);
   } else {
-    VL3_CHECK(row.visual_positions.empty(), kInvalidArgument, "row of {}: {} visual places, but no media", ids_of(row),
-              row.visual_positions.size());
+    VL3_CHECK(row.visual_positions.empty(), kInvalidArgument, "row of {}: {} visual places, but no media",
+              ids_of(row), row.visual_positions.size());
   }
   const at::Tensor hidden = model_->language_model->forward(x, *result.sequences, options_.recompute);
-  result.sum = ops::tiled_cross_entropy(ops::take_rows(hidden, to_device(learned, device)), model_->head_weight(),
-                                        to_device(targets, device), options_.loss_vocab_tile, head_sum_);
+  result.sum =
+      ops::tiled_cross_entropy(ops::take_rows(hidden, to_device(learned, device)), model_->head_weight(),
+                               to_device(targets, device), options_.loss_vocab_tile, head_sum_);
   return result;
 }
 

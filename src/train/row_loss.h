@@ -29,9 +29,11 @@ class RowLoss {
     std::unique_ptr<ops::PackedSequences> sequences;
   };
 
-  /// Frames of equal size over all media are encoded as one batch; only kept features are projected; only labelled
-  /// positions go through the head. Records a graph where gradients are enabled and something trains.
-  /// @throws Error(kInvalidArgument) naming the row's samples for a row whose lengths contradict each other, or a
+  /// Frames of equal size over all media are encoded as one batch; only kept features are projected; only
+  /// labelled positions go through the head. Records a graph where gradients are enabled and something
+  /// trains.
+  /// @throws Error(kInvalidArgument) naming the row's samples for a row whose lengths contradict each other,
+  /// or a
   ///   token outside the vocabulary.
   Result forward(const data::PackedRow& row) const;
 
@@ -44,7 +46,8 @@ class RowLoss {
   RowLossOptions options_;
   preprocess::NormaliseTable table_;
   bool encoder_trains_ = false;
-  at::Tensor embed_sum_, head_sum_;  // where the gradients of the two large tables are added; undefined: frozen
+  at::Tensor embed_sum_,
+      head_sum_;  // where the gradients of the two large tables are added; undefined: frozen
 };
 
 }  // namespace vl3::train

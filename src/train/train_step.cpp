@@ -31,7 +31,8 @@ std::vector<Trainable> trainables(const TrainConfig& config, const weights::Chec
   for (const Part part : kParts) {
     const auto rate = learning_rate(config.lr, part);
     VL3_CHECK(!rate || (*rate > 0 && std::isfinite(*rate)), kInvalidArgument,
-              "lr.{}_lr {}: expected above 0; leave it out to freeze the part", part_name(part), rate.value_or(0));
+              "lr.{}_lr {}: expected above 0; leave it out to freeze the part", part_name(part),
+              rate.value_or(0));
   }
   std::vector<Trainable> adapters;
   std::set<Part> adapted;
@@ -47,7 +48,8 @@ std::vector<Trainable> trainables(const TrainConfig& config, const weights::Chec
   std::vector<Trainable> found;
   for (const auto& tensor : checkpoint.tensors()) {
     const Part part = part_of(tensor.name);
-    if (learning_rate(config.lr, part) && !adapted.contains(part)) found.push_back({tensor.name, tensor.shape});
+    if (learning_rate(config.lr, part) && !adapted.contains(part))
+      found.push_back({tensor.name, tensor.shape});
   }
   // Adapters of encoder and projector before those of the decoder, as their linears are.
   found.insert(found.end(), adapters.begin(), adapters.end());
@@ -78,14 +80,15 @@ struct TrainStep::Impl {
                .muon = train_config.optim.optimizer == "muon"}),
         model(store, checkpoint->config()),
         row_loss(model, store, checkpoint->config(),
-                 {.loss_vocab_tile = train_config.loss_vocab_tile, .recompute = train_config.gradient_checkpointing}) {
+                 {.loss_vocab_tile = train_config.loss_vocab_tile,
+                  .recompute = train_config.gradient_checkpointing}) {
     if (config.lora) attach_adapters(*model, store, *config.lora, config.seed);
     optimizer = std::make_unique<Optimizer>(store, with, config.optim);
     sync = std::make_unique<GradientSync>(store, with);
   }
 
-  // Forward and backward of all rows; @return [loss sum, labelled tokens, tokens, rows with a loss that is not finite]
-  // over all processes, and in `bad` the ids of this process's samples of such rows.
+  // Forward and backward of all rows; @return [loss sum, labelled tokens, tokens, rows with a loss that is
+  // not finite] over all processes, and in `bad` the ids of this process's samples of such rows.
   std::array<double, 4> accumulate(std::span<const data::PackedRow> rows, std::vector<std::string>* bad) {
     std::array<double, 4> sums{};
     sync->begin_window();
@@ -143,10 +146,13 @@ StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
   std::vector<std::string> bad;
   const auto [loss_sum, labelled, tokens, bad_rows] = my.accumulate(rows, &bad);
   VL3_CHECK(bad_rows == 0, kCorrupt,
-            "step {}: the loss is not finite; samples: {}. Weights are as before the step. Look at these samples, or "
+            "step {}: the loss is not finite; samples: {}. Weights are as before the step. Look at these "
+            "samples, or "
             "lower the learning rate",
-            my.steps + 1, bad.empty() ? std::string("on another process") : fmt::format("{}", fmt::join(bad, ", ")));
-  VL3_CHECK(labelled > 0, kInvalidArgument, "step {}: no token is labelled; samples: {}", my.steps + 1, ids_of(rows));
+            my.steps + 1,
+            bad.empty() ? std::string("on another process") : fmt::format("{}", fmt::join(bad, ", ")));
+  VL3_CHECK(labelled > 0, kInvalidArgument, "step {}: no token is labelled; samples: {}", my.steps + 1,
+            ids_of(rows));
 
   StepLog log{.step = my.steps + 1,
               .loss = loss_sum / labelled,
@@ -162,12 +168,14 @@ StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
   }
   log.grad_norm = std::sqrt(squares) / labelled;
   VL3_CHECK(std::isfinite(log.grad_norm), kCorrupt,
-            "step {}: the gradient is not finite; samples: {}. Weights are as before the step. Look at these samples, "
+            "step {}: the gradient is not finite; samples: {}. Weights are as before the step. Look at these "
+            "samples, "
             "or lower the learning rate",
             my.steps + 1, ids_of(rows));
   double scale = 1 / labelled;
   // Source: torch.nn.utils.clip_grad_norm_, whose 1e-6 it keeps.
-  if (my.config.optim.max_grad_norm) scale *= std::min(1.0, *my.config.optim.max_grad_norm / (log.grad_norm + 1e-6));
+  if (my.config.optim.max_grad_norm)
+    scale *= std::min(1.0, *my.config.optim.max_grad_norm / (log.grad_norm + 1e-6));
 
   LearningRates rates = my.config.lr;
   const double multiplier = my.schedule.multiplier(my.steps);
@@ -219,8 +227,8 @@ std::map<std::string, at::Tensor> TrainStep::state() {
 
 void TrainStep::load_state(const std::map<std::string, at::Tensor>& state) {
   const auto step = state.find("step");
-  VL3_CHECK(step != state.end() && step->second.scalar_type() == at::kLong && step->second.numel() == 1, kCorrupt,
-            "optimizer state lacks \"step\" (int64 [1])");
+  VL3_CHECK(step != state.end() && step->second.scalar_type() == at::kLong && step->second.numel() == 1,
+            kCorrupt, "optimizer state lacks \"step\" (int64 [1])");
   impl_->optimizer->load_state(state);
   impl_->steps = step->second.item<int64_t>();
 }
@@ -245,7 +253,8 @@ std::map<std::string, at::Tensor> TrainStep::merged_weights() const {
 }
 
 AdapterFiles TrainStep::adapter() const {
-  VL3_CHECK(impl_->config.lora.has_value(), kInvalidArgument, "this run trains no adapters: the recipe has no [lora]");
+  VL3_CHECK(impl_->config.lora.has_value(), kInvalidArgument,
+            "this run trains no adapters: the recipe has no [lora]");
   AdapterFiles adapter{.lora = *impl_->config.lora, .tensors = {}};
   for (const Parameter& parameter : impl_->store.parameters()) {
     if (parameter.name.find(".lora_") != std::string::npos)
@@ -267,7 +276,8 @@ void TrainStep::load_adapter(const AdapterFiles& adapter) {
     ++used;
   }
   VL3_CHECK(used == adapter.tensors.size(), kCorrupt,
-            "the adapter has {} tensors, of which this recipe's targets use {}", adapter.tensors.size(), used);
+            "the adapter has {} tensors, of which this recipe's targets use {}", adapter.tensors.size(),
+            used);
   impl_->optimizer->refresh_masters();
 }
 

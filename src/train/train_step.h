@@ -1,5 +1,6 @@
-// One optimizer step: forward and backward of the rows of an accumulation window, gradients summed over rows and
-// processes, one division by the labelled tokens of all of them, clipping, update. docs/training: spec/training.md 7, 8.
+// One optimizer step: forward and backward of the rows of an accumulation window, gradients summed over rows
+// and processes, one division by the labelled tokens of all of them, clipping, update. docs/training:
+// spec/training.md 7, 8.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,30 +20,33 @@ namespace vl3::train {
 
 /// What one step reports. Sums are over all processes.
 struct StepLog {
-  int64_t step = 0;             ///< from 1
-  double loss = 0;              ///< mean over labelled tokens
+  int64_t step = 0;  ///< from 1
+  double loss = 0;   ///< mean over labelled tokens
   int64_t labelled_tokens = 0;
   int64_t tokens = 0;
-  double grad_norm = 0;         ///< of the mean loss, before clipping
+  double grad_norm = 0;                               ///< of the mean loss, before clipping
   std::map<std::string, double> grad_norm_per_group;  ///< by part_name()
   std::map<std::string, double> lr;                   ///< used by this step
 };
 
 class TrainStep {
  public:
-  /// Loads the model for training: what trains as copies in flat buckets, frozen parts as they lie in the checkpoint.
-  /// With config.lora the parts that have adapters train nothing else; their learning rates are the adapters'.
+  /// Loads the model for training: what trains as copies in flat buckets, frozen parts as they lie in the
+  /// checkpoint. With config.lora the parts that have adapters train nothing else; their learning rates are
+  /// the adapters'.
   /// @param total_steps  of the run: the schedule's length.
   /// @param collective  outlives this object.
-  /// @throws Error(kInvalidArgument) when nothing would train, for a learning rate that is not above 0, a dtype other
+  /// @throws Error(kInvalidArgument) when nothing would train, for a learning rate that is not above 0, a
+  /// dtype other
   ///   than float32 and bfloat16; what Optimizer, LrSchedule and adapted_linears refuse.
-  TrainStep(std::shared_ptr<const weights::Checkpoint> checkpoint, const TrainConfig& config, int64_t total_steps,
-            at::Device device, Collective& collective);
+  TrainStep(std::shared_ptr<const weights::Checkpoint> checkpoint, const TrainConfig& config,
+            int64_t total_steps, at::Device device, Collective& collective);
   ~TrainStep();
 
-  /// Trains on this process's rows of one accumulation window (it may have none while others do) and moves on by one
-  /// step. Every process calls it.
-  /// @throws Error(kInvalidArgument) when no token of any process is labelled; Error(kCorrupt) naming the samples when
+  /// Trains on this process's rows of one accumulation window (it may have none while others do) and moves on
+  /// by one step. Every process calls it.
+  /// @throws Error(kInvalidArgument) when no token of any process is labelled; Error(kCorrupt) naming the
+  /// samples when
   ///   a loss or the gradient is not finite. Weights and optimizer are then untouched, on every process.
   StepLog step(std::span<const data::PackedRow> rows);
 
@@ -58,23 +62,26 @@ class TrainStep {
 
   int64_t steps_done() const;
 
-  /// Everything beside the weights that the next step depends on, the same for any number of processes: full float32
-  /// tensors "exp_avg.NAME", "exp_avg_sq.NAME" and, in bfloat16, "master.NAME"; "step" int64 [1]. On the CPU. Every
-  /// process calls it.
+  /// Everything beside the weights that the next step depends on, the same for any number of processes: full
+  /// float32 tensors "exp_avg.NAME", "exp_avg_sq.NAME" and, in bfloat16, "master.NAME"; "step" int64 [1]. On
+  /// the CPU. Every process calls it.
   std::map<std::string, at::Tensor> state();
-  /// Goes on from what state() gave, with the weights of the same moment already in the checkpoint this was built from.
+  /// Goes on from what state() gave, with the weights of the same moment already in the checkpoint this was
+  /// built from.
   /// @throws Error(kCorrupt) naming a missing or misshapen tensor.
   void load_state(const std::map<std::string, at::Tensor>& state);
 
-  /// Every parameter of the model under its canonical name in the dtype of compute (adapters not among them): frozen
-  /// ones as they are, others as they are now. Views: valid until the next step.
+  /// Every parameter of the model under its canonical name in the dtype of compute (adapters not among them):
+  /// frozen ones as they are, others as they are now. Views: valid until the next step.
   std::map<std::string, at::Tensor> weights() const;
   /// The same with the adapters merged in.
   std::map<std::string, at::Tensor> merged_weights() const;
 
-  /// The adapters as they are now; to be written with write_adapter(). @throws Error(kInvalidArgument) without LoRA.
+  /// The adapters as they are now; to be written with write_adapter(). @throws Error(kInvalidArgument)
+  /// without LoRA.
   AdapterFiles adapter() const;
-  /// Goes on from an adapter of the same targets and rank. @throws Error(kCorrupt) for missing or misshapen tensors.
+  /// Goes on from an adapter of the same targets and rank. @throws Error(kCorrupt) for missing or misshapen
+  /// tensors.
   void load_adapter(const AdapterFiles& adapter);
 
   struct Memory {

@@ -12,8 +12,8 @@ int64_t number(const std::string& name, const std::string& text, int64_t lowest,
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   VL3_CHECK(error == std::errc() && end == text.data() + text.size() && value >= lowest && value <= highest,
-            kInvalidArgument, "environment variable {}=\"{}\": expected a number from {} to {}", name, text, lowest,
-            highest);
+            kInvalidArgument, "environment variable {}=\"{}\": expected a number from {} to {}", name, text,
+            lowest, highest);
   return value;
 }
 
@@ -27,13 +27,14 @@ struct Names {
 std::optional<LaunchEnvironment> read(const GetVariable& get, const Names& names) {
   const auto rank = get(names.rank), size = get(names.size);
   if (!rank && !size) return std::nullopt;
-  VL3_CHECK(rank && size, kInvalidArgument, "environment variable {} is set, but {} is not: both come from a launcher",
+  VL3_CHECK(rank && size, kInvalidArgument,
+            "environment variable {} is set, but {} is not: both come from a launcher",
             rank ? names.rank : names.size, rank ? names.size : names.rank);
   LaunchEnvironment found;
   found.world_size = number(names.size, *size, 1, kMostProcesses);
   found.rank = number(names.rank, *rank, 0, kMostProcesses);
-  VL3_CHECK(found.rank < found.world_size, kInvalidArgument, "environment: {}={} is not below {}={}", names.rank,
-            found.rank, names.size, found.world_size);
+  VL3_CHECK(found.rank < found.world_size, kInvalidArgument, "environment: {}={} is not below {}={}",
+            names.rank, found.rank, names.size, found.world_size);
   if (const auto local = get(names.local)) found.local_rank = number(names.local, *local, 0, kMostProcesses);
   return found;
 }
@@ -44,9 +45,11 @@ std::string first_host(const std::string& nodelist) {
   const size_t bracket = nodelist.find('['), comma = nodelist.find(',');
   if (bracket == std::string::npos || comma < bracket) return nodelist.substr(0, comma);
   const size_t end = nodelist.find_first_of(",-]", bracket);
-  VL3_CHECK(end != std::string::npos, kInvalidArgument, "host list \"{}\": the bracket is not closed", nodelist);
+  VL3_CHECK(end != std::string::npos, kInvalidArgument, "host list \"{}\": the bracket is not closed",
+            nodelist);
   const size_t close = nodelist.find(']', bracket);
-  VL3_CHECK(close != std::string::npos, kInvalidArgument, "host list \"{}\": the bracket is not closed", nodelist);
+  VL3_CHECK(close != std::string::npos, kInvalidArgument, "host list \"{}\": the bracket is not closed",
+            nodelist);
   const size_t next = nodelist.find(',', close);
   return nodelist.substr(0, bracket) + nodelist.substr(bracket + 1, end - bracket - 1) +
          nodelist.substr(close + 1, next == std::string::npos ? next : next - close - 1);
@@ -80,8 +83,8 @@ std::optional<LaunchEnvironment> launch_environment(const GetVariable& get) {
   if (port) found->master_port = number("MASTER_PORT", *port, 1, 65535);
   VL3_CHECK(!found->master_addr.empty(), kInvalidArgument,
             "{} processes, but MASTER_ADDR is not set: set it to the machine of rank 0", found->world_size);
-  VL3_CHECK(!torchrun || port, kInvalidArgument, "WORLD_SIZE={}, but MASTER_PORT is not set: torchrun sets it",
-            found->world_size);
+  VL3_CHECK(!torchrun || port, kInvalidArgument,
+            "WORLD_SIZE={}, but MASTER_PORT is not set: torchrun sets it", found->world_size);
   found->agent_store = torchrun && get("TORCHELASTIC_USE_AGENT_STORE") == "True";
   if (torchrun) found->store_prefix = "attempt_" + get("TORCHELASTIC_RESTART_COUNT").value_or("0");
   return found;

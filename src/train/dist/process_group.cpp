@@ -27,8 +27,10 @@ void communicate(const char* what, Action&& action) {
   } catch (const Error&) {
     throw;
   } catch (const std::exception& error) {
-    VL3_FAIL(kInternal, "{} with the other processes failed: {}. Look whether one of them stopped with an error of its own",
-             what, first_line(error));
+    VL3_FAIL(
+        kInternal,
+        "{} with the other processes failed: {}. Look whether one of them stopped with an error of its own",
+        what, first_line(error));
   }
 }
 
@@ -68,8 +70,8 @@ class ProcessGroup : public Collective {
     VL3_DCHECK(input.numel() == shard.numel() * world_size_);
     std::unique_ptr<Pending> pending;
     communicate("reduce-scatter", [&] {
-      pending =
-          std::make_unique<PendingWork>("reduce-scatter", backend_->_reduce_scatter_base(shard, input), input, shard);
+      pending = std::make_unique<PendingWork>("reduce-scatter", backend_->_reduce_scatter_base(shard, input),
+                                              input, shard);
     });
     return pending;
   }
@@ -77,7 +79,8 @@ class ProcessGroup : public Collective {
     VL3_DCHECK(output.numel() == shard.numel() * world_size_);
     std::unique_ptr<Pending> pending;
     communicate("all-gather", [&] {
-      pending = std::make_unique<PendingWork>("all-gather", backend_->_allgather_base(output, shard), shard, output);
+      pending = std::make_unique<PendingWork>("all-gather", backend_->_allgather_base(output, shard), shard,
+                                              output);
     });
     return pending;
   }
@@ -131,7 +134,8 @@ std::unique_ptr<Collective> join_processes(const LaunchEnvironment& environment,
     options.isServer = environment.rank == 0 && !environment.agent_store;
     options.timeout = timeouts.join;
     if (!environment.agent_store) options.numWorkers = static_cast<size_t>(environment.world_size);
-    c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::TCPStore>(environment.master_addr, options);
+    c10::intrusive_ptr<c10d::Store> store =
+        c10::make_intrusive<c10d::TCPStore>(environment.master_addr, options);
     store = c10::make_intrusive<c10d::PrefixStore>("vl3/" + environment.store_prefix, store);
     auto backend = make_backend(environment, device, store, timeouts);
     return std::make_unique<ProcessGroup>(environment, store, backend);
@@ -139,7 +143,8 @@ std::unique_ptr<Collective> join_processes(const LaunchEnvironment& environment,
     throw;
   } catch (const std::exception& error) {
     VL3_FAIL(kInternal,
-             "process {} of {} could not join the others at {}:{} within {} s: {}. Start them all, and check that the "
+             "process {} of {} could not join the others at {}:{} within {} s: {}. Start them all, and check "
+             "that the "
              "port is free and reachable",
              environment.rank, environment.world_size, environment.master_addr, environment.master_port,
              std::chrono::duration_cast<std::chrono::seconds>(timeouts.join).count(), first_line(error));

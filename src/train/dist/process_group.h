@@ -10,11 +10,13 @@
 namespace vl3::train {
 
 struct JoinTimeouts {
-  std::chrono::milliseconds join = std::chrono::minutes(5);         ///< until all processes are there
-  std::chrono::milliseconds collective = std::chrono::minutes(30);  ///< one collective: the slowest process's step
+  std::chrono::milliseconds join = std::chrono::minutes(5);  ///< until all processes are there
+  std::chrono::milliseconds collective =
+      std::chrono::minutes(30);  ///< one collective: the slowest process's step
 };
 
-/// @throws Error(kInternal) when the others don't come in time; Error(kUnsupported) for CUDA in a build without NCCL.
+/// @throws Error(kInternal) when the others don't come in time; Error(kUnsupported) for CUDA in a build
+/// without NCCL.
 std::unique_ptr<Collective> join_processes(const LaunchEnvironment& environment, at::Device device,
                                            const JoinTimeouts& timeouts);
 
