@@ -2,9 +2,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/train_kernels.cpp"
-#include <hwy/contrib/math/math-inl.h>
+// clang-format off: this order is Highway's rule, not the alphabet's.
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace vl3::ops {
