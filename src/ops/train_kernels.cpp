@@ -2,7 +2,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/train_kernels.cpp"
-// clang-format off: this order is Highway's rule, not the alphabet's.
+// This order is Highway's rule, not the alphabet's.
+// clang-format off
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 #include <hwy/contrib/math/math-inl.h>
