@@ -1,6 +1,6 @@
-// One optimizer step of a model of a given shape: tokens per second and peak memory. compare.py runs it in alternation
-// with the same model in PyTorch eager.
-// usage: vl3_train_bench MODEL_DIR SHAPE DTYPE STEPS RECOMPUTE(0|1)   the folder is made when it is not there
+// One optimizer step of a model of a given shape: tokens per second and peak memory. compare.py runs it in
+// alternation with the same model in PyTorch eager. usage: vl3_train_bench MODEL_DIR SHAPE DTYPE STEPS
+// RECOMPUTE(0|1)   the folder is made when it is not there
 #include <ATen/Parallel.h>
 
 #include <chrono>
@@ -64,7 +64,8 @@ data::PackedRow row_of(const Shape& shape) {
     for (int64_t i = 0; i < shape.grid * shape.grid + shape.text_tokens; ++i) {
       const bool visual = i < shape.grid * shape.grid;
       if (visual) row.visual_positions.push_back(row.length());
-      row.input_ids.push_back(visual ? 5 : 10 + static_cast<int64_t>(random() % static_cast<uint64_t>(shape.vocab - 10)));
+      row.input_ids.push_back(
+          visual ? 5 : 10 + static_cast<int64_t>(random() % static_cast<uint64_t>(shape.vocab - 10)));
       const bool learned = i >= shape.grid * shape.grid + shape.text_tokens - shape.labelled;
       row.labels.push_back(learned ? row.input_ids.back() : data::kIgnoreIndex);
       row.labelled_tokens += learned;
@@ -87,11 +88,13 @@ int64_t memory_kib(const std::string& key) {
 
 int main(int argc, char** argv) {
   try {
-    VL3_CHECK(argc == 6, kInvalidArgument, "usage: vl3_train_bench MODEL_DIR SHAPE DTYPE STEPS RECOMPUTE(0|1)");
+    VL3_CHECK(argc == 6, kInvalidArgument,
+              "usage: vl3_train_bench MODEL_DIR SHAPE DTYPE STEPS RECOMPUTE(0|1)");
     const std::filesystem::path folder = argv[1];
     const Shape shape = shape_of(argv[2]);
     if (!std::filesystem::exists(folder / "config.json"))
-      weights::write_random_checkpoint(config_of(shape), folder, {.seed = 1, .dtype = weights::DType::kBF16, .std = 0.02});
+      weights::write_random_checkpoint(config_of(shape), folder,
+                                       {.seed = 1, .dtype = weights::DType::kBF16, .std = 0.02});
     const int64_t before = memory_kib("VmRSS:");
     train::TrainConfig config;
     config.dtype = argv[3];
@@ -109,10 +112,12 @@ int main(int argc, char** argv) {
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (i > 0) best = std::min(best, seconds);
     }
-    std::printf("{\"tokens\": %ld, \"seconds\": %.4f, \"tokens_per_s\": %.1f, \"peak_mib\": %.0f, \"own_mib\": %.0f, \"loss\": %.5f}\n",
-                rows[0].length(), best, static_cast<double>(rows[0].length()) / best,
-                static_cast<double>(memory_kib("VmHWM:")) / 1024,
-                static_cast<double>(memory_kib("VmHWM:") - before) / 1024, loss);
+    std::printf(
+        "{\"tokens\": %ld, \"seconds\": %.4f, \"tokens_per_s\": %.1f, \"peak_mib\": %.0f, \"own_mib\": %.0f, "
+        "\"loss\": %.5f}\n",
+        rows[0].length(), best, static_cast<double>(rows[0].length()) / best,
+        static_cast<double>(memory_kib("VmHWM:")) / 1024,
+        static_cast<double>(memory_kib("VmHWM:") - before) / 1024, loss);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "vl3_train_bench: %s\n", error.what());

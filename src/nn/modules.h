@@ -14,7 +14,8 @@ struct LowRank {
   at::Tensor b;  ///< [out, r]
   double scale = 0;
   double dropout = 0;  ///< share of x's elements set to 0, the others scaled up; 0 outside training
-  uint64_t seed = 0;   ///< of the dropout mask: the same seed gives the same mask when activations are made again
+  uint64_t seed =
+      0;  ///< of the dropout mask: the same seed gives the same mask when activations are made again
 };
 
 /// y = x W^T + b through ops::linear.

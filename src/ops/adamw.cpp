@@ -35,30 +35,34 @@ HWY_INLINE void store_bf16(hn::Vec<Floats> value, uint16_t* to) {
 }
 
 // The arithmetic of one vector, shared by the loop and its tail.
-HWY_INLINE hn::Vec<Floats> update(const AdamWConstants& c, hn::Vec<Floats> w, hn::Vec<Floats> g, float* m_at, float* v_at) {
+HWY_INLINE hn::Vec<Floats> update(const AdamWConstants& c, hn::Vec<Floats> w, hn::Vec<Floats> g, float* m_at,
+                                  float* v_at) {
   const Floats d;
   g = hn::Mul(g, hn::Set(d, c.scale));
   const auto m0 = hn::LoadU(d, m_at);
   const auto m = hn::MulAdd(hn::Sub(g, m0), hn::Set(d, c.take1), m0);
-  const auto v = hn::MulAdd(hn::Mul(g, hn::Set(d, c.take2)), g, hn::Mul(hn::LoadU(d, v_at), hn::Set(d, c.keep2)));
+  const auto v =
+      hn::MulAdd(hn::Mul(g, hn::Set(d, c.take2)), g, hn::Mul(hn::LoadU(d, v_at), hn::Set(d, c.keep2)));
   hn::StoreU(m, d, m_at);
   hn::StoreU(v, d, v_at);
   const auto denominator = hn::MulAdd(hn::Sqrt(v), hn::Set(d, c.correction), hn::Set(d, c.epsilon));
   return hn::NegMulAdd(hn::Set(d, c.step_size), hn::Div(m, denominator), hn::Mul(w, hn::Set(d, c.decay)));
 }
 
-void adamw_all(const AdamWConstants& c, int64_t n, float* weights, const float* gradient, float* exp_avg, float* exp_avg_sq,
-               uint16_t* narrow) {
+void adamw_all(const AdamWConstants& c, int64_t n, float* weights, const float* gradient, float* exp_avg,
+               float* exp_avg_sq, uint16_t* narrow) {
   const Floats d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const auto w = update(c, hn::LoadU(d, weights + i), hn::LoadU(d, gradient + i), exp_avg + i, exp_avg_sq + i);
+    const auto w =
+        update(c, hn::LoadU(d, weights + i), hn::LoadU(d, gradient + i), exp_avg + i, exp_avg_sq + i);
     hn::StoreU(w, d, weights + i);
     if (narrow != nullptr) store_bf16(w, narrow + i);
   }
   if (i == n) return;
-  float w[HWY_MAX_BYTES / 4] = {}, g[HWY_MAX_BYTES / 4] = {}, m[HWY_MAX_BYTES / 4] = {}, v[HWY_MAX_BYTES / 4] = {};
+  float w[HWY_MAX_BYTES / 4] = {}, g[HWY_MAX_BYTES / 4] = {}, m[HWY_MAX_BYTES / 4] = {},
+                          v[HWY_MAX_BYTES / 4] = {};
   uint16_t b[HWY_MAX_BYTES / 4] = {};
   for (int64_t k = i; k < n; ++k) {
     w[k - i] = weights[k], g[k - i] = gradient[k], m[k - i] = exp_avg[k], v[k - i] = exp_avg_sq[k];

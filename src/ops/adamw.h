@@ -10,11 +10,11 @@ struct AdamWStep {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
   double weight_decay = 0;    ///< decoupled: weights shrink by lr * weight_decay first
   double gradient_scale = 1;  ///< multiplies every gradient (division by the token count, clipping)
-  int64_t step = 1;         ///< of this update, from 1: bias correction
+  int64_t step = 1;           ///< of this update, from 1: bias correction
 };
 
-/// Updates n weights and their moments in place. Source: Loshchilov and Hutter 2019; torch.optim.AdamW's order of
-/// operations.
+/// Updates n weights and their moments in place. Source: Loshchilov and Hutter 2019; torch.optim.AdamW's
+/// order of operations.
 /// @param weights_bf16  null, or n bfloat16 bit patterns that receive the rounded new weights.
 void adamw(const AdamWStep& step, int64_t n, float* weights, const float* gradient, float* exp_avg,
            float* exp_avg_sq, uint16_t* weights_bf16);

@@ -23,8 +23,8 @@ using torch::autograd::Function;
 using torch::autograd::variable_list;
 
 constexpr int64_t kGrain = 1 << 14;  // elements a thread takes at least
-constexpr int64_t kPieceRows = 128;  // rows whose weight gradients are summed before the pieces are: the same sum for
-                                     // any number of threads
+constexpr int64_t kPieceRows = 128;  // rows whose weight gradients are summed before the pieces are: the same
+                                     // sum for any number of threads
 
 template <typename T>
 struct Element {};
@@ -39,7 +39,8 @@ struct Element<uint16_t> {
 
 template <typename T>
 const T* read(const at::Tensor& tensor) {
-  return static_cast<const T*>(static_cast<const void*>(tensor.const_data_ptr<typename Element<T>::Stored>()));
+  return static_cast<const T*>(
+      static_cast<const void*>(tensor.const_data_ptr<typename Element<T>::Stored>()));
 }
 template <typename T>
 T* write(at::Tensor& tensor) {
@@ -56,7 +57,8 @@ void for_type(const at::Tensor& tensor, const Body& body) {
 }
 
 struct RmsNormNode : Function<RmsNormNode> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, double eps) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            double eps) {
     const int64_t D = x.size(-1), rows = x.numel() / D;
     at::Tensor y = at::empty_like(x), rstd = at::empty({rows}, x.options().dtype(at::kFloat));
     for_type(x, [&](auto zero) {
@@ -65,7 +67,8 @@ struct RmsNormNode : Function<RmsNormNode> {
       T* to = write<T>(y);
       float* scale = rstd.data_ptr<float>();
       at::parallel_for(0, rows, std::max<int64_t>(1, kGrain / D), [&](int64_t begin, int64_t end) {
-        rms_norm_rows(from + begin * D, w, to + begin * D, scale + begin, end - begin, D, static_cast<float>(eps));
+        rms_norm_rows(from + begin * D, w, to + begin * D, scale + begin, end - begin, D,
+                      static_cast<float>(eps));
       });
     });
     context->save_for_backward({x, weight, rstd});
@@ -88,7 +91,8 @@ struct RmsNormNode : Function<RmsNormNode> {
         for (int64_t piece = begin; piece < end; ++piece) {
           const int64_t row = piece * kPieceRows, at = row * D;
           rms_norm_rows_backward(from + at, w, scale + row, g + at, to == nullptr ? nullptr : to + at,
-                                 sums == nullptr ? nullptr : sums + piece * D, std::min(kPieceRows, rows - row), D);
+                                 sums == nullptr ? nullptr : sums + piece * D,
+                                 std::min(kPieceRows, rows - row), D);
         }
       });
     });
@@ -99,7 +103,8 @@ struct RmsNormNode : Function<RmsNormNode> {
 
 // x [..., S, heads, d] with the angles of S positions, repeated over the leading axes.
 at::Tensor turned(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, float direction) {
-  const int64_t S = x.size(-3), heads = x.size(-2), half = x.size(-1) / 2, vectors = x.numel() / (heads * 2 * half);
+  const int64_t S = x.size(-3), heads = x.size(-2), half = x.size(-1) / 2,
+                vectors = x.numel() / (heads * 2 * half);
   at::Tensor y = at::empty_like(x);
   for_type(x, [&](auto zero) {
     using T = decltype(zero);
@@ -109,7 +114,8 @@ at::Tensor turned(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
     const int64_t width = heads * 2 * half;
     at::parallel_for(0, vectors, std::max<int64_t>(1, kGrain / width), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        rope_heads(from + i * width, c + i % S * half, s + i % S * half, to + i * width, heads, half, direction);
+        rope_heads(from + i * width, c + i % S * half, s + i % S * half, to + i * width, heads, half,
+                   direction);
     });
   });
   return y;
@@ -135,8 +141,9 @@ struct SwigluNode : Function<SwigluNode> {
       using T = decltype(zero);
       const T *g = read<T>(gate), *u = read<T>(up);
       T* to = write<T>(h);
-      at::parallel_for(0, gate.numel(), kGrain,
-                       [&](int64_t begin, int64_t end) { swiglu(g + begin, u + begin, to + begin, end - begin); });
+      at::parallel_for(0, gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
+        swiglu(g + begin, u + begin, to + begin, end - begin);
+      });
     });
     return h;
   }
@@ -156,8 +163,9 @@ struct SwigluNode : Function<SwigluNode> {
   }
 };
 
-using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, std::string_view,
-                                c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
+using OneDnnLinear = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                                std::string_view, c10::List<std::optional<at::Scalar>>,
+                                std::optional<std::string_view>);
 
 // x W^T + b of float32 through oneDNN; libtorch's own product where the build has none.
 at::Tensor product(const at::Tensor& x_RI, const at::Tensor& weight_OI, const at::Tensor& bias) {
@@ -194,7 +202,8 @@ bool fuses(const at::Tensor& x) {
 }
 
 at::Tensor fused_rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  VL3_DCHECK(weight.scalar_type() == x.scalar_type() && weight.is_contiguous() && weight.size(0) == x.size(-1));
+  VL3_DCHECK(weight.scalar_type() == x.scalar_type() && weight.is_contiguous() &&
+             weight.size(0) == x.size(-1));
   return RmsNormNode::apply(x, weight, eps);
 }
 
@@ -212,7 +221,8 @@ at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
 at::Tensor fused_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = weight.size(0);
-  return LinearNode::apply(x.reshape({-1, x.size(-1)}), weight, bias.defined() ? std::optional(bias) : std::nullopt)
+  return LinearNode::apply(x.reshape({-1, x.size(-1)}), weight,
+                           bias.defined() ? std::optional(bias) : std::nullopt)
       .view(shape);
 }
 

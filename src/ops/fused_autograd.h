@@ -1,6 +1,6 @@
-// The element-wise steps of a layer as single autograd nodes: one pass forward, one backward, and only what backward
-// cannot make again is kept. Without one of these conditions the caller takes libtorch's operators: CPU, float32 or
-// bfloat16, contiguous.
+// The element-wise steps of a layer as single autograd nodes: one pass forward, one backward, and only what
+// backward cannot make again is kept. Without one of these conditions the caller takes libtorch's operators:
+// CPU, float32 or bfloat16, contiguous.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,8 +21,8 @@ at::Tensor fused_rope(const at::Tensor& x, const RopeTable& table);
 /// silu(gate) * up in any mode and on any device. @param gate,up  of one shape and dtype.
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 
-/// at::linear() whose float32 products go to oneDNN, which is ahead of libtorch's default there (107 against 97
-/// GFLOP/s a core of an AVX-512 server CPU).
+/// at::linear() whose float32 products go to oneDNN, which is ahead of libtorch's default there (107 against
+/// 97 GFLOP/s a core of an AVX-512 server CPU).
 at::Tensor fused_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 }  // namespace vl3::ops

@@ -1,7 +1,7 @@
 #include "ops/gather_rows.h"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/embedding_dense_backward.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>

@@ -79,8 +79,8 @@ void force_bf16_product(std::optional<Bf16Product> product) { forced_product = p
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   VL3_DCHECK(x.size(-1) == weight.size(1));
   if (x.scalar_type() == weight.scalar_type()) {
-    if (c10::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kFloat && weight.is_contiguous() &&
-        (x.requires_grad() || weight.requires_grad())) {
+    if (c10::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kFloat &&
+        weight.is_contiguous() && (x.requires_grad() || weight.requires_grad())) {
       return fused_linear(x, weight, bias);
     }
     return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);

@@ -17,8 +17,8 @@
 
 #include "core/check.h"
 
-// Letters: S rows of the packed row, B sequences of a batch, L rows each is padded to, H query heads, KV key/value
-// heads, G = H / KV, d head dim.
+// Letters: S rows of the packed row, B sequences of a batch, L rows each is padded to, H query heads, KV
+// key/value heads, G = H / KV, d head dim.
 
 namespace vl3::ops {
 namespace {

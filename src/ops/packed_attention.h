@@ -7,8 +7,9 @@
 
 namespace vl3::ops {
 
-/// Sequences of a packed row, grouped into padded batches of similar lengths: one product a batch instead of one a
-/// sequence. Padding stands at the end, where causality hides it from every real query, so no mask is needed.
+/// Sequences of a packed row, grouped into padded batches of similar lengths: one product a batch instead of
+/// one a sequence. Padding stands at the end, where causality hides it from every real query, so no mask is
+/// needed.
 class PackedSequences {
  public:
   /// @param lengths  of the sequences in row order, each > 0.
@@ -22,8 +23,8 @@ class PackedSequences {
   };
   const std::vector<Batch>& batches() const { return batches_; }
   int64_t rows() const { return rows_; }
-  /// int64 [rows()]: where each row went in the batches laid one after the other; undefined when rows kept their
-  /// order and nothing was padded.
+  /// int64 [rows()]: where each row went in the batches laid one after the other; undefined when rows kept
+  /// their order and nothing was padded.
   const at::Tensor& places() const { return places_; }
   const at::Tensor& positions() const { return positions_; }  ///< int64 [rows()], from 0 in every sequence
 
@@ -37,10 +38,10 @@ class PackedSequences {
 /// @param q [S, H, d]  @param k,v [S, KV, d], KV divides H; all of one float dtype.
 /// @return [S, H * d]. Differentiable.
 ///
-/// Which product, by measurement (forward and backward, one thread of an AVX512-BF16 server CPU): float32 is fastest
-/// in libtorch's fused attention at every length; in bfloat16 short sequences are fastest as two plain products and a
-/// softmax over grouped heads (16 x 120 tokens, 8 heads of 32: 14 ms against 43 ms), long ones fused (2 x 1500
-/// tokens, 12 heads of 64: 369 ms against 721 ms).
+/// Which product, by measurement (forward and backward, one thread of an AVX512-BF16 server CPU): float32 is
+/// fastest in libtorch's fused attention at every length; in bfloat16 short sequences are fastest as two
+/// plain products and a softmax over grouped heads (16 x 120 tokens, 8 heads of 32: 14 ms against 43 ms),
+/// long ones fused (2 x 1500 tokens, 12 heads of 64: 369 ms against 721 ms).
 at::Tensor packed_causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                    const PackedSequences& sequences, double scale);
 

@@ -48,8 +48,9 @@ std::pair<at::Tensor, at::Tensor> place_in_tile(const at::Tensor& targets_n, int
 }
 
 struct TiledCrossEntropy : Function<TiledCrossEntropy> {
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND, const at::Tensor& weight_VD,
-                            const at::Tensor& targets_N, int64_t tile, const Sink& grad_sum_VD) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND,
+                            const at::Tensor& weight_VD, const at::Tensor& targets_N, int64_t tile,
+                            const Sink& grad_sum_VD) {
     const int64_t N = hidden_ND.size(0);
     const auto options = hidden_ND.options().dtype(at::kFloat);
     const at::Tensor wide = hidden_ND.to(at::kFloat);
@@ -120,8 +121,9 @@ struct TiledCrossEntropy : Function<TiledCrossEntropy> {
 
 }  // namespace
 
-at::Tensor tiled_cross_entropy(const at::Tensor& hidden_ND, const at::Tensor& weight_VD, const at::Tensor& targets_N,
-                               int64_t tile, const at::Tensor& weight_grad_sum_VD) {
+at::Tensor tiled_cross_entropy(const at::Tensor& hidden_ND, const at::Tensor& weight_VD,
+                               const at::Tensor& targets_N, int64_t tile,
+                               const at::Tensor& weight_grad_sum_VD) {
   VL3_CHECK(tile > 0, kInvalidArgument, "loss_vocab_tile {}: expected at least 1", tile);
   if (targets_N.size(0) > 0) {
     const auto lowest = targets_N.min().item<int64_t>(), highest = targets_N.max().item<int64_t>();

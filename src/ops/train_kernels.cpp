@@ -2,10 +2,12 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/train_kernels.cpp"
+// This order is Highway's rule, not the alphabet's.
+// clang-format off
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-
 #include <hwy/contrib/math/math-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace vl3::ops {
@@ -22,7 +24,8 @@ HWY_INLINE Vector load(const uint16_t* from) {
   return hn::BitCast(Floats(), hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(half, from))));
 }
 HWY_INLINE void store(Vector value, float* to) { hn::StoreU(value, Floats(), to); }
-// Round to nearest even, as every bfloat16 conversion of libtorch. A NaN stays one: its quiet bit is in the upper half.
+// Round to nearest even, as every bfloat16 conversion of libtorch. A NaN stays one: its quiet bit is in the
+// upper half.
 HWY_INLINE void store(Vector value, uint16_t* to) {
   const hn::RebindToUnsigned<Floats> bits;
   const hn::Rebind<uint16_t, Floats> half;
@@ -71,7 +74,8 @@ void rms_forward(const T* x, const T* w, T* y, float* rstd, int64_t rows, int64_
 
 // With n = x * rstd: dw = sum dy * n; dx = rstd * (dy * w - n * mean(dy * w * n)).
 template <typename T>
-void rms_backward(const T* x, const T* w, const float* rstd, const T* dy, T* dx, float* dw, int64_t rows, int64_t D) {
+void rms_backward(const T* x, const T* w, const float* rstd, const T* dy, T* dx, float* dw, int64_t rows,
+                  int64_t D) {
   const Floats d;
   for (int64_t r = 0; r < rows; ++r, x += D, dy += D) {
     const float scale = rstd[r];
@@ -152,7 +156,8 @@ void swiglu_backward_all(const T* gate, const T* up, const T* dh, T* dgate, T* d
 }
 
 template <typename T>
-void rope_all(const T* x, const float* cos, const float* sin, T* y, int64_t heads, int64_t half, float direction) {
+void rope_all(const T* x, const float* cos, const float* sin, T* y, int64_t heads, int64_t half,
+              float direction) {
   const Floats d;
   for (int64_t h = 0; h < heads; ++h, x += 2 * half, y += 2 * half) {
     int64_t i = 0;
@@ -171,20 +176,23 @@ void rope_all(const T* x, const float* cos, const float* sin, T* y, int64_t head
 }
 
 // Highway exports plain functions, one a type.
-#define VL3_BOTH(suffix, T)                                                                                            \
-  void rms_forward_##suffix(const T* x, const T* w, T* y, float* rstd, int64_t rows, int64_t D, float eps) {           \
-    rms_forward(x, w, y, rstd, rows, D, eps);                                                                          \
-  }                                                                                                                    \
-  void rms_backward_##suffix(const T* x, const T* w, const float* rstd, const T* dy, T* dx, float* dw, int64_t rows,   \
-                             int64_t D) {                                                                              \
-    rms_backward(x, w, rstd, dy, dx, dw, rows, D);                                                                     \
-  }                                                                                                                    \
-  void swiglu_forward_##suffix(const T* gate, const T* up, T* h, int64_t n) { swiglu_forward_all(gate, up, h, n); }    \
-  void swiglu_backward_##suffix(const T* gate, const T* up, const T* dh, T* dgate, T* dup, int64_t n) {                \
-    swiglu_backward_all(gate, up, dh, dgate, dup, n);                                                                  \
-  }                                                                                                                    \
-  void rope_##suffix(const T* x, const float* cos, const float* sin, T* y, int64_t heads, int64_t half, float turn) {  \
-    rope_all(x, cos, sin, y, heads, half, turn);                                                                       \
+#define VL3_BOTH(suffix, T)                                                                                  \
+  void rms_forward_##suffix(const T* x, const T* w, T* y, float* rstd, int64_t rows, int64_t D, float eps) { \
+    rms_forward(x, w, y, rstd, rows, D, eps);                                                                \
+  }                                                                                                          \
+  void rms_backward_##suffix(const T* x, const T* w, const float* rstd, const T* dy, T* dx, float* dw,       \
+                             int64_t rows, int64_t D) {                                                      \
+    rms_backward(x, w, rstd, dy, dx, dw, rows, D);                                                           \
+  }                                                                                                          \
+  void swiglu_forward_##suffix(const T* gate, const T* up, T* h, int64_t n) {                                \
+    swiglu_forward_all(gate, up, h, n);                                                                      \
+  }                                                                                                          \
+  void swiglu_backward_##suffix(const T* gate, const T* up, const T* dh, T* dgate, T* dup, int64_t n) {      \
+    swiglu_backward_all(gate, up, dh, dgate, dup, n);                                                        \
+  }                                                                                                          \
+  void rope_##suffix(const T* x, const float* cos, const float* sin, T* y, int64_t heads, int64_t half,      \
+                     float turn) {                                                                           \
+    rope_all(x, cos, sin, y, heads, half, turn);                                                             \
   }
 VL3_BOTH(f32, float)
 VL3_BOTH(bf16, uint16_t)
@@ -197,32 +205,33 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace vl3::ops {
 
-#define VL3_DISPATCH(suffix, T)                                                                                        \
-  HWY_EXPORT(rms_forward_##suffix);                                                                                    \
-  HWY_EXPORT(rms_backward_##suffix);                                                                                   \
-  HWY_EXPORT(swiglu_forward_##suffix);                                                                                 \
-  HWY_EXPORT(swiglu_backward_##suffix);                                                                                \
-  HWY_EXPORT(rope_##suffix);                                                                                           \
-  template <>                                                                                                          \
-  void rms_norm_rows(const T* x, const T* w, T* y, float* rstd, int64_t rows, int64_t D, float eps) {                  \
-    HWY_DYNAMIC_DISPATCH(rms_forward_##suffix)(x, w, y, rstd, rows, D, eps);                                           \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void rms_norm_rows_backward(const T* x, const T* w, const float* rstd, const T* dy, T* dx, float* dw, int64_t rows,  \
-                              int64_t D) {                                                                             \
-    HWY_DYNAMIC_DISPATCH(rms_backward_##suffix)(x, w, rstd, dy, dx, dw, rows, D);                                      \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void swiglu(const T* gate, const T* up, T* h, int64_t n) {                                                           \
-    HWY_DYNAMIC_DISPATCH(swiglu_forward_##suffix)(gate, up, h, n);                                                     \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void swiglu_backward(const T* gate, const T* up, const T* dh, T* dgate, T* dup, int64_t n) {                         \
-    HWY_DYNAMIC_DISPATCH(swiglu_backward_##suffix)(gate, up, dh, dgate, dup, n);                                       \
-  }                                                                                                                    \
-  template <>                                                                                                          \
-  void rope_heads(const T* x, const float* cos, const float* sin, T* y, int64_t heads, int64_t half, float turn) {     \
-    HWY_DYNAMIC_DISPATCH(rope_##suffix)(x, cos, sin, y, heads, half, turn);                                            \
+#define VL3_DISPATCH(suffix, T)                                                                         \
+  HWY_EXPORT(rms_forward_##suffix);                                                                     \
+  HWY_EXPORT(rms_backward_##suffix);                                                                    \
+  HWY_EXPORT(swiglu_forward_##suffix);                                                                  \
+  HWY_EXPORT(swiglu_backward_##suffix);                                                                 \
+  HWY_EXPORT(rope_##suffix);                                                                            \
+  template <>                                                                                           \
+  void rms_norm_rows(const T* x, const T* w, T* y, float* rstd, int64_t rows, int64_t D, float eps) {   \
+    HWY_DYNAMIC_DISPATCH(rms_forward_##suffix)(x, w, y, rstd, rows, D, eps);                            \
+  }                                                                                                     \
+  template <>                                                                                           \
+  void rms_norm_rows_backward(const T* x, const T* w, const float* rstd, const T* dy, T* dx, float* dw, \
+                              int64_t rows, int64_t D) {                                                \
+    HWY_DYNAMIC_DISPATCH(rms_backward_##suffix)(x, w, rstd, dy, dx, dw, rows, D);                       \
+  }                                                                                                     \
+  template <>                                                                                           \
+  void swiglu(const T* gate, const T* up, T* h, int64_t n) {                                            \
+    HWY_DYNAMIC_DISPATCH(swiglu_forward_##suffix)(gate, up, h, n);                                      \
+  }                                                                                                     \
+  template <>                                                                                           \
+  void swiglu_backward(const T* gate, const T* up, const T* dh, T* dgate, T* dup, int64_t n) {          \
+    HWY_DYNAMIC_DISPATCH(swiglu_backward_##suffix)(gate, up, dh, dgate, dup, n);                        \
+  }                                                                                                     \
+  template <>                                                                                           \
+  void rope_heads(const T* x, const float* cos, const float* sin, T* y, int64_t heads, int64_t half,    \
+                  float turn) {                                                                         \
+    HWY_DYNAMIC_DISPATCH(rope_##suffix)(x, cos, sin, y, heads, half, turn);                             \
   }
 VL3_DISPATCH(f32, float)
 VL3_DISPATCH(bf16, uint16_t)

@@ -15,14 +15,21 @@ TEST(AdamW, EqualsTorchsForEveryInstructionSet) {
     for (const int64_t n : {1, 15, 16, 1000, 4099}) {
       const at::Tensor start = torch::randn({n});
       at::Tensor theirs = start.clone().requires_grad_();
-      torch::optim::AdamW torchs({theirs}, torch::optim::AdamWOptions(1e-2).betas({0.8, 0.99}).eps(1e-6).weight_decay(0.1));
+      torch::optim::AdamW torchs(
+          {theirs}, torch::optim::AdamWOptions(1e-2).betas({0.8, 0.99}).eps(1e-6).weight_decay(0.1));
       at::Tensor ours = start.clone(), m = torch::zeros({n}), v = torch::zeros({n});
       at::Tensor narrow = torch::zeros({n}, at::kBFloat16);
       for (int64_t step = 1; step <= 5; ++step) {
         const at::Tensor gradient = torch::randn({n});
         theirs.mutable_grad() = gradient * 0.5;
         torchs.step();
-        adamw({.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-6, .weight_decay = 0.1, .gradient_scale = 0.5, .step = step},
+        adamw({.lr = 1e-2,
+               .beta1 = 0.8,
+               .beta2 = 0.99,
+               .epsilon = 1e-6,
+               .weight_decay = 0.1,
+               .gradient_scale = 0.5,
+               .step = step},
               n, ours.data_ptr<float>(), gradient.data_ptr<float>(), m.data_ptr<float>(), v.data_ptr<float>(),
               reinterpret_cast<uint16_t*>(narrow.data_ptr<at::BFloat16>()));
       }

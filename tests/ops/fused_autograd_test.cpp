@@ -8,7 +8,8 @@ namespace vl3::ops {
 namespace {
 
 double off(const at::Tensor& found, const at::Tensor& wanted) {
-  return ((found.to(at::kDouble) - wanted.to(at::kDouble)).norm() / wanted.to(at::kDouble).norm()).item<double>();
+  return ((found.to(at::kDouble) - wanted.to(at::kDouble)).norm() / wanted.to(at::kDouble).norm())
+      .item<double>();
 }
 
 // Runs `body(dtype, tolerance)` for every instruction set, in float32 and bfloat16.
@@ -67,7 +68,8 @@ TEST(Swiglu, EqualsItsFormulaInValueAndGradient) {
 }
 
 TEST(Swiglu, StaysFiniteForLargeValues) {
-  const at::Tensor gate = torch::tensor({-1000.0F, -90.0F, 90.0F, 1000.0F}).requires_grad_(), up = torch::ones({4});
+  const at::Tensor gate = torch::tensor({-1000.0F, -90.0F, 90.0F, 1000.0F}).requires_grad_(),
+                   up = torch::ones({4});
   const at::Tensor h = swiglu(gate, up.requires_grad_());
   EXPECT_TRUE(test::close(h, torch::tensor({0.0F, 0.0F, 90.0F, 1000.0F}), 1e-5));
   h.sum().backward();
@@ -78,7 +80,8 @@ TEST(FusedRope, EqualsTheUnfusedOneInValueAndGradient) {
   everywhere([](at::ScalarType dtype, double tolerance) {
     for (const int64_t d : {8, 36, 64}) {
       const RopeTable table = rope_1d(torch::arange(7), d, 1e4);
-      const at::Tensor x = torch::randn({2, 7, 3, d}).to(dtype).requires_grad_(), weights = torch::randn(x.sizes());
+      const at::Tensor x = torch::randn({2, 7, 3, d}).to(dtype).requires_grad_(),
+                       weights = torch::randn(x.sizes());
       const at::Tensor X = wide(x), cos = table.cos.unsqueeze(1), sin = table.sin.unsqueeze(1);
       const at::Tensor a = X.narrow(-1, 0, d / 2), b = X.narrow(-1, d / 2, d / 2);
       const at::Tensor wanted = torch::cat({a * cos - b * sin, b * cos + a * sin}, -1);
@@ -95,7 +98,8 @@ TEST(FusedRope, EqualsTheUnfusedOneInValueAndGradient) {
 TEST(FusedLinear, EqualsLibtorchsInValueAndGradient) {
   torch::manual_seed(10);
   for (const bool with_bias : {true, false}) {
-    const at::Tensor x = torch::randn({4, 5, 20}).requires_grad_(), w = torch::randn({12, 20}).requires_grad_();
+    const at::Tensor x = torch::randn({4, 5, 20}).requires_grad_(),
+                     w = torch::randn({12, 20}).requires_grad_();
     const at::Tensor b = with_bias ? torch::randn({12}).requires_grad_() : at::Tensor();
     const at::Tensor weights = torch::randn({4, 5, 12});
     std::vector<at::Tensor> inputs = {x, w};

@@ -37,7 +37,8 @@ TEST(EmbedRows, SumsTheGradientOfRepeatedIds) {
   const at::Tensor table = torch::randn({7, 3}).requires_grad_();
   const at::Tensor ids = torch::tensor({2, 5, 2}, at::kLong), weights = torch::randn({3, 3});
   const at::Tensor wanted = torch::autograd::grad({(table.index_select(0, ids) * weights).sum()}, {table})[0];
-  EXPECT_TRUE(close(torch::autograd::grad({(embed_rows(table, ids) * weights).sum()}, {table})[0], wanted, 1e-6));
+  EXPECT_TRUE(
+      close(torch::autograd::grad({(embed_rows(table, ids) * weights).sum()}, {table})[0], wanted, 1e-6));
   const at::Tensor sum = torch::ones({7, 3});
   (embed_rows(table, ids, sum) * weights).sum().backward();
   EXPECT_FALSE(table.grad().defined());

@@ -8,8 +8,8 @@ namespace {
 using test::close;
 
 // Every sequence alone, through the masked softmax.
-at::Tensor plain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const std::vector<int64_t>& lengths,
-                 double scale) {
+at::Tensor plain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                 const std::vector<int64_t>& lengths, double scale) {
   const int64_t G = q.size(1) / k.size(1);
   std::vector<at::Tensor> outputs;
   int64_t begin = 0;
@@ -18,7 +18,8 @@ at::Tensor plain(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, 
       return x.narrow(0, begin, L).transpose(0, 1).repeat_interleave(repeat, 0);
     };
     const at::Tensor hidden = torch::ones({L, L}, at::kBool).triu(1);
-    const at::Tensor scores = torch::matmul(own(q, 1) * scale, own(k, G).transpose(1, 2)).masked_fill(hidden, -1e30);
+    const at::Tensor scores =
+        torch::matmul(own(q, 1) * scale, own(k, G).transpose(1, 2)).masked_fill(hidden, -1e30);
     outputs.push_back(torch::matmul(scores.softmax(-1), own(v, G)).transpose(0, 1).reshape({L, -1}));
     begin += L;
   }
@@ -52,7 +53,8 @@ TEST_P(PackedAttention, EqualsEverySequenceAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Lengths, PackedAttention,
                          testing::Values(std::vector<int64_t>{1}, std::vector<int64_t>{9},
-                                         std::vector<int64_t>{5, 5, 5}, std::vector<int64_t>{3, 70, 1, 66, 64, 20},
+                                         std::vector<int64_t>{5, 5, 5},
+                                         std::vector<int64_t>{3, 70, 1, 66, 64, 20},
                                          std::vector<int64_t>{600, 30, 590}));
 
 TEST(PackedSequences, PadsSimilarLengthsTogether) {

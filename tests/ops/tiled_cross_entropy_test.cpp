@@ -14,7 +14,8 @@ struct Problem {
 
 Problem problem(int64_t N, int64_t V) {
   torch::manual_seed(5);
-  return {torch::randn({N, 16}).requires_grad_(), torch::randn({V, 16}).requires_grad_(), torch::randint(V, {N})};
+  return {torch::randn({N, 16}).requires_grad_(), torch::randn({V, 16}).requires_grad_(),
+          torch::randint(V, {N})};
 }
 
 at::Tensor full(const Problem& p) {
@@ -67,27 +68,33 @@ TEST(TiledCrossEntropy, LargeLogitsStayFinite) {
 
 TEST(TiledCrossEntropy, NoTokensIsZero) {
   const Problem p = problem(1, 30);
-  EXPECT_EQ(tiled_cross_entropy(p.hidden.narrow(0, 0, 0), p.weight, p.targets.narrow(0, 0, 0), 7).item<float>(), 0);
+  EXPECT_EQ(
+      tiled_cross_entropy(p.hidden.narrow(0, 0, 0), p.weight, p.targets.narrow(0, 0, 0), 7).item<float>(), 0);
 }
 
 TEST(TiledCrossEntropy, BFloat16IsNearFloat32) {
   const Problem p = problem(200, 103);
   const at::Tensor hidden = p.hidden.detach().to(at::kBFloat16).requires_grad_();
   const at::Tensor weight = p.weight.detach().to(at::kBFloat16).requires_grad_();
-  const Problem wide{hidden.detach().to(at::kFloat).requires_grad_(), weight.detach().to(at::kFloat).requires_grad_(),
-                     p.targets};
+  const Problem wide{hidden.detach().to(at::kFloat).requires_grad_(),
+                     weight.detach().to(at::kFloat).requires_grad_(), p.targets};
   const at::Tensor found = tiled_cross_entropy(hidden, weight, p.targets, 25), wanted = full(wide);
   EXPECT_NEAR(found.item<double>() / wanted.item<double>(), 1, 1e-6);  // logits are float32
   found.backward();
   wanted.backward();
-  EXPECT_LE(((hidden.grad().to(at::kFloat) - wide.hidden.grad()).norm() / wide.hidden.grad().norm()).item<float>(), 0.01);
-  EXPECT_LE(((weight.grad().to(at::kFloat) - wide.weight.grad()).norm() / wide.weight.grad().norm()).item<float>(), 0.01);
+  EXPECT_LE(
+      ((hidden.grad().to(at::kFloat) - wide.hidden.grad()).norm() / wide.hidden.grad().norm()).item<float>(),
+      0.01);
+  EXPECT_LE(
+      ((weight.grad().to(at::kFloat) - wide.weight.grad()).norm() / wide.weight.grad().norm()).item<float>(),
+      0.01);
 }
 
 TEST(TiledCrossEntropy, RefusesATargetOutsideTheVocabulary) {
   const Problem p = problem(3, 30);
-  EXPECT_NE(test::error_of([&] { tiled_cross_entropy(p.hidden, p.weight, p.targets + 30, 7); }).find("has 30 rows"),
-            std::string::npos);
+  EXPECT_NE(
+      test::error_of([&] { tiled_cross_entropy(p.hidden, p.weight, p.targets + 30, 7); }).find("has 30 rows"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ namespace {
 
 std::filesystem::path sample_stem(const std::string& id, int64_t image_merge) {
   const auto folder = golden_train_dir() / "samples";
-  if (image_merge == 2 && std::filesystem::exists(folder / (id + ".im2.safetensors"))) return folder / (id + ".im2");
+  if (image_merge == 2 && std::filesystem::exists(folder / (id + ".im2.safetensors")))
+    return folder / (id + ".im2");
   return folder / id;
 }
 
@@ -32,7 +33,8 @@ std::vector<data::VisualMedium> media_of(const std::filesystem::path& stem, cons
   int64_t begin = 0;
   for (size_t m = 0; m < merges.size(); ++m) {
     data::VisualMedium medium;
-    medium.kind = json["modals"][m] == "video" ? preprocess::MediaKind::kVideo : preprocess::MediaKind::kImage;
+    medium.kind =
+        json["modals"][m] == "video" ? preprocess::MediaKind::kVideo : preprocess::MediaKind::kImage;
     medium.grid = {grids[3 * m], grids[3 * m + 1], grids[3 * m + 2]};
     medium.merge = merges[m];
     const int64_t size = medium.grid.t * medium.grid.h * medium.grid.w * width;
@@ -77,7 +79,8 @@ data::PackedRow golden_row(const std::vector<std::string>& samples, int64_t imag
     const auto stem = sample_stem(id, image_merge);
     const GoldenTensors tensors(stem.string() + ".safetensors");
     const std::string prefix = prune ? "pruned." : "";
-    const auto ids = tensors.at(prefix + "input_ids").integers(), labels = tensors.at(prefix + "labels").integers();
+    const auto ids = tensors.at(prefix + "input_ids").integers(),
+               labels = tensors.at(prefix + "labels").integers();
     row.input_ids.insert(row.input_ids.end(), ids.begin(), ids.end());
     row.labels.insert(row.labels.end(), labels.begin(), labels.end());
     row.cu_seqlens.push_back(row.length());
@@ -111,7 +114,8 @@ data::PackedRow golden_micro_batch(const std::string& key, const Json& entry, in
     row.sample_ids.push_back(id);
     const auto stem = sample_stem(id, entry["image_merge"]);
     auto media = media_of(stem, GoldenTensors(stem.string() + ".safetensors"));
-    if (media.empty()) ++begin;  // a text sample's pseudo image: one feature that is never kept; we encode none
+    if (media.empty())
+      ++begin;  // a text sample's pseudo image: one feature that is never kept; we encode none
     for (data::VisualMedium& medium : media) {
       medium.keep.assign(keep.begin() + begin, keep.begin() + begin + tokens_of(medium));
       begin += tokens_of(medium);
@@ -139,7 +143,8 @@ double relative_l2(const at::Tensor& found, const at::Tensor& wanted) {
   return difference.norm().item<double>() / std::max(wanted.to(at::kDouble).norm().item<double>(), 1e-300);
 }
 
-double relative_l2(const std::map<std::string, at::Tensor>& found, const std::map<std::string, at::Tensor>& wanted) {
+double relative_l2(const std::map<std::string, at::Tensor>& found,
+                   const std::map<std::string, at::Tensor>& wanted) {
   double difference = 0, size = 0;
   for (const auto& [name, tensor] : wanted) {
     const at::Tensor off = found.at(name).to(at::kDouble) - tensor.to(at::kDouble);

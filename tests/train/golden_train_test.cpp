@@ -1,9 +1,10 @@
 // The golden training set: losses, gradients and ten-step runs, walking what its files list.
+#include "train/golden_train.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "train/golden_train.h"
 #include "train/lora.h"
 #include "train/parts.h"
 #include "train/train_step.h"
@@ -45,7 +46,8 @@ std::map<std::string, Json> micro_batches() {
     bool whole = std::filesystem::exists(model_of(entry["model"]) / "config.json") &&
                  std::filesystem::exists(golden_train_dir() / "micro_batches" / (key + ".batch.safetensors"));
     for (const Json& id : entry["samples"])
-      whole = whole && std::filesystem::exists(golden_train_dir() / "samples" / (id.get<std::string>() + ".json"));
+      whole = whole &&
+              std::filesystem::exists(golden_train_dir() / "samples" / (id.get<std::string>() + ".json"));
     if (whole) found[key] = entry;
   }
   return found;
@@ -85,7 +87,8 @@ TEST(GoldenTrain, LossAndGradientOfEveryMicroBatch) {
       EXPECT_NEAR(mean, entry["loss"].get<double>(), 2e-5);
       EXPECT_NEAR(mean, entry["loss_f64"].get<double>(), 2e-5);
       double squares = 0;
-      for (const auto& [name, gradient] : gradients) squares += gradient.to(at::kDouble).square().sum().item<double>();
+      for (const auto& [name, gradient] : gradients)
+        squares += gradient.to(at::kDouble).square().sum().item<double>();
       EXPECT_NEAR(std::sqrt(squares) / entry["grad_norm"].get<double>(), 1, 5e-5);
       if (!entry["gradients"].is_null())
         expect_gradients(gradients, golden_train_dir() / entry["gradients"].get<std::string>());
@@ -98,7 +101,8 @@ TEST(GoldenTrain, PackedRowEqualsItsSamplesWeighted) {
   const auto alone = single_process();
   for (const auto& [key, entry] : micro_batches()) {
     SCOPED_TRACE(key);
-    TrainStep step(test::open_checkpoint(model_of(entry["model"])), everything_trains(), 10, at::kCPU, *alone);
+    TrainStep step(test::open_checkpoint(model_of(entry["model"])), everything_trains(), 10, at::kCPU,
+                   *alone);
     const std::vector<std::string> samples = entry["samples"];
     const auto row = [&](const std::vector<std::string>& ids) {
       return std::vector{test::golden_row(ids, entry["image_merge"], entry["prune"], image_token())};
@@ -109,10 +113,12 @@ TEST(GoldenTrain, PackedRowEqualsItsSamplesWeighted) {
     for (size_t s = 0; s < samples.size(); ++s) {
       TrainStep::Loss own;
       for (const auto& [name, gradient] : step.gradients(row({samples[s]}), &own)) {
-        const double share = static_cast<double>(own.labelled_tokens) / static_cast<double>(loss.labelled_tokens);
+        const double share =
+            static_cast<double>(own.labelled_tokens) / static_cast<double>(loss.labelled_tokens);
         sum[name] = sum.contains(name) ? sum[name] + gradient * share : gradient * share;
       }
-      EXPECT_NEAR(own.sum / static_cast<double>(own.labelled_tokens), entry["sample_losses"][s].get<double>(), 2e-5);
+      EXPECT_NEAR(own.sum / static_cast<double>(own.labelled_tokens), entry["sample_losses"][s].get<double>(),
+                  2e-5);
     }
     EXPECT_LE(test::relative_l2(packed, sum), 1e-5);
   }
@@ -134,7 +140,8 @@ std::vector<std::filesystem::path> runs() {
   std::vector<std::filesystem::path> found;
   if (!std::filesystem::exists(golden_train_dir() / "runs")) return found;
   for (const auto& entry : std::filesystem::directory_iterator(golden_train_dir() / "runs")) {
-    if (entry.path().extension() == ".json" && entry.path().stem() != "schedule") found.push_back(entry.path());
+    if (entry.path().extension() == ".json" && entry.path().stem() != "schedule")
+      found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -181,11 +188,13 @@ void expect_run(const std::filesystem::path& file) {
     const Json& wanted = run["log"][s];
     EXPECT_NEAR(log.loss, wanted["loss"].get<double>(), 1e-4);
     EXPECT_EQ(log.labelled_tokens, wanted["labelled_tokens"].get<int64_t>());
-    const auto norm_wanted = wanted["grad_norm"].get<double>();  // 0 without images where only the encoder trains
+    const auto norm_wanted =
+        wanted["grad_norm"].get<double>();  // 0 without images where only the encoder trains
     EXPECT_NEAR(log.grad_norm, norm_wanted, 2e-4 * norm_wanted);
     for (const auto& [group, norm] : wanted["grad_norm_per_group"].items()) {
       // A window without images has gradient zero in encoder and projector.
-      EXPECT_NEAR(log.grad_norm_per_group.at(group), norm.get<double>(), 2e-4 * norm.get<double>() + 1e-12) << group;
+      EXPECT_NEAR(log.grad_norm_per_group.at(group), norm.get<double>(), 2e-4 * norm.get<double>() + 1e-12)
+          << group;
     }
     EXPECT_EQ(log.lr.size(), wanted["lr"].size());
     for (const auto& [group, lr] : wanted["lr"].items())
@@ -200,7 +209,8 @@ void expect_run(const std::filesystem::path& file) {
   }
   const bool large = run["name"].get<std::string>().find("large") != std::string::npos;
   std::map<std::string, at::Tensor> found, wanted;
-  for (const auto& [name, weight] : test::golden_weights(golden_train_dir() / "runs" / (file.stem().string() + ".safetensors"))) {
+  for (const auto& [name, weight] :
+       test::golden_weights(golden_train_dir() / "runs" / (file.stem().string() + ".safetensors"))) {
     found[name] = after.at(name) - before.at(name);
     wanted[name] = weight - before.at(name);
     if (large) {
@@ -249,7 +259,8 @@ TEST(GoldenTrain, LoraLossGradientsAndMerging) {
     wanted[weights::canonical_name(name.substr(std::string("base_model.model.").size())).value()] = tensor;
   ASSERT_EQ(gradients.size(), wanted.size());
   EXPECT_LE(test::relative_l2(gradients, wanted), 5e-5);
-  for (const auto& [name, tensor] : wanted) EXPECT_LE(test::relative_l2(gradients.at(name), tensor), 1e-4) << name;
+  for (const auto& [name, tensor] : wanted)
+    EXPECT_LE(test::relative_l2(gradients.at(name), tensor), 1e-4) << name;
 
   const auto merged = step.merged_weights();
   const auto base = step.weights();

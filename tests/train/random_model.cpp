@@ -14,7 +14,8 @@ constexpr int64_t kVocab = 90, kImageToken = 80, kPatchValues = 588;
 weights::ModelConfig config_of(bool tied) {
   weights::ModelConfig config;
   config.layout = Flow::kNative;
-  config.vision = {.hidden_size = 24, .intermediate_size = 40, .num_hidden_layers = 2, .num_attention_heads = 2};
+  config.vision = {
+      .hidden_size = 24, .intermediate_size = 40, .num_hidden_layers = 2, .num_attention_heads = 2};
   config.vision.patch_size = 14;
   config.text.hidden_size = 32;
   config.text.intermediate_size = 48;
@@ -34,7 +35,8 @@ weights::ModelConfig config_of(bool tied) {
 }  // namespace
 
 std::shared_ptr<const weights::Checkpoint> random_model(const std::filesystem::path& folder, bool tied) {
-  weights::write_random_checkpoint(config_of(tied), folder, {.seed = 3, .dtype = weights::DType::kF32, .std = 0.1});
+  weights::write_random_checkpoint(config_of(tied), folder,
+                                   {.seed = 3, .dtype = weights::DType::kF32, .std = 0.1});
   return std::make_shared<const weights::Checkpoint>(
       weights::Checkpoint::open(folder, weights::load_model_config(folder)));
 }

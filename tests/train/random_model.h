@@ -17,8 +17,8 @@ namespace vl3::test {
 /// A float32 checkpoint below `folder`.
 std::shared_ptr<const weights::Checkpoint> random_model(const std::filesystem::path& folder, bool tied);
 
-/// A row of samples of different lengths, the first of which shows a picture and a two-frame video unless `text_only`.
-/// The same seed gives the same row.
+/// A row of samples of different lengths, the first of which shows a picture and a two-frame video unless
+/// `text_only`. The same seed gives the same row.
 data::PackedRow random_row(uint64_t seed, bool text_only = false);
 
 /// The weights as a checkpoint in a folder that does not exist yet, for resuming.

@@ -29,11 +29,14 @@ class TrainStepTest : public testing::Test {
     return TrainStep(checkpoint_, config, steps, at::kCPU, *alone_);
   }
   test::TempDir folder_;
-  std::shared_ptr<const weights::Checkpoint> checkpoint_ = test::random_model(folder_ / "model", /*tied=*/true);
+  std::shared_ptr<const weights::Checkpoint> checkpoint_ =
+      test::random_model(folder_ / "model", /*tied=*/true);
   std::unique_ptr<Collective> alone_ = single_process();
 };
 
-std::vector<data::PackedRow> window(uint64_t seed) { return {random_row(seed), random_row(seed + 100, true)}; }
+std::vector<data::PackedRow> window(uint64_t seed) {
+  return {random_row(seed), random_row(seed + 100, true)};
+}
 
 std::map<std::string, at::Tensor> copied(const std::map<std::string, at::Tensor>& tensors) {
   std::map<std::string, at::Tensor> copies;
@@ -138,7 +141,8 @@ TEST_F(TrainStepTest, WindowWithoutLabelsIsAnError) {
   TrainStep step = make(all_parts());
   auto rows = window(10);
   for (auto& row : rows) std::fill(row.labels.begin(), row.labels.end(), data::kIgnoreIndex);
-  EXPECT_NE(error_of([&] { step.step(rows); }).find("no token is labelled; samples: sample10_0"), std::string::npos);
+  EXPECT_NE(error_of([&] { step.step(rows); }).find("no token is labelled; samples: sample10_0"),
+            std::string::npos);
 }
 
 TEST_F(TrainStepTest, ResumesBitByBit) {
@@ -154,7 +158,8 @@ TEST_F(TrainStepTest, ResumesBitByBit) {
     TrainStep resumed(checkpoint, all_parts(dtype), 20, at::kCPU, *alone_);
     resumed.load_state(state);
     EXPECT_EQ(resumed.steps_done(), 4);
-    for (uint64_t i = 4; i < 8; ++i) EXPECT_EQ(resumed.step(window(20 + i)).loss, losses[i]) << dtype << " " << i;
+    for (uint64_t i = 4; i < 8; ++i)
+      EXPECT_EQ(resumed.step(window(20 + i)).loss, losses[i]) << dtype << " " << i;
   }
 }
 
@@ -193,7 +198,8 @@ TEST_F(TrainStepTest, MuonLowersTheLossAndLeavesEmbeddingsToAdamW) {
 TEST_F(TrainStepTest, LoraTrainsAdaptersAloneAndSurvivesItsFiles) {
   TrainConfig config = all_parts();
   config.lr = {.llm_lr = 1e-2, .mm_projector_lr = std::nullopt, .vision_encoder_lr = 1e-2};
-  config.lora = LoraConfig{.r = 3, .lora_alpha = 6, .lora_dropout = 0.1, .target_modules = {"q_proj", "down_proj", "fc1"}};
+  config.lora = LoraConfig{
+      .r = 3, .lora_alpha = 6, .lora_dropout = 0.1, .target_modules = {"q_proj", "down_proj", "fc1"}};
   TrainStep step = make(config);
   const auto before = copied(step.weights());
   const auto first = step.evaluate(window(60));
@@ -226,7 +232,8 @@ TEST_F(TrainStepTest, DropoutMaskIsTheSameWhenActivationsAreMadeAgain) {
   TrainStep recomputing = make(config);
   config.gradient_checkpointing = false;
   TrainStep keeping = make(config);
-  for (uint64_t i = 0; i < 3; ++i) EXPECT_NEAR(recomputing.step(window(70)).loss, keeping.step(window(70)).loss, 1e-5);
+  for (uint64_t i = 0; i < 3; ++i)
+    EXPECT_NEAR(recomputing.step(window(70)).loss, keeping.step(window(70)).loss, 1e-5);
   TrainStep::Loss a, b;
   EXPECT_LE(relative_l2(recomputing.gradients(window(71), &a), keeping.gradients(window(71), &b)), 1e-4);
 }
@@ -237,17 +244,21 @@ TEST_F(TrainStepTest, RefusesWhatCannotBeHonoured) {
     change(config);
     return error_of([&] { make(config); });
   };
-  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
   EXPECT_TRUE(has(refusal([](TrainConfig& c) { c.lr = {}; }), "nothing would train"));
   EXPECT_TRUE(has(refusal([](TrainConfig& c) { c.lr.llm_lr = -1; }), "lr.llm_lr -1"));
   EXPECT_TRUE(has(refusal([](TrainConfig& c) { c.dtype = "float16"; }), "choose float32 or bfloat16"));
   EXPECT_TRUE(has(refusal([](TrainConfig& c) { c.optim.optimizer = "sgd"; }), "choose adamw or muon"));
   EXPECT_TRUE(has(refusal([](TrainConfig& c) { c.optim.lr_scheduler_type = "cos"; }), "choose cosine"));
-  EXPECT_TRUE(has(refusal([](TrainConfig& c) { c.lora = LoraConfig{.target_modules = {"nope"}}; }), "\"nope\""));
+  EXPECT_TRUE(
+      has(refusal([](TrainConfig& c) { c.lora = LoraConfig{.target_modules = {"nope"}}; }), "\"nope\""));
   EXPECT_TRUE(has(refusal([](TrainConfig& c) {
-    c.lr.llm_lr.reset();
-    c.lora = LoraConfig{};
-  }), "lr.llm_lr is not set"));
+                    c.lr.llm_lr.reset();
+                    c.lora = LoraConfig{};
+                  }),
+                  "lr.llm_lr is not set"));
 }
 
 TEST_F(TrainStepTest, RowThatContradictsItselfIsNamed) {
@@ -257,7 +268,8 @@ TEST_F(TrainStepTest, RowThatContradictsItselfIsNamed) {
   EXPECT_NE(error_of([&] { step.evaluate(rows); }).find("row of sample80_0"), std::string::npos);
   rows = window(80);
   rows[0].input_ids[50] = 90;
-  EXPECT_NE(error_of([&] { step.evaluate(rows); }).find("token 90 is outside the vocabulary of 90"), std::string::npos);
+  EXPECT_NE(error_of([&] { step.evaluate(rows); }).find("token 90 is outside the vocabulary of 90"),
+            std::string::npos);
 }
 
 }  // namespace

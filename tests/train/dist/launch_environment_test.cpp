@@ -28,8 +28,12 @@ TEST(LaunchEnvironment, NothingSetIsOneProcess) {
 }
 
 TEST(LaunchEnvironment, Torchrun) {
-  const auto found = launched({{"RANK", "3"}, {"WORLD_SIZE", "4"}, {"LOCAL_RANK", "1"}, {"MASTER_ADDR", "a"},
-                               {"MASTER_PORT", "1234"}, {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+  const auto found = launched({{"RANK", "3"},
+                               {"WORLD_SIZE", "4"},
+                               {"LOCAL_RANK", "1"},
+                               {"MASTER_ADDR", "a"},
+                               {"MASTER_PORT", "1234"},
+                               {"TORCHELASTIC_USE_AGENT_STORE", "True"},
                                {"TORCHELASTIC_RESTART_COUNT", "2"}});
   ASSERT_TRUE(found);
   EXPECT_EQ(found->rank, 3);
@@ -42,18 +46,26 @@ TEST(LaunchEnvironment, Torchrun) {
 }
 
 TEST(LaunchEnvironment, MpirunOnOneMachineNeedsNoAddress) {
-  const auto found = launched({{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "2"},
-                               {"OMPI_COMM_WORLD_LOCAL_RANK", "1"}, {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}});
+  const auto found = launched({{"OMPI_COMM_WORLD_RANK", "1"},
+                               {"OMPI_COMM_WORLD_SIZE", "2"},
+                               {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
+                               {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}});
   ASSERT_TRUE(found);
   EXPECT_EQ(found->master_addr, "127.0.0.1");
-  EXPECT_NE(refusal({{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "2"}, {"OMPI_COMM_WORLD_LOCAL_SIZE", "1"}})
-                .find("MASTER_ADDR"), std::string::npos);
+  EXPECT_NE(
+      refusal(
+          {{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "2"}, {"OMPI_COMM_WORLD_LOCAL_SIZE", "1"}})
+          .find("MASTER_ADDR"),
+      std::string::npos);
   EXPECT_EQ(launched({{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}, {"MASTER_ADDR", "b"}})->master_addr, "b");
 }
 
 TEST(LaunchEnvironment, Slurm) {
-  const auto found = launched({{"SLURM_PROCID", "5"}, {"SLURM_NTASKS", "8"}, {"SLURM_LOCALID", "1"},
-                               {"SLURM_JOB_NODELIST", "gpu[07-09,12]"}, {"SLURM_JOB_ID", "30007"}});
+  const auto found = launched({{"SLURM_PROCID", "5"},
+                               {"SLURM_NTASKS", "8"},
+                               {"SLURM_LOCALID", "1"},
+                               {"SLURM_JOB_NODELIST", "gpu[07-09,12]"},
+                               {"SLURM_JOB_ID", "30007"}});
   ASSERT_TRUE(found);
   EXPECT_EQ(found->master_addr, "gpu07");
   EXPECT_EQ(found->master_port, 15007);
@@ -71,8 +83,10 @@ TEST(LaunchEnvironment, RefusesContradictions) {
   EXPECT_NE(refusal({{"RANK", "0"}}).find("WORLD_SIZE is not"), std::string::npos);
   EXPECT_NE(refusal({{"RANK", "2"}, {"WORLD_SIZE", "2"}}).find("not below"), std::string::npos);
   EXPECT_NE(refusal({{"RANK", "x"}, {"WORLD_SIZE", "2"}}).find("RANK=\"x\""), std::string::npos);
-  EXPECT_NE(refusal({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}}).find("MASTER_PORT"), std::string::npos);
-  EXPECT_NE(refusal({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "99999"}}).find("65535"),
+  EXPECT_NE(refusal({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}}).find("MASTER_PORT"),
+            std::string::npos);
+  EXPECT_NE(refusal({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "99999"}})
+                .find("65535"),
             std::string::npos);
 }
 

@@ -39,9 +39,10 @@ Outcome train_on(int world, const std::filesystem::path& model, const std::files
   const int port = free_port();
   std::vector<pid_t> children;
   for (int rank = 0; rank < world; ++rank) {
-    std::vector<std::string> environment = {"RANK=" + std::to_string(rank), "WORLD_SIZE=" + std::to_string(world),
-                                            "LOCAL_RANK=" + std::to_string(rank), "MASTER_ADDR=127.0.0.1",
-                                            "MASTER_PORT=" + std::to_string(port), "OMP_NUM_THREADS=1"};
+    std::vector<std::string> environment = {
+        "RANK=" + std::to_string(rank),        "WORLD_SIZE=" + std::to_string(world),
+        "LOCAL_RANK=" + std::to_string(rank),  "MASTER_ADDR=127.0.0.1",
+        "MASTER_PORT=" + std::to_string(port), "OMP_NUM_THREADS=1"};
     std::vector<std::string> arguments = {VL3_TRAIN_WORKER, model.string(), out.string(), dtype};
     std::vector<char*> argv, envp;
     for (auto& argument : arguments) argv.push_back(argument.data());

@@ -1,5 +1,5 @@
-// One process of the several that process_group_test starts: trains 20 steps on its share of the global batch.
-// usage: vl3_train_worker MODEL OUT [DTYPE]   with torchrun's variables in the environment.
+// One process of the several that process_group_test starts: trains 20 steps on its share of the global
+// batch. usage: vl3_train_worker MODEL OUT [DTYPE]   with torchrun's variables in the environment.
 #include <cstdio>
 #include <fstream>
 
@@ -12,8 +12,8 @@ int main(int argc, char** argv) {
     VL3_CHECK(argc >= 3, kInvalidArgument, "usage: vl3_train_worker MODEL OUT [DTYPE]");
     const auto collective = train::join_processes(at::kCPU);
     const std::filesystem::path model = argv[1];
-    const auto checkpoint =
-        std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(model, weights::load_model_config(model)));
+    const auto checkpoint = std::make_shared<const weights::Checkpoint>(
+        weights::Checkpoint::open(model, weights::load_model_config(model)));
     train::TrainConfig config;
     config.dtype = argc > 3 ? argv[3] : "float32";
     config.lr = {.llm_lr = 2e-3, .mm_projector_lr = 2e-3, .vision_encoder_lr = 1e-3};
