@@ -257,7 +257,8 @@ class Reader {
     values.clear();
     for (const toml::node& item : *node->as_array()) {
       if (!item.is_table()) wrong(key, *node, allowed);
-      enter(*item.as_table(), fmt::format("{}.{}", path(key), values.size()), values.emplace_back(), visit);
+      const std::string entry = fmt::format("{}.{}", path(key), values.size());
+      enter(*item.as_table(), entry, values.emplace_back(), visit);
     }
   }
 

@@ -92,6 +92,19 @@ size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+// "data.sources.3.weight" as "data.sources.0.weight", which is how known keys are written.
+std::string without_indices(const std::string& key) {
+  std::string out;
+  for (size_t begin = 0; begin <= key.size();) {
+    const size_t end = std::min(key.find('.', begin), key.size());
+    const std::string part = key.substr(begin, end - begin);
+    const bool index = !part.empty() && part.find_first_not_of("0123456789") == std::string::npos;
+    out += (begin > 0 ? "." : "") + (index ? std::string("0") : part);
+    begin = end + 1;
+  }
+  return out;
+}
+
 std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
 
 }  // namespace
@@ -114,12 +127,13 @@ std::vector<std::string> known_keys() {
 
 std::string nearest_key(const std::string& key, const std::vector<std::string>& known) {
   if (key.size() > 200) return "";
+  const std::string wanted = without_indices(key);
   std::string best;
   size_t best_distance = std::numeric_limits<size_t>::max();
   for (const std::string& candidate : known) {
     // The right word in the wrong section is as near as a slip of one letter.
     const size_t by_word = edit_distance(last_part(key), last_part(candidate)) + 1;
-    const size_t distance = std::min(edit_distance(key, candidate), by_word);
+    const size_t distance = std::min(edit_distance(wanted, candidate), by_word);
     if (distance < best_distance) best_distance = distance, best = candidate;
   }
   return best_distance <= std::max<size_t>(2, last_part(key).size() / 3) ? best : "";

@@ -132,7 +132,7 @@ TEST(Recipe, WrongTypesAndRangesNameKeyValueAndWhatIsAllowed) {
   EXPECT_EQ(error("model = \"a\"\n[data]\nsources = [1]\n"),
             "invalid argument: r.toml:3: data.sources is [ 1 ]; expected entries that each begin with "
             "[[data.sources]]");
-  EXPECT_NE(error(with("name = 7")).find("r.toml:1"), std::string::npos);
+  EXPECT_NE(error(with("output = 7")).find("r.toml:1: output is 7; expected a string"), std::string::npos);
 }
 
 TEST(Recipe, SetArgumentsThatNameNothingAreRefused) {
