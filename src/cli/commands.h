@@ -13,5 +13,6 @@ void add_inspect(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_pull(CLI::App& app);
+void add_synth(CLI::App& app);
 
 }  // namespace vl3::cli

@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   add_convert(app);
   add_pull(app);
   add_bench(app);
+  add_synth(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -84,8 +84,11 @@ void write_benchmark(const SynthOptions& options, const BenchmarkOptions& write,
     const std::string line = json.dump() + "\n";
     file.append(line.data(), line.size());
   };
-  uint64_t written = 0;
+  uint64_t written = 0, total = 0;
   const auto& draws = generator.draws();
+  for (size_t i = 0; i < draws.size(); ++i) {
+    if ((i == 0 || draws[i].kind != draws[i - 1].kind) && draws[i].family->type != MediaType::kStream) total += static_cast<uint64_t>(write.per_kind);
+  }
   for (size_t first = 0; first < draws.size();) {  // the draws of one kind stand together, by level
     size_t last = first;
     while (last < draws.size() && draws[last].kind == draws[first].kind) ++last;
@@ -102,7 +105,7 @@ void write_benchmark(const SynthOptions& options, const BenchmarkOptions& write,
       line["facts"] = to_json(sample.facts);
       append(items, line);
       append(annotations, annotations_of(sample, media, false).front());
-      if (progress && ++written % 100 == 0) progress(written);
+      if (progress) progress(++written, total);
     }
     first = last;
   }

@@ -167,7 +167,7 @@ ShapeLook pick_look(Rng& rng, Shape shape, double centre_x, double centre_y, dou
   if (look.fill != ShapeLook::Fill::kOutline && rng.chance(0.25 * variety)) {
     look.border = true;
     look.thickness = rng.real(1.0, std::max(1.5, size * 0.05));
-    look.border_colour = rng.chance(0.7) ? Rgb{0, 0, 0} : rng.chance(0.5) ? Rgb{255, 255, 255} : lighter(colour, -70);
+    look.border_colour = rng.chance(0.7) ? Rgb{0, 0, 0} : Rgb{255, 255, 255};
   }
   return look;
 }

@@ -276,8 +276,7 @@ Truth truth_of(const Facts& facts, MediaType type) {
     for (const Item& a : image.items) {
       const auto first = parse_shape(a);
       if (!first || counts[name_of(*first)] > 1) continue;
-      const std::string position = position_of(a.box, image.width, image.height);
-      if (!position.empty()) truth.allowed.insert(name_of(*first) + " at " + position);
+      for (const std::string& position : positions_near(a.box, image.width, image.height)) truth.allowed.insert(name_of(*first) + " at " + position);
       for (const Item& b : image.items) {
         const auto second = parse_shape(b);
         if (&a == &b || !second) continue;
@@ -288,7 +287,11 @@ Truth truth_of(const Facts& facts, MediaType type) {
         if (dy != 0) truth.allowed.insert(who + (dy < 0 ? " above of " : " below of ") + other);
       }
     }
-    if (!image.background.empty()) truth.allowed.insert("background " + image.background);
+    // Of a background without a name nobody can say what is wrong.
+    for (int i = 0; i < kColours; ++i) {
+      const std::string colour(name_of(static_cast<Colour>(i)));
+      if (image.background.empty() || image.background == colour) truth.allowed.insert("background " + colour);
+    }
   }
   truth.allowed.insert(truth.required.begin(), truth.required.end());
   return truth;

@@ -66,7 +66,7 @@ Question ask_extreme(Rng& rng, const Chart& chart, bool highest) {
 }
 
 std::optional<Question> ask_extreme_value(Rng& rng, const Chart& chart) {
-  if (!chart.printed) return std::nullopt;
+  if (!chart.printed || chart.marks.size() < 2) return std::nullopt;
   Question q;
   const bool highest = rng.chance(0.6);
   q.query = {{"extreme", highest ? "highest" : "lowest"}};
@@ -179,7 +179,7 @@ Chart choose_chart(Rng& rng, const Request& request) {
                 : request.level == kBars4 ? rng.between(2, 4)
                 : request.level == kLine  ? rng.between(3, 5)
                                           : rng.between(2, 5);
-  const int count = std::max(n, request.leads("highest") || request.leads("lowest") || request.leads("compare") || request.leads("compare_check") || request.leads("difference") ? 2 : 1);
+  const int count = std::max(n, request.leads("highest") || request.leads("lowest") || request.leads("highest_value") || request.leads("compare") || request.leads("compare_check") || request.leads("difference") ? 2 : 1);
   const double style = rng.real();
   const bool letters = style < (request.level <= kBars4 ? 0.6 : 0.3);
   const bool months = !letters && rng.chance(0.15);

@@ -149,7 +149,7 @@ std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script scri
     Actor actor{shape.what, shape.look, {{0, end_s}}, 0, 0, {}, std::nullopt, {}, 0};
     const auto shade = shade_on(rng, shape.what.colour, background);
     if (!shade) return std::nullopt;
-    actor.look.colour = *shade;
+    set_shade(actor.look, *shade, background);
     clip.actors.push_back(std::move(actor));
   }
 

@@ -75,7 +75,7 @@ std::optional<Question> ask_key(Rng& rng, const Document& document) {
   Question q;
   q.query = {{"value", row.values[0]}};
   q.text = document.receipt ? say(rng, {"Which item costs {v}?", "What costs {v}?", "Which item has the price {v}?"}, {{"v", row.values[0]}})
-                            : say(rng, {"Which field says {v}?", "Which field has the value {v}?", "What is {v}?", "Which entry is {v}?", "Next to which field is {v}?"},
+                            : say(rng, {"Which field says {v}?", "Which field has the value {v}?", "Which entry is {v}?", "Next to which field is {v}?"},
                                   {{"v", row.values[0]}});
   q.answer = row.key;
   q.options = keys_of(document);

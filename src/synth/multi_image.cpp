@@ -170,7 +170,7 @@ bool draw_shapes(Rng& rng, const Request& request, int count, PictureSize size, 
   for (Placed& shape : *placed) {
     const auto shade = shade_on(rng, shape.what.colour, background);
     if (!shade) return false;
-    shape.look.colour = *shade;
+    set_shade(shape.look, *shade, background);
   }
   sample.facts.images.push_back(draw_scene(canvas, background, *placed));
   sample.frames.push_back(canvas.to_frame());
@@ -191,7 +191,7 @@ bool draw_change(Rng& rng, const Request& request, Set& set, Sample& sample) {
   for (Placed& shape : *placed) {
     const auto shade = shade_on(rng, shape.what.colour, background);
     if (!shade) return false;
-    shape.look.colour = *shade;
+    set_shade(shape.look, *shade, background);
   }
   const Placed extra = placed->back();
   std::vector<Placed> before(placed->begin(), placed->end() - 1), after = before;

@@ -85,10 +85,21 @@ Question ask_exists(Rng& rng, const Print& print) {
   }
   const bool yes = rng.chance(0.5);
   std::string asked = rng.pick(there);
+  const std::string model = asked;
   while (!yes && std::find(there.begin(), there.end(), asked) != there.end()) {
-    // A word of the same make, so that "looks like a number" does not give the answer away.
-    asked = pick_sign(rng, print.split == Split::kHeldout ? Split::kAll : print.split, 8);
-    if (asked.find(' ') != std::string::npos) asked = there[0];
+    // Something of the same make, so that "looks like a number" does not give the answer away: another string, or
+    // this one with another character in it.
+    const Split split = print.split == Split::kHeldout ? Split::kAll : print.split;
+    if (print.level <= kSix) {
+      asked = pick_string(rng, split, static_cast<int>(model.size()), Alphabet::kCapitalsAndDigits);
+    } else if (rng.chance(0.4)) {
+      asked = model;
+      char& c = asked[static_cast<size_t>(rng.below(static_cast<int>(asked.size())))];
+      c = pick_string(rng, Split::kAll, 1, c >= '0' && c <= '9' ? Alphabet::kDigits : c >= 'A' && c <= 'Z' ? Alphabet::kCapitals : Alphabet::kSmall)[0];
+    } else {
+      asked = pick_sign(rng, split, 8);
+    }
+    if (asked.find(' ') != std::string::npos || !obeys(asked, split)) asked = model;
   }
   Question q;
   q.query = {{"text", asked}};

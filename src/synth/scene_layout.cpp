@@ -60,6 +60,11 @@ std::optional<std::vector<Placed>> place_shapes(Rng& rng, int width, int height,
   return std::nullopt;
 }
 
+void set_shade(ShapeLook& look, Rgb shade, const Background& background) {
+  look.colour = shade;
+  if (look.fill == ShapeLook::Fill::kOutline && !stands_out(shade, background, 190)) look.fill = ShapeLook::Fill::kSolid;
+}
+
 Item shape_item(const Placed& shape, int object) {
   return {"shape", std::string(name_of(shape.what.shape)), std::string(name_of(shape.what.colour)), 0, object, shape.box};
 }
@@ -82,18 +87,33 @@ std::string relation_of(const Box& a, const Box& b) {
   return sideways ? (dx < 0 ? "left" : "right") : (dy < 0 ? "above" : "below");
 }
 
+namespace {
+
+constexpr double kBorder = 0.05;  // of the side: nearer to a border between cells it is not plain which one is meant
+constexpr const char* kCells[3][3] = {
+    {"top left", "top", "top right"}, {"left", "middle", "right"}, {"bottom left", "bottom", "bottom right"}};
+
+std::vector<int> cells_near(double at) {
+  std::vector<int> cells;
+  for (int cell = 0; cell < 3; ++cell) {
+    if (at > cell / 3.0 - kBorder && at < (cell + 1) / 3.0 + kBorder) cells.push_back(cell);
+  }
+  return cells;
+}
+
+}  // namespace
+
+std::vector<std::string> positions_near(const Box& box, int width, int height) {
+  std::vector<std::string> names;
+  for (const int row : cells_near(box.centre_y() / height)) {
+    for (const int column : cells_near(box.centre_x() / width)) names.emplace_back(kCells[row][column]);
+  }
+  return names;
+}
+
 std::string position_of(const Box& box, int width, int height) {
-  const auto cell = [](double at) {  // -1: too near a border to say
-    for (const double border : {1.0 / 3, 2.0 / 3}) {
-      if (std::abs(at - border) < 0.05) return -1;
-    }
-    return at < 1.0 / 3 ? 0 : at < 2.0 / 3 ? 1 : 2;
-  };
-  const int column = cell(box.centre_x() / width), row = cell(box.centre_y() / height);
-  if (column < 0 || row < 0) return "";
-  constexpr const char* names[3][3] = {
-      {"top left", "top", "top right"}, {"left", "middle", "right"}, {"bottom left", "bottom", "bottom right"}};
-  return names[row][column];
+  const std::vector<std::string> names = positions_near(box, width, height);
+  return names.size() == 1 ? names[0] : "";
 }
 
 }  // namespace vl3::synth

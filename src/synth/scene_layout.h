@@ -39,6 +39,9 @@ std::optional<std::vector<ColouredShape>> pick_shapes(Rng& rng, Split split, int
 /// The colour as it will be drawn on this background; nothing where no shade of it stands out.
 std::optional<Rgb> shade_on(Rng& rng, Colour colour, const Background& background);
 
+/// Colours the shape; a thin outline that would be faint on this background becomes a filled shape.
+void set_shade(ShapeLook& look, Rgb shade, const Background& background);
+
 /// Draws in order, filling in the boxes, and gives the facts.
 ImageFacts draw_scene(Canvas& canvas, const Background& background, std::vector<Placed>& shapes);
 Item shape_item(const Placed& shape, int object = -1);
@@ -47,5 +50,7 @@ Item shape_item(const Placed& shape, int object = -1);
 std::string relation_of(const Box& a, const Box& b);
 /// "top left" … "middle" … "bottom right"; "" near a border of the nine cells.
 std::string position_of(const Box& box, int width, int height);
+/// All names that would do: near a border both sides of it.
+std::vector<std::string> positions_near(const Box& box, int width, int height);
 
 }  // namespace vl3::synth

@@ -323,7 +323,7 @@ bool make(Rng& rng, const Request& request, Sample& sample) {
   for (Placed& shape : *placed) {
     const auto shade = shade_on(rng, shape.what.colour, background);
     if (!shade) return false;
-    shape.look.colour = *shade;
+    set_shade(shape.look, *shade, background);
   }
   sample.facts.images.push_back(draw_scene(canvas, background, *placed));
   sample.frames.push_back(canvas.to_frame());

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
+#include <cmath>
 
 namespace vl3::synth {
 namespace {
@@ -13,6 +15,8 @@ std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
 }
+
+double luma(Rgb c) { return 0.299 * c.r + 0.587 * c.g + 0.114 * c.b; }
 
 // Draws until the split allows it.
 template <typename Draw>
@@ -93,7 +97,11 @@ std::optional<Ink> pick_ink(Rng& rng, const SynthOptions& options, int low, int 
                                                : rng.pick({Colour::kBlue, Colour::kRed, Colour::kGreen, Colour::kGray});
     ink.look.colour = !coloured && colour == Colour::kBlack && rng.chance(0.5) ? Rgb{0, 0, 0} : shade_of(colour, rng);
     ink.colour_name = name_of(colour);
-    if (stands_out(ink.look.colour, background, 200)) return ink;
+    // Print needs light against dark; yellow on white differs, but is hard to read.
+    const bool legible = std::all_of(background.tones.begin(), background.tones.end(), [&](Rgb tone) {
+      return std::abs(luma(tone) - luma(ink.look.colour)) >= 60;
+    });
+    if (legible && stands_out(ink.look.colour, background, 200)) return ink;
   }
   return std::nullopt;
 }

@@ -18,7 +18,7 @@ constexpr std::array<std::string_view, 13> kNumberWords{"zero", "one",   "two", 
 
 // The named colours of CSS (what other drawing programs mean by these words) first, then what people would also call so.
 constexpr std::array<std::array<Rgb, 5>, kColours> kPrototypes{{
-    {{{255, 0, 0}, {220, 20, 60}, {230, 40, 40}, {200, 16, 16}, {255, 40, 20}}},          // red
+    {{{255, 0, 0}, {220, 20, 60}, {230, 40, 40}, {235, 15, 20}, {255, 40, 20}}},          // red
     {{{255, 165, 0}, {255, 140, 0}, {245, 130, 32}, {255, 127, 14}, {250, 150, 40}}},     // orange
     {{{255, 255, 0}, {255, 225, 25}, {250, 235, 60}, {255, 215, 0}, {240, 230, 20}}},     // yellow
     {{{0, 128, 0}, {0, 255, 0}, {50, 205, 50}, {34, 139, 34}, {60, 180, 75}}},            // green
@@ -58,7 +58,7 @@ constexpr std::string_view kWords[] = {
     "tent",   "thunder", "ticket", "tiger",   "tomato",  "tooth",  "tower",  "town",    "train",   "tree",   "tunnel",
     "turtle", "uncle",   "valley", "village", "violin",  "voice",  "wagon",  "walnut",  "water",   "wheel",  "whale",
     "wind",   "window",  "winter", "wolf",    "wood",    "world",  "yard",   "zebra",   "zoo",     "welcome", "sale",
-    "closed", "danger",  "today",  "news",    "north",   "west",   "east",   "help",    "start",   "end",    "press"};
+    "closed", "danger",  "today",  "news",    "west",   "east",   "help",    "start",   "end",    "press"};
 
 constexpr std::string_view kFirstNames[] = {"Anna",  "Ben",   "Carla", "David", "Emma",  "Felix", "Grace", "Hugo",
                                             "Iris",  "Jack",  "Karen", "Leo",   "Maria", "Noah",  "Olga",  "Peter",

@@ -79,6 +79,10 @@ std::string say(Rng& rng, const std::vector<std::string_view>& templates, Slots 
       replace_all(text, british, american);
     }
   }
+  // What an empty alternative leaves behind.
+  replace_all(text, "  ", " ");
+  replace_all(text, " ?", "?");
+  replace_all(text, " .", ".");
   const bool question = text.ends_with('?');
   const double manner = rng.real();
   if (manner < 0.04) {

@@ -123,7 +123,7 @@ void write_dataset(const SynthOptions& options, const WriteOptions& write, const
     for (const Question& question : sample.questions) line["questions"].push_back(to_json(question));
     line["facts"] = to_json(sample.facts);
     append_line(facts, line);
-    if (progress && (i + 1) % 100 == 0) progress(i + 1);
+    if (progress) progress(i + 1, write.count);
   }
   annotations.commit();
   facts.commit();

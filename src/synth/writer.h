@@ -27,8 +27,8 @@ struct WriteOptions {
   bool single = false;         ///< one annotation a question instead of a conversation of all
 };
 
-/// Called now and then with the number of samples written.
-using Progress = std::function<void(uint64_t)>;
+/// Called now and then: samples written, samples in all.
+using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
 /// Writes media/, annotations.jsonl, facts.jsonl and manifest.json (options, kinds, fonts). The folder appears whole
 /// or not at all. In H.264 files the codec is the file's; frames are not degraded by another one before.
