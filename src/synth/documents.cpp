@@ -158,7 +158,9 @@ Document choose_document(Rng& rng, const Request& request) {
       document.rows.push_back({item, {text}});
       cents += price;
     }
-    document.rows.push_back({"Total", {fmt::format("{}.{:02}", cents / 100, cents % 100)}});
+    const std::string total = fmt::format("{}.{:02}", cents / 100, cents % 100);
+    if (split == Split::kTrain && !obeys(total, split)) return choose_document(rng, request);
+    document.rows.push_back({"Total", {total}});
     return document;
   }
   const int count = request.level == kPair ? 1 : request.level == kTwo ? 2 : rng.between(3, request.level == kGrid ? 4 : 5);

@@ -111,7 +111,7 @@ std::optional<Question> ask_count(Rng& rng, const Set& set) {
     q.text = say(rng, {"How many shapes are there in the {n} image?", "How many shapes does the {n} [image|picture] show?", "How many shapes are in image {i}?"}, {{"n", kOrdinals[index]}, {"i", std::to_string(index + 1)}});
   }
   q.answer = std::to_string(count);
-  q.options = number_options(1, 4);
+  q.options = number_options(1, q.query.at("image") == "all" ? 3 * static_cast<int>(set.pictures.size()) + 2 : 4);
   return q;
 }
 

@@ -23,12 +23,14 @@ int how_many(Rng& rng, int level) { return level == kShort ? rng.between(1, 2) :
 // Distinct words or strings; the first is held out in that split.
 std::vector<std::string> some_words(Rng& rng, Split split, int count) {
   std::vector<std::string> words;
-  const bool strings = rng.chance(0.25), shapes = rng.chance(0.15);
+  const bool strings = rng.chance(0.25);
+  const double names = rng.real();  // of shapes, or of colours: side by side they could make a held-out pair
   while (static_cast<int>(words.size()) < count) {
     const Split own = split == Split::kHeldout && !words.empty() && rng.chance(0.5) ? Split::kAll : split;
     std::string word = strings ? pick_string(rng, own, rng.between(2, 5), rng.pick({Alphabet::kCapitals, Alphabet::kDigits, Alphabet::kCapitalsAndDigits}))
-                       : shapes && own != Split::kHeldout ? std::string(rng.chance(0.5) ? name_of(static_cast<Shape>(rng.below(kShapes))) : name_of(static_cast<Colour>(rng.below(kColours))))
-                                                          : pick_cased_word(rng, own);
+                       : names < 0.08 && rng.chance(0.6) ? std::string(name_of(static_cast<Shape>(rng.below(kShapes))))
+                       : names > 0.92 && rng.chance(0.6) ? std::string(name_of(static_cast<Colour>(rng.below(kColours))))
+                                                         : pick_cased_word(rng, own);
     if (!obeys(word, split == Split::kTrain ? split : Split::kAll)) continue;
     if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(std::move(word));
   }
