@@ -1,4 +1,5 @@
-// vl3 synth: generated pictures, documents, charts, texts and clips with questions and answers; a fixed test set; scores.
+// vl3 synth: generated pictures, documents, charts, texts and clips with questions and answers; a fixed test
+// set; scores.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -45,8 +46,10 @@ struct SynthCommand {
     if (!options_file.empty()) options = synth::options_from_json(read_json_file(options_file), options_file);
     if (!seed.empty()) options.seed = std::stoull(seed);
     // A test set is of what training never saw, unless somebody asks for another.
-    if (!split.empty()) options.split = synth::split_of(split);
-    else if (benchmark && options_file.empty()) options.split = synth::Split::kHeldout;
+    if (!split.empty())
+      options.split = synth::split_of(split);
+    else if (benchmark && options_file.empty())
+      options.split = synth::Split::kHeldout;
     if (!kinds.empty()) options.mixture = parse_kinds(kinds);
     synth::check(options);
     return options;
@@ -59,14 +62,19 @@ struct SynthCommand {
       for (const synth::Kind& kind : family.kinds) {
         const auto name = [&](int level) { return family.levels[static_cast<size_t>(level)].name; };
         fmt::print("  {:<26}{:<22}{}\n", fmt::format("{}.{}", family.name, kind.name),
-                   kind.first_level == kind.last_level ? std::string(name(kind.first_level)) : fmt::format("{} to {}", name(kind.first_level), name(kind.last_level)), kind.example);
+                   kind.first_level == kind.last_level
+                       ? std::string(name(kind.first_level))
+                       : fmt::format("{} to {}", name(kind.first_level), name(kind.last_level)),
+                   kind.example);
       }
     }
   }
 
   void print_score() const {
-    VL3_CHECK(!benchmark_dir.empty(), kInvalidArgument, "--score: name the test set with --benchmark-dir DIR");
-    const synth::Scores scores = synth::score(synth::read_benchmark(benchmark_dir), synth::read_predictions(score));
+    VL3_CHECK(!benchmark_dir.empty(), kInvalidArgument,
+              "--score: name the test set with --benchmark-dir DIR");
+    const synth::Scores scores =
+        synth::score(synth::read_benchmark(benchmark_dir), synth::read_predictions(score));
     fmt::print("{}", json ? synth::to_json(scores).dump(2) + "\n" : synth::table_of(scores));
   }
 
@@ -100,8 +108,10 @@ struct SynthCommand {
   }
 
   void run() const {
-    const int modes = (list ? 1 : 0) + (score.empty() ? 0 : 1) + (rate ? 1 : 0) + (sheet.empty() ? 0 : 1) + (out.empty() ? 0 : 1);
-    VL3_CHECK(modes == 1, kInvalidArgument, "say one of --out DIR, --sheet F, --score F, --list and --rate{}", modes == 0 ? "" : fmt::format("; found {}", modes));
+    const int modes = (list ? 1 : 0) + (score.empty() ? 0 : 1) + (rate ? 1 : 0) + (sheet.empty() ? 0 : 1) +
+                      (out.empty() ? 0 : 1);
+    VL3_CHECK(modes == 1, kInvalidArgument, "say one of --out DIR, --sheet F, --score F, --list and --rate{}",
+              modes == 0 ? "" : fmt::format("; found {}", modes));
     VL3_CHECK(!benchmark || !out.empty(), kInvalidArgument, "--benchmark: name its folder with --out DIR");
     if (list) return print_list();
     if (!score.empty()) return print_score();
@@ -112,8 +122,10 @@ struct SynthCommand {
     const auto progress = [&line](uint64_t done, uint64_t total) {
       line.show({"samples", static_cast<int64_t>(done), static_cast<int64_t>(total)});
     };
-    if (benchmark) synth::write_benchmark(options(), {out, per_kind, video, file_fps}, progress);
-    else synth::write_dataset(options(), {out, count, video, file_fps, single}, progress);
+    if (benchmark)
+      synth::write_benchmark(options(), {out, per_kind, video, file_fps}, progress);
+    else
+      synth::write_dataset(options(), {out, count, video, file_fps, single}, progress);
   }
 };
 
@@ -121,23 +133,47 @@ struct SynthCommand {
 
 void add_synth(CLI::App& app) {
   auto synth = std::make_shared<SynthCommand>();
-  CLI::App* command = app.add_subcommand("synth", "Generated images, documents, charts, texts and clips with questions and answers");
-  command->add_option("--out", synth->out, "New folder for media/, annotations.jsonl (official format), facts.jsonl")->option_text("DIR");
-  command->add_option("--count", synth->count, "Samples (100)")->check(CLI::Range(uint64_t{1}, uint64_t{100'000'000}))->option_text("N");
-  command->add_option("--seed", synth->seed, "Equal seeds give equal samples (0)")->check(seed_number())->option_text("S");
-  command->add_option("--kinds", synth->kinds, "What to generate, as scene,ocr.read@large@small,video.when (all)")->option_text("LIST");
-  command->add_option("--split", synth->split, "train, heldout or all (train; heldout with --benchmark)")->option_text("NAME");
-  command->add_option("--options", synth->options_file, "JSON of further options and weights: see docs/guides/synth.md")->option_text("F");
-  command->add_option("--video-codec", synth->video_codec, "h264 (mp4), or png: a folder of frames (h264)")->option_text("NAME");
-  command->add_option("--file-fps", synth->file_fps, "Frames a second of mp4 clips (4)")->check(number_between(0.1, 60))->option_text("FPS");
-  command->add_flag("--single", synth->single, "One annotation a question instead of a conversation a medium");
+  CLI::App* command = app.add_subcommand(
+      "synth", "Generated images, documents, charts, texts and clips with questions and answers");
+  command
+      ->add_option("--out", synth->out,
+                   "New folder for media/, annotations.jsonl (official format), facts.jsonl")
+      ->option_text("DIR");
+  command->add_option("--count", synth->count, "Samples (100)")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{100'000'000}))
+      ->option_text("N");
+  command->add_option("--seed", synth->seed, "Equal seeds give equal samples (0)")
+      ->check(seed_number())
+      ->option_text("S");
+  command
+      ->add_option("--kinds", synth->kinds,
+                   "What to generate, as scene,ocr.read@large@small,video.when (all)")
+      ->option_text("LIST");
+  command->add_option("--split", synth->split, "train, heldout or all (train; heldout with --benchmark)")
+      ->option_text("NAME");
+  command
+      ->add_option("--options", synth->options_file,
+                   "JSON of further options and weights: see docs/guides/synth.md")
+      ->option_text("F");
+  command->add_option("--video-codec", synth->video_codec, "h264 (mp4), or png: a folder of frames (h264)")
+      ->option_text("NAME");
+  command->add_option("--file-fps", synth->file_fps, "Frames a second of mp4 clips (4)")
+      ->check(number_between(0.1, 60))
+      ->option_text("FPS");
+  command->add_flag("--single", synth->single,
+                    "One annotation a question instead of a conversation a medium");
   command->add_flag("--benchmark", synth->benchmark, "Write a fixed test set to --out instead");
-  command->add_option("--per-kind", synth->per_kind, "Items a kind of the test set (100)")->check(CLI::Range(1, 1'000'000))->option_text("N");
-  command->add_option("--score", synth->score, "Score lines of {\"id\", \"prediction\"} against --benchmark-dir")->option_text("F");
+  command->add_option("--per-kind", synth->per_kind, "Items a kind of the test set (100)")
+      ->check(CLI::Range(1, 1'000'000))
+      ->option_text("N");
+  command
+      ->add_option("--score", synth->score, "Score lines of {\"id\", \"prediction\"} against --benchmark-dir")
+      ->option_text("F");
   command->add_option("--benchmark-dir", synth->benchmark_dir, "Folder of the test set")->option_text("DIR");
   command->add_flag("--json", synth->json, "Scores as JSON");
   command->add_flag("--list", synth->list, "The kinds, their levels and an example question each");
-  command->add_option("--sheet", synth->sheet, "Draw --count samples with questions and answers into one PNG")->option_text("F");
+  command->add_option("--sheet", synth->sheet, "Draw --count samples with questions and answers into one PNG")
+      ->option_text("F");
   command->add_flag("--rate", synth->rate, "Measure samples a second of every kind and level on one core");
   command->callback([synth] { synth->run(); });
 }

@@ -59,8 +59,9 @@ const std::array<std::array<float, 8>, 8>& dct_matrix() {
     std::array<std::array<float, 8>, 8> m{};
     for (size_t k = 0; k < 8; ++k) {
       for (size_t n = 0; n < 8; ++n) {
-        m[k][n] = static_cast<float>((k == 0 ? std::sqrt(0.125) : 0.5) *
-                                     std::cos((2.0 * static_cast<double>(n) + 1) * static_cast<double>(k) * 3.141592653589793 / 16));
+        m[k][n] = static_cast<float>(
+            (k == 0 ? std::sqrt(0.125) : 0.5) *
+            std::cos((2.0 * static_cast<double>(n) + 1) * static_cast<double>(k) * 3.141592653589793 / 16));
       }
     }
     return m;
@@ -107,7 +108,8 @@ void quantise_plane(std::vector<float>& plane, int width, int height, float step
       for (int y = 0; y < 8; ++y) {
         for (int x = 0; x < 8; ++x) {
           const int row = std::min(y0 + y, height - 1), column = std::min(x0 + x, width - 1);
-          block[static_cast<size_t>(y)][static_cast<size_t>(x)] = plane[static_cast<size_t>(row * width + column)] - 128;
+          block[static_cast<size_t>(y)][static_cast<size_t>(x)] =
+              plane[static_cast<size_t>(row * width + column)] - 128;
           flat = flat && block[static_cast<size_t>(y)][static_cast<size_t>(x)] == block[0][0];
         }
       }
@@ -119,7 +121,8 @@ void quantise_plane(std::vector<float>& plane, int width, int height, float step
       }
       for (int y = 0; y < 8 && y0 + y < height; ++y) {
         for (int x = 0; x < 8 && x0 + x < width; ++x) {
-          plane[static_cast<size_t>((y0 + y) * width + x0 + x)] = block[static_cast<size_t>(y)][static_cast<size_t>(x)] + 128;
+          plane[static_cast<size_t>((y0 + y) * width + x0 + x)] =
+              block[static_cast<size_t>(y)][static_cast<size_t>(x)] + 128;
         }
       }
     }
@@ -154,9 +157,12 @@ std::string encode_jpeg(const media::Frame& frame, int quality) {
   JpegWriter writer;
   writer.jpeg.err = jpeg_std_error(&writer.errors);
   writer.jpeg.client_data = &writer;
-  writer.errors.error_exit = [](j_common_ptr info) { longjmp(static_cast<JpegWriter*>(info->client_data)->jump, 1); };
+  writer.errors.error_exit = [](j_common_ptr info) {
+    longjmp(static_cast<JpegWriter*>(info->client_data)->jump, 1);
+  };
   // Nothing below owns what longjmp would leave behind.
-  if (setjmp(writer.jump) != 0) VL3_FAIL(kInternal, "a picture of {}x{} cannot be written as JPEG", frame.width, frame.height);
+  if (setjmp(writer.jump) != 0)
+    VL3_FAIL(kInternal, "a picture of {}x{} cannot be written as JPEG", frame.width, frame.height);
   jpeg_create_compress(&writer.jpeg);
   jpeg_mem_dest(&writer.jpeg, &writer.buffer, &writer.size);
   writer.jpeg.image_width = static_cast<JDIMENSION>(frame.width);
@@ -167,7 +173,8 @@ std::string encode_jpeg(const media::Frame& frame, int quality) {
   jpeg_set_quality(&writer.jpeg, quality, TRUE);
   jpeg_start_compress(&writer.jpeg, TRUE);
   while (writer.jpeg.next_scanline < writer.jpeg.image_height) {
-    auto* row = const_cast<JSAMPROW>(&frame.rgb[static_cast<size_t>(writer.jpeg.next_scanline) * static_cast<size_t>(frame.width) * 3]);
+    auto* row = const_cast<JSAMPROW>(
+        &frame.rgb[static_cast<size_t>(writer.jpeg.next_scanline) * static_cast<size_t>(frame.width) * 3]);
     jpeg_write_scanlines(&writer.jpeg, &row, 1);
   }
   jpeg_finish_compress(&writer.jpeg);
@@ -176,7 +183,8 @@ std::string encode_jpeg(const media::Frame& frame, int quality) {
 
 void jpeg_round_trip(int quality, media::Frame& frame) {
   const double pts_s = frame.pts_s;
-  frame = media::read_image(media::media_from_bytes(encode_jpeg(frame, quality), "a picture in memory"), Flow::kRemote);
+  frame = media::read_image(media::media_from_bytes(encode_jpeg(frame, quality), "a picture in memory"),
+                            Flow::kRemote);
   frame.pts_s = pts_s;
 }
 
@@ -202,7 +210,8 @@ void dct_round_trip(Rng& rng, double step, media::Frame& frame) {
   for (int y = 0; y < h; ++y) {
     for (int x = 0; x < w; ++x) {
       const size_t at = static_cast<size_t>(y * w + x), chroma = static_cast<size_t>(y / 2 * cw + x / 2);
-      const double l = static_cast<double>(luma[at]), u = static_cast<double>(blue[chroma]) - 128, v = static_cast<double>(red[chroma]) - 128;
+      const double l = static_cast<double>(luma[at]), u = static_cast<double>(blue[chroma]) - 128,
+                   v = static_cast<double>(red[chroma]) - 128;
       frame.rgb[at * 3] = byte(l + 1.402 * v);
       frame.rgb[at * 3 + 1] = byte(l - 0.344 * u - 0.714 * v);
       frame.rgb[at * 3 + 2] = byte(l + 1.772 * u);
@@ -210,15 +219,19 @@ void dct_round_trip(Rng& rng, double step, media::Frame& frame) {
   }
 }
 
-void degrade_images(Rng& rng, const SynthOptions& options, Frailty frailty, std::vector<media::Frame>& images) {
+void degrade_images(Rng& rng, const SynthOptions& options, Frailty frailty,
+                    std::vector<media::Frame>& images) {
   const bool clean = frailty == Frailty::kClean;
   const double roll = rng.real();
-  double sigma = options.sensor_noise.value_or(clean || roll < 0.8 ? 0 : rng.real(0.5, frailty == Frailty::kText ? 4 : 6));
+  double sigma = options.sensor_noise.value_or(
+      clean || roll < 0.8 ? 0 : rng.real(0.5, frailty == Frailty::kText ? 4 : 6));
   bool jpeg = !clean && (roll < 0.35 || roll > 0.92);
   if (options.image_codec) jpeg = *options.image_codec == Codec::kJpeg;
   const bool dct = options.image_codec == Codec::kDct;
   const int quality = rng.between(frailty == Frailty::kText ? 60 : 35, 96);
-  const int passes = frailty == Frailty::kRobust && rng.chance(0.12) ? rng.between(1, 3) : frailty == Frailty::kText && rng.chance(0.06) ? 1 : 0;
+  const int passes = frailty == Frailty::kRobust && rng.chance(0.12) ? rng.between(1, 3)
+                     : frailty == Frailty::kText && rng.chance(0.06) ? 1
+                                                                     : 0;
   for (media::Frame& image : images) {
     if (passes > 0) soften(image, passes);
     if (sigma > 0) add_sensor_noise(rng, sigma, image);
@@ -233,7 +246,8 @@ Codec degrade_clip(Rng& rng, const SynthOptions& options, std::vector<media::Fra
                                              : roll < 0.65 ? Codec::kDct
                                              : roll < 0.8  ? Codec::kJpeg
                                                            : Codec::kH264);
-  const double sigma = options.sensor_noise.value_or(codec != Codec::kRaw && rng.chance(0.3) ? rng.real(0.5, 5) : 0);
+  const double sigma =
+      options.sensor_noise.value_or(codec != Codec::kRaw && rng.chance(0.3) ? rng.real(0.5, 5) : 0);
   const int quality = rng.between(45, 95), crf = rng.between(16, 32);
   const double step = rng.real(4, 24);
   for (media::Frame& frame : frames) {

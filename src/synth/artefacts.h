@@ -1,4 +1,5 @@
-// What cameras and codecs do to a drawn picture: sensor noise, softness, JPEG, H.264 and a cheap stand-in for it.
+// What cameras and codecs do to a drawn picture: sensor noise, softness, JPEG, H.264 and a cheap stand-in for
+// it.
 #pragma once
 
 #include <vector>
@@ -13,7 +14,8 @@ namespace vl3::synth {
 enum class Frailty { kClean, kText, kRobust };
 
 /// Each image alone, by options.image_codec and options.sensor_noise, or varied (about half stay as drawn).
-void degrade_images(Rng& rng, const SynthOptions& options, Frailty frailty, std::vector<media::Frame>& images);
+void degrade_images(Rng& rng, const SynthOptions& options, Frailty frailty,
+                    std::vector<media::Frame>& images);
 
 /// The frames of a clip together. Varied: 45 % stay raw, so that static patches are bit-identical.
 /// @return the codec that was used

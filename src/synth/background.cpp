@@ -14,7 +14,9 @@ Rgb blend(Rgb a, Rgb b, double t) {
 }
 
 Rgb neutral(Rng& rng) {
-  const int v = rng.chance(0.7) ? rng.between(200, 255) : rng.chance(0.5) ? rng.between(0, 60) : rng.between(60, 200);
+  const int v = rng.chance(0.7)   ? rng.between(200, 255)
+                : rng.chance(0.5) ? rng.between(0, 60)
+                                  : rng.between(60, 200);
   const auto f = [&] { return static_cast<uint8_t>(std::clamp(v + rng.between(-12, 12), 0, 255)); };
   const uint8_t r = f(), g = f(), b = f();
   return {r, g, b};
@@ -33,7 +35,9 @@ Rgb quiet_colour(Rng& rng) {
 }
 
 Rgb near_by(Rgb c, Rng& rng, int most) {
-  const auto f = [&](uint8_t v) { return static_cast<uint8_t>(std::clamp(v + rng.between(-most, most), 0, 255)); };
+  const auto f = [&](uint8_t v) {
+    return static_cast<uint8_t>(std::clamp(v + rng.between(-most, most), 0, 255));
+  };
   const uint8_t r = f(c.r), g = f(c.g), b = f(c.b);
   return {r, g, b};
 }
@@ -51,7 +55,8 @@ void gradient(Canvas& canvas, Rng& rng, Rgb a, Rgb b) {
   const float step = static_cast<float>(dx / span * 255);
   for (int y = 0; y < canvas.height(); ++y) {
     float t = static_cast<float>((y * dy - start) / span * 255);
-    for (int x = 0; x < canvas.width(); ++x, t += step) canvas.at(x, y) = table[std::clamp(static_cast<int>(t), 0, 255)];
+    for (int x = 0; x < canvas.width(); ++x, t += step)
+      canvas.at(x, y) = table[std::clamp(static_cast<int>(t), 0, 255)];
   }
 }
 
@@ -61,7 +66,8 @@ void add_blobs(Canvas& canvas, Rng& rng, int cell, int amplitude, bool coloured)
   std::vector<int> grid(static_cast<size_t>(columns * rows * 3));
   for (int i = 0; i < columns * rows; ++i) {
     const int grey = rng.between(-amplitude, amplitude);
-    for (int c = 0; c < 3; ++c) grid[static_cast<size_t>(i * 3 + c)] = coloured ? rng.between(-amplitude, amplitude) : grey;
+    for (int c = 0; c < 3; ++c)
+      grid[static_cast<size_t>(i * 3 + c)] = coloured ? rng.between(-amplitude, amplitude) : grey;
   }
   for (int y = 0; y < canvas.height(); ++y) {
     const int row = y / cell, fy = (y % cell) * 256 / cell;
@@ -72,7 +78,8 @@ void add_blobs(Canvas& canvas, Rng& rng, int cell, int amplitude, bool coloured)
       uint32_t& pixel = canvas.at(x, y);
       uint32_t result = 0;
       for (int c = 0; c < 3; ++c) {
-        const int high = top[c] * (256 - fx) + top[c + 3] * fx, low = bottom[c] * (256 - fx) + bottom[c + 3] * fx;
+        const int high = top[c] * (256 - fx) + top[c + 3] * fx,
+                  low = bottom[c] * (256 - fx) + bottom[c + 3] * fx;
         const int by = (high * (256 - fy) + low * fy) / 65536;
         const int value = std::clamp(static_cast<int>(pixel >> (16 - 8 * c) & 255) + by, 0, 255);
         result = result << 8 | static_cast<uint32_t>(value);
@@ -86,10 +93,13 @@ void add_grain(Canvas& canvas, Rng& rng, int amplitude) {
   uint64_t bits = 0;
   for (int i = 0; i < canvas.width() * canvas.height(); ++i) {
     if (i % 4 == 0) bits = rng.next();
-    const int by = static_cast<int>((bits & 0xffff) * static_cast<uint64_t>(2 * amplitude + 1) >> 16) - amplitude;
+    const int by =
+        static_cast<int>((bits & 0xffff) * static_cast<uint64_t>(2 * amplitude + 1) >> 16) - amplitude;
     bits >>= 16;
     uint32_t& pixel = canvas.pixels()[i];
-    const auto f = [&](int at) { return static_cast<uint32_t>(std::clamp(static_cast<int>(pixel >> at & 255) + by, 0, 255)) << at; };
+    const auto f = [&](int at) {
+      return static_cast<uint32_t>(std::clamp(static_cast<int>(pixel >> at & 255) + by, 0, 255)) << at;
+    };
     pixel = f(16) | f(8) | f(0);
   }
 }
@@ -102,10 +112,16 @@ void pattern(Canvas& canvas, Rng& rng, Rgb a, Rgb b) {
     for (int x = 0; x < canvas.width(); ++x) {
       bool on = false;
       switch (kind) {
-        case 0: on = (x / period + y / period) % 2 == 0; break;               // checks
-        case 1: on = (y % (2 * period)) < period; break;                      // stripes
-        case 2: on = (x % period) < thin || (y % period) < thin; break;       // squared paper
-        default: {                                                            // dots
+        case 0:
+          on = (x / period + y / period) % 2 == 0;
+          break;  // checks
+        case 1:
+          on = (y % (2 * period)) < period;
+          break;  // stripes
+        case 2:
+          on = (x % period) < thin || (y % period) < thin;
+          break;    // squared paper
+        default: {  // dots
           const int dx = x % period - period / 2, dy = y % period - period / 2;
           on = dx * dx + dy * dy < period * period / 16;
         }

@@ -9,7 +9,7 @@
 namespace vl3::synth {
 
 struct Background {
-  std::string name;      ///< colour of the vocabulary where it is plain and of a nameable colour, else ""
+  std::string name;        ///< colour of the vocabulary where it is plain and of a nameable colour, else ""
   std::vector<Rgb> tones;  ///< the colours in it: what is drawn on top has to differ from all
 };
 

@@ -39,7 +39,8 @@ std::vector<std::string> strings_of(const JsonView& view, const char* key) {
   const Json& list = view.at(key);
   VL3_CHECK(list.is_array(), kCorrupt, "{}: {}: expected a list of texts", view.where(), key);
   for (const Json& value : list) {
-    VL3_CHECK(value.is_string(), kCorrupt, "{}: {}: expected texts, found {}", view.where(), key, value.dump());
+    VL3_CHECK(value.is_string(), kCorrupt, "{}: {}: expected texts, found {}", view.where(), key,
+              value.dump());
     values.push_back(value.get<std::string>());
   }
   return values;
@@ -49,7 +50,9 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 OrderedJson score_json(const KindScore& score) {
   const Interval interval = wilson(score.right, score.items);
-  OrderedJson json{{"items", score.items}, {"right", score.right}, {"missing", score.missing}, {"accuracy", score.share()}, {"low", interval.low}, {"high", interval.high}, {"chance", score.chance}};
+  OrderedJson json{{"items", score.items},      {"right", score.right}, {"missing", score.missing},
+                   {"accuracy", score.share()}, {"low", interval.low},  {"high", interval.high},
+                   {"chance", score.chance}};
   if (score.spans) json["mean_iou"] = score.iou;
   return json;
 }
@@ -87,7 +90,8 @@ void write_benchmark(const SynthOptions& options, const BenchmarkOptions& write,
   uint64_t written = 0, total = 0;
   const auto& draws = generator.draws();
   for (size_t i = 0; i < draws.size(); ++i) {
-    if ((i == 0 || draws[i].kind != draws[i - 1].kind) && draws[i].family->type != MediaType::kStream) total += static_cast<uint64_t>(write.per_kind);
+    if ((i == 0 || draws[i].kind != draws[i - 1].kind) && draws[i].family->type != MediaType::kStream)
+      total += static_cast<uint64_t>(write.per_kind);
   }
   for (size_t first = 0; first < draws.size();) {  // the draws of one kind stand together, by level
     size_t last = first;
@@ -99,10 +103,18 @@ void write_benchmark(const SynthOptions& options, const BenchmarkOptions& write,
       const std::string level(family.levels[static_cast<size_t>(draw.level)].name);
       const Sample sample = generator.sample(kind, level, static_cast<uint64_t>(i));
       const Question& question = sample.questions.front();
-      const std::vector<std::string> media = write_media(sample, folder.path(), fmt::format("{}-{:05}", kind, i), write.video);
-      OrderedJson line{{"id", sample.id}, {"kind", kind}, {"level", level}, {"media_type", name_of(sample.type)}, {"media", media}};
+      const std::vector<std::string> media =
+          write_media(sample, folder.path(), fmt::format("{}-{:05}", kind, i), write.video);
+      OrderedJson line{{"id", sample.id},
+                       {"kind", kind},
+                       {"level", level},
+                       {"media_type", name_of(sample.type)},
+                       {"media", media}};
       line.update(to_json(question));
-      line["facts"] = to_json(sample.facts);
+      Facts facts = sample.facts;
+      if (sample.type == MediaType::kVideo)
+        facts.images.clear();  // objects and events say all that is judged
+      line["facts"] = to_json(facts);
       append(items, line);
       append(annotations, annotations_of(sample, media, false).front());
       if (progress) progress(++written, total);
@@ -119,7 +131,17 @@ std::vector<BenchmarkItem> read_benchmark(const fs::path& folder) {
   std::vector<BenchmarkItem> items;
   each_line(folder / "benchmark.jsonl", [&](const Json& json, const std::string& where) {
     const JsonView view(json, where);
-    BenchmarkItem item{view.string("id"), view.string("kind"), view.string("level"), media_type_of(view.string("media_type")), strings_of(view, "media"), view.string("question"), view.string("answer"), strings_of(view, "accepted"), strings_of(view, "options"), answer_form_of(view.string("form")), {}};
+    BenchmarkItem item{view.string("id"),
+                       view.string("kind"),
+                       view.string("level"),
+                       media_type_of(view.string("media_type")),
+                       strings_of(view, "media"),
+                       view.string("question"),
+                       view.string("answer"),
+                       strings_of(view, "accepted"),
+                       strings_of(view, "options"),
+                       answer_form_of(view.string("form")),
+                       {}};
     if (view.has("facts")) item.facts = facts_from_json(view.at("facts"), where + ": facts");
     items.push_back(std::move(item));
   });
@@ -131,7 +153,8 @@ Interval wilson(int64_t right, int64_t items) {
   constexpr double z = 1.959963984540054;
   const double n = static_cast<double>(items), p = static_cast<double>(right) / n;
   const double centre = p + z * z / (2 * n), spread = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-  return {std::max(0.0, (centre - spread) / (1 + z * z / n)), std::min(1.0, (centre + spread) / (1 + z * z / n))};
+  return {std::max(0.0, (centre - spread) / (1 + z * z / n)),
+          std::min(1.0, (centre + spread) / (1 + z * z / n))};
 }
 
 std::string normalise_answer(const std::string& text) {
@@ -139,9 +162,12 @@ std::string normalise_answer(const std::string& text) {
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     // "4.50" and "12:30" are numbers; other marks only part words.
-    const bool inside = (c == '.' || c == ':') && i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1]);
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || inside || static_cast<unsigned char>(c) >= 0x80) plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    else if (c != '\'') plain += ' ';
+    const bool inside = (c == '.' || c == ':') && i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) &&
+                        is_digit(text[i + 1]);
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || inside || static_cast<unsigned char>(c) >= 0x80)
+      plain += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else if (c != '\'')
+      plain += ' ';
   }
   std::istringstream stream(plain);
   std::string result;
@@ -151,9 +177,12 @@ std::string normalise_answer(const std::string& text) {
     } else if (word == "a" || word == "an" || word == "the") {
       continue;
     }
-    if (word == "grey") word = "gray";
-    else if (word == "colour") word = "color";
-    else if (word == "centre") word = "center";
+    if (word == "grey")
+      word = "gray";
+    else if (word == "colour")
+      word = "color";
+    else if (word == "centre")
+      word = "center";
     for (int number = 0; number <= kMaxNumber; ++number) {
       if (word == number_word(number)) word = std::to_string(number);
     }
@@ -202,10 +231,12 @@ bool is_right(const BenchmarkItem& item, const std::string& prediction) {
   if (item.form == AnswerForm::kCaption) return caption_is_right(prediction, item.facts, item.media_type);
   const std::string found = normalise_answer(prediction);
   if (found == normalise_answer(item.answer)) return true;
-  return std::any_of(item.accepted.begin(), item.accepted.end(), [&](const std::string& answer) { return found == normalise_answer(answer); });
+  return std::any_of(item.accepted.begin(), item.accepted.end(),
+                     [&](const std::string& answer) { return found == normalise_answer(answer); });
 }
 
-Scores score(const std::vector<BenchmarkItem>& benchmark, const std::map<std::string, std::string>& predictions) {
+Scores score(const std::vector<BenchmarkItem>& benchmark,
+             const std::map<std::string, std::string>& predictions) {
   Scores scores;
   size_t used = 0;
   for (const BenchmarkItem& item : benchmark) {
@@ -214,12 +245,15 @@ Scores score(const std::vector<BenchmarkItem>& benchmark, const std::map<std::st
     used += answered ? 1 : 0;
     const bool right = answered && is_right(item, found->second);
     const double iou = answered && item.form == AnswerForm::kSpan ? iou_of(item, found->second) : 0;
-    for (KindScore* score : {&scores.all, &scores.kinds[item.kind], &scores.levels[item.kind][item.level]}) add(*score, item, answered, right, iou);
+    for (KindScore* score : {&scores.all, &scores.kinds[item.kind], &scores.levels[item.kind][item.level]})
+      add(*score, item, answered, right, iou);
   }
   if (used != predictions.size()) {
     for (const auto& [id, answer] : predictions) {
-      const bool known = std::any_of(benchmark.begin(), benchmark.end(), [&id = id](const BenchmarkItem& item) { return item.id == id; });
-      VL3_CHECK(known, kInvalidArgument, "prediction for \"{}\", which is not in the benchmark: was it made for another one?", id);
+      const bool known = std::any_of(benchmark.begin(), benchmark.end(),
+                                     [&id = id](const BenchmarkItem& item) { return item.id == id; });
+      VL3_CHECK(known, kInvalidArgument,
+                "prediction for \"{}\", which is not in the benchmark: was it made for another one?", id);
     }
     VL3_FAIL(kInvalidArgument, "the benchmark has an id twice");
   }
@@ -237,7 +271,8 @@ std::map<std::string, std::string> read_predictions(const fs::path& path) {
   each_line(path, [&](const Json& json, const std::string& where) {
     const JsonView view(json, where);
     const std::string id = view.string("id");
-    VL3_CHECK(predictions.emplace(id, view.string("prediction")).second, kCorrupt, "{}: \"{}\" is there twice", where, id);
+    VL3_CHECK(predictions.emplace(id, view.string("prediction")).second, kCorrupt,
+              "{}: \"{}\" is there twice", where, id);
   });
   return predictions;
 }
@@ -246,16 +281,22 @@ OrderedJson to_json(const Scores& scores) {
   OrderedJson json{{"all", score_json(scores.all)}, {"kinds", OrderedJson::object()}};
   for (const auto& [kind, score] : scores.kinds) {
     json["kinds"][kind] = score_json(score);
-    for (const auto& [level, own] : scores.levels.at(kind)) json["kinds"][kind]["levels"][level] = score_json(own);
+    for (const auto& [level, own] : scores.levels.at(kind))
+      json["kinds"][kind]["levels"][level] = score_json(own);
   }
   return json;
 }
 
 std::string table_of(const Scores& scores) {
-  std::string table = fmt::format("{:<24}{:>7}{:>8}{:>16}{:>9}{:>7}{:>9}\n", "kind", "items", "right %", "95 % interval", "chance %", "IoU", "missing");
+  std::string table = fmt::format("{:<24}{:>7}{:>8}{:>16}{:>9}{:>7}{:>9}\n", "kind", "items", "right %",
+                                  "95 % interval", "chance %", "IoU", "missing");
   const auto row = [&](const std::string& name, const KindScore& score) {
     const Interval interval = wilson(score.right, score.items);
-    table += fmt::format("{:<24}{:>7}{:>8.1f}{:>16}{:>9.1f}{:>7}{:>9}\n", name, score.items, 100 * score.share(), fmt::format("{:.1f} - {:.1f}", 100 * interval.low, 100 * interval.high), 100 * score.chance, score.spans ? fmt::format("{:.2f}", score.iou) : "", score.missing > 0 ? std::to_string(score.missing) : "");
+    table +=
+        fmt::format("{:<24}{:>7}{:>8.1f}{:>16}{:>9.1f}{:>7}{:>9}\n", name, score.items, 100 * score.share(),
+                    fmt::format("{:.1f} - {:.1f}", 100 * interval.low, 100 * interval.high),
+                    100 * score.chance, score.spans ? fmt::format("{:.2f}", score.iou) : "",
+                    score.missing > 0 ? std::to_string(score.missing) : "");
   };
   for (const auto& [kind, score] : scores.kinds) row(kind, score);
   row("all", scores.all);

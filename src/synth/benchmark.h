@@ -21,11 +21,12 @@ struct BenchmarkOptions {
   double file_fps = 4;
 };
 
-/// Writes benchmark.jsonl (id, kind, level, media_type, media, question, answer, accepted, options, form, query, facts),
-/// annotations.jsonl in the official format with the same ids, media/ and manifest.json. Narration (stream.*) has no
-/// question to be scored and is left out.
+/// Writes benchmark.jsonl (id, kind, level, media_type, media, question, answer, accepted, options, form,
+/// query, facts), annotations.jsonl in the official format with the same ids, media/ and manifest.json.
+/// Narration (stream.*) has no question to be scored and is left out.
 /// @param options  its mixture names the kinds and levels; empty: all
-void write_benchmark(const SynthOptions& options, const BenchmarkOptions& write, const Progress& progress = {});
+void write_benchmark(const SynthOptions& options, const BenchmarkOptions& write,
+                     const Progress& progress = {});
 
 struct BenchmarkItem {
   std::string id, kind, level;
@@ -62,7 +63,8 @@ struct Scores {
 };
 
 /// Answers by id. @throws Error(kInvalidArgument) for an id that is not in the benchmark.
-Scores score(const std::vector<BenchmarkItem>& benchmark, const std::map<std::string, std::string>& predictions);
+Scores score(const std::vector<BenchmarkItem>& benchmark,
+             const std::map<std::string, std::string>& predictions);
 
 /// Lines of {"id": …, "prediction": …}. @throws Error(kCorrupt) naming the line; ids must not come twice.
 std::map<std::string, std::string> read_predictions(const std::filesystem::path& path);

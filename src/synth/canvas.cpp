@@ -10,11 +10,11 @@ namespace vl3::synth {
 Canvas::Canvas(int width, int height)
     : width_(width), height_(height), pixels_(static_cast<size_t>(width) * static_cast<size_t>(height)) {
   // Rows of 32-bit pixels without padding are what Cairo wants for any width.
-  surface_ = cairo_image_surface_create_for_data(reinterpret_cast<unsigned char*>(pixels_.data()), CAIRO_FORMAT_RGB24,
-                                                 width, height, width * 4);
+  surface_ = cairo_image_surface_create_for_data(reinterpret_cast<unsigned char*>(pixels_.data()),
+                                                 CAIRO_FORMAT_RGB24, width, height, width * 4);
   cairo_ = cairo_create(surface_);
-  VL3_CHECK(cairo_status(cairo_) == CAIRO_STATUS_SUCCESS, kResourceExhausted, "no canvas of {}x{}: {}", width, height,
-            cairo_status_to_string(cairo_status(cairo_)));
+  VL3_CHECK(cairo_status(cairo_) == CAIRO_STATUS_SUCCESS, kResourceExhausted, "no canvas of {}x{}: {}", width,
+            height, cairo_status_to_string(cairo_status(cairo_)));
 }
 
 Canvas::Canvas(const Canvas& other) : Canvas(other.width_, other.height_) {
@@ -26,7 +26,9 @@ Canvas::~Canvas() {
   cairo_surface_destroy(surface_);
 }
 
-void Canvas::set_antialias(bool on) { cairo_set_antialias(cairo_, on ? CAIRO_ANTIALIAS_DEFAULT : CAIRO_ANTIALIAS_NONE); }
+void Canvas::set_antialias(bool on) {
+  cairo_set_antialias(cairo_, on ? CAIRO_ANTIALIAS_DEFAULT : CAIRO_ANTIALIAS_NONE);
+}
 
 void Canvas::set_colour(Rgb colour, double alpha) {
   cairo_set_source_rgba(cairo_, colour.r / 255.0, colour.g / 255.0, colour.b / 255.0, alpha);
@@ -69,12 +71,15 @@ media::Frame Canvas::to_frame(double pts_s) const {
 }
 
 Rgb Canvas::mean_colour(const Box& box) const {
-  const int x0 = std::clamp(static_cast<int>(box.x0), 0, width_ - 1), x1 = std::clamp(static_cast<int>(box.x1), x0 + 1, width_);
-  const int y0 = std::clamp(static_cast<int>(box.y0), 0, height_ - 1), y1 = std::clamp(static_cast<int>(box.y1), y0 + 1, height_);
+  const int x0 = std::clamp(static_cast<int>(box.x0), 0, width_ - 1),
+            x1 = std::clamp(static_cast<int>(box.x1), x0 + 1, width_);
+  const int y0 = std::clamp(static_cast<int>(box.y0), 0, height_ - 1),
+            y1 = std::clamp(static_cast<int>(box.y1), y0 + 1, height_);
   uint64_t r = 0, g = 0, b = 0, n = 0;
   for (int y = y0; y < y1; y += 2) {
     for (int x = x0; x < x1; x += 2, ++n) {
-      const uint32_t p = pixels_[static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x)];
+      const uint32_t p =
+          pixels_[static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x)];
       r += p >> 16 & 255, g += p >> 8 & 255, b += p & 255;
     }
   }
@@ -107,21 +112,35 @@ void heart(cairo_t* cairo, double s) {  // s: half the size
 void add_path(cairo_t* cairo, Shape shape, const ShapeLook& look) {
   const double r = look.size / 2;
   switch (shape) {
-    case Shape::kCircle: cairo_arc(cairo, 0, 0, r, 0, 2 * kPi); break;
-    case Shape::kSquare: cairo_rectangle(cairo, -0.88 * r, -0.88 * r, 1.76 * r, 1.76 * r); break;
-    case Shape::kTriangle: polygon(cairo, 3, r, 1); break;
-    case Shape::kPentagon: polygon(cairo, 5, r, 1); break;
-    case Shape::kStar: polygon(cairo, look.star_points, r, look.star_depth); break;
-    case Shape::kHeart: heart(cairo, r); break;
+    case Shape::kCircle:
+      cairo_arc(cairo, 0, 0, r, 0, 2 * kPi);
+      break;
+    case Shape::kSquare:
+      cairo_rectangle(cairo, -0.88 * r, -0.88 * r, 1.76 * r, 1.76 * r);
+      break;
+    case Shape::kTriangle:
+      polygon(cairo, 3, r, 1);
+      break;
+    case Shape::kPentagon:
+      polygon(cairo, 5, r, 1);
+      break;
+    case Shape::kStar:
+      polygon(cairo, look.star_points, r, look.star_depth);
+      break;
+    case Shape::kHeart:
+      heart(cairo, r);
+      break;
     case Shape::kRectangle: {
       const double half_long = r, half_short = r / look.aspect;
-      if (look.upright) cairo_rectangle(cairo, -half_short, -half_long, 2 * half_short, 2 * half_long);
-      else cairo_rectangle(cairo, -half_long, -half_short, 2 * half_long, 2 * half_short);
+      if (look.upright)
+        cairo_rectangle(cairo, -half_short, -half_long, 2 * half_short, 2 * half_long);
+      else
+        cairo_rectangle(cairo, -half_long, -half_short, 2 * half_long, 2 * half_short);
       break;
     }
     case Shape::kCross: {
       const double w = look.size * look.bar_share / 2;
-      const double corners[12][2] = {{-w, -r}, {w, -r}, {w, -w}, {r, -w}, {r, w}, {w, w},
+      const double corners[12][2] = {{-w, -r}, {w, -r}, {w, -w}, {r, -w}, {r, w},   {w, w},
                                      {w, r},   {-w, r}, {-w, w}, {-r, w}, {-r, -w}, {-w, -w}};
       for (const auto& corner : corners) cairo_line_to(cairo, corner[0], corner[1]);
       cairo_close_path(cairo);
@@ -137,7 +156,8 @@ Rgb lighter(Rgb c, double by) {
 
 }  // namespace
 
-ShapeLook pick_look(Rng& rng, Shape shape, double centre_x, double centre_y, double size, Rgb colour, double variety) {
+ShapeLook pick_look(Rng& rng, Shape shape, double centre_x, double centre_y, double size, Rgb colour,
+                    double variety) {
   ShapeLook look;
   look.centre_x = centre_x;
   look.centre_y = centre_y;
@@ -153,17 +173,23 @@ ShapeLook pick_look(Rng& rng, Shape shape, double centre_x, double centre_y, dou
   // A square that is turned far would be called a diamond.
   const bool straight = rng.chance(1 - 0.5 * variety);
   if (!straight) {
-    const double most = shape == Shape::kSquare || shape == Shape::kRectangle ? 0.2 : shape == Shape::kHeart ? 0.3 : 0.6;
+    const double most = shape == Shape::kSquare || shape == Shape::kRectangle ? 0.2
+                        : shape == Shape::kHeart                              ? 0.3
+                                                                              : 0.6;
     look.angle = rng.real(-most, most);
   }
   if (shape == Shape::kTriangle && rng.chance(0.15 * variety)) look.angle += kPi;
   if (shape == Shape::kCross && rng.chance(0.3 * variety)) look.angle += kPi / 4;
   const double roll = rng.real();
-  if (roll < 0.12 * variety) look.fill = ShapeLook::Fill::kGradient;
-  else if (roll < 0.22 * variety && size >= 24) look.fill = ShapeLook::Fill::kOutline;
-  else if (roll < 0.26 * variety && size >= 32) look.fill = ShapeLook::Fill::kHatched;
+  if (roll < 0.12 * variety)
+    look.fill = ShapeLook::Fill::kGradient;
+  else if (roll < 0.22 * variety && size >= 24)
+    look.fill = ShapeLook::Fill::kOutline;
+  else if (roll < 0.26 * variety && size >= 32)
+    look.fill = ShapeLook::Fill::kHatched;
   look.thickness = std::max(2.0, size * rng.real(0.07, 0.14));
-  if (shape == Shape::kCross && look.fill == ShapeLook::Fill::kOutline) look.thickness = std::min(look.thickness, size * 0.07);
+  if (shape == Shape::kCross && look.fill == ShapeLook::Fill::kOutline)
+    look.thickness = std::min(look.thickness, size * 0.07);
   if (look.fill != ShapeLook::Fill::kOutline && rng.chance(0.25 * variety)) {
     look.border = true;
     look.thickness = rng.real(1.0, std::max(1.5, size * 0.05));

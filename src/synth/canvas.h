@@ -26,7 +26,9 @@ class Canvas {
   /// [height, width] of 0x00RRGGBB.
   uint32_t* pixels() { return pixels_.data(); }
   const uint32_t* pixels() const { return pixels_.data(); }
-  uint32_t& at(int x, int y) { return pixels_[static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x)]; }
+  uint32_t& at(int x, int y) {
+    return pixels_[static_cast<size_t>(y) * static_cast<size_t>(width_) + static_cast<size_t>(x)];
+  }
 
   void set_antialias(bool on);
   void set_colour(Rgb colour, double alpha = 1);
@@ -45,17 +47,18 @@ class Canvas {
   cairo_t* cairo_ = nullptr;
 };
 
-/// Looks of one drawn shape. Size is the diameter of the circle it fits in (a heart or square about fills it).
+/// Looks of one drawn shape. Size is the diameter of the circle it fits in (a heart or square about fills
+/// it).
 struct ShapeLook {
   double centre_x = 0, centre_y = 0, size = 20;
-  double angle = 0;    ///< radians
-  double aspect = 2;   ///< rectangles: long side over short one
+  double angle = 0;      ///< radians
+  double aspect = 2;     ///< rectangles: long side over short one
   bool upright = false;  ///< rectangles: taller than wide
   int star_points = 5;
   double star_depth = 0.42;  ///< inner over outer radius
   double bar_share = 0.36;   ///< crosses: width of a bar over the size
   enum class Fill { kSolid, kGradient, kHatched, kOutline } fill = Fill::kSolid;
-  double thickness = 3;      ///< of an outline, or of the border
+  double thickness = 3;  ///< of an outline, or of the border
   Rgb colour;
   bool border = false;
   Rgb border_colour;
@@ -63,7 +66,8 @@ struct ShapeLook {
 };
 
 /// A look for a shape of this size at this place, varied; `variety` 0 (plain and filled) … 1.
-ShapeLook pick_look(Rng& rng, Shape shape, double centre_x, double centre_y, double size, Rgb colour, double variety);
+ShapeLook pick_look(Rng& rng, Shape shape, double centre_x, double centre_y, double size, Rgb colour,
+                    double variety);
 
 /// @return what it covers
 Box draw_shape(Canvas& canvas, Shape shape, const ShapeLook& look);

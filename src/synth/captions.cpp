@@ -29,7 +29,8 @@ std::optional<Colour> colour_named(std::string_view word) {
 
 std::optional<int> number_named(std::string_view word) {
   if (word == "a" || word == "an" || word == "the") return 1;
-  if (!word.empty() && word.size() < 3 && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+  if (!word.empty() && word.size() < 3 &&
+      std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     return std::stoi(std::string(word));
   }
   for (int i = 0; i <= kMaxNumber; ++i) {
@@ -47,8 +48,10 @@ std::vector<std::vector<std::string>> sentences_of(const std::string& text) {
     word.clear();
   };
   for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0) word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    else end_word();
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0)
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else
+      end_word();
     if ((c == '.' || c == '!' || c == '\n') && !sentences.back().empty()) sentences.emplace_back();
   }
   end_word();
@@ -64,7 +67,8 @@ struct Mention {
   int count = 1;
 };
 
-// Every "[number] colour shape" of a sentence in order; words of the vocabulary outside of them go to `loose`.
+// Every "[number] colour shape" of a sentence in order; words of the vocabulary outside of them go to
+// `loose`.
 std::vector<Mention> mentions_of(const std::vector<std::string>& words, std::vector<std::string>& loose) {
   std::vector<Mention> mentions;
   for (size_t i = 0; i < words.size(); ++i) {
@@ -119,7 +123,9 @@ void claims_of_event(const std::vector<std::string>& words, const std::vector<Me
   }
 }
 
-std::string times_phrase(int times) { return times == 1 ? "once" : times == 2 ? "twice" : number_word(times) + " times"; }
+std::string times_phrase(int times) {
+  return times == 1 ? "once" : times == 2 ? "twice" : number_word(times) + " times";
+}
 
 }  // namespace
 
@@ -135,7 +141,8 @@ std::vector<ColouredShape> shapes_of(const ImageFacts& image) {
   for (const Item& item : image.items) {
     if (parse_shape(item)) items.push_back(&item);
   }
-  std::stable_sort(items.begin(), items.end(), [](const Item* a, const Item* b) { return a->box.centre_x() < b->box.centre_x(); });
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Item* a, const Item* b) { return a->box.centre_x() < b->box.centre_x(); });
   std::vector<ColouredShape> shapes;
   for (const Item* item : items) shapes.push_back(*parse_shape(*item));
   return shapes;
@@ -144,15 +151,19 @@ std::vector<ColouredShape> shapes_of(const ImageFacts& image) {
 std::string list_phrase(const std::vector<ColouredShape>& shapes) {
   std::vector<Mention> counted;
   for (const ColouredShape what : shapes) {
-    const auto known = std::find_if(counted.begin(), counted.end(), [&](const Mention& m) { return m.what == what; });
-    if (known == counted.end()) counted.push_back({what, 1});
-    else ++known->count;
+    const auto known =
+        std::find_if(counted.begin(), counted.end(), [&](const Mention& m) { return m.what == what; });
+    if (known == counted.end())
+      counted.push_back({what, 1});
+    else
+      ++known->count;
   }
   std::vector<std::string> parts;
   for (const Mention& mention : counted) {
     const std::string colour(name_of(mention.what.colour));
-    parts.push_back(mention.count == 1 ? std::string(article_of(colour)) + " " + name_of(mention.what)
-                                       : number_word(mention.count) + " " + colour + " " + plural_of(mention.what.shape));
+    parts.push_back(mention.count == 1
+                        ? std::string(article_of(colour)) + " " + name_of(mention.what)
+                        : number_word(mention.count) + " " + colour + " " + plural_of(mention.what.shape));
   }
   return join_words(parts);
 }
@@ -166,16 +177,20 @@ std::string image_caption(const ImageFacts& image, int detail) {
   for (const Item& item : image.items) {
     if (parse_shape(item)) items.push_back(&item);
   }
-  std::stable_sort(items.begin(), items.end(), [](const Item* a, const Item* b) { return a->box.centre_x() < b->box.centre_x(); });
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Item* a, const Item* b) { return a->box.centre_x() < b->box.centre_x(); });
   const auto unique = [&](ColouredShape what) { return std::count(shapes.begin(), shapes.end(), what) == 1; };
   if (items.size() == 1) {
     const std::string where = position_of(items[0]->box, image.width, image.height);
-    if (!where.empty()) text += " The " + name_of(shapes[0]) + " is " + (where == "middle" ? "in the " : "at the ") + where + ".";
+    if (!where.empty())
+      text +=
+          " The " + name_of(shapes[0]) + " is " + (where == "middle" ? "in the " : "at the ") + where + ".";
   } else if (items.size() <= 3) {
     for (size_t i = 0; i + 1 < items.size(); ++i) {
       const std::string relation = relation_of(items[i]->box, items[i + 1]->box);
       if (relation.empty() || !unique(shapes[i]) || !unique(shapes[i + 1])) continue;
-      text += " The " + name_of(shapes[i]) + " is " + (relation == "left" || relation == "right" ? "to the " + relation + " of" : relation) +
+      text += " The " + name_of(shapes[i]) + " is " +
+              (relation == "left" || relation == "right" ? "to the " + relation + " of" : relation) +
               " the " + name_of(shapes[i + 1]) + ".";
     }
   }
@@ -185,7 +200,8 @@ std::string image_caption(const ImageFacts& image, int detail) {
 
 std::string clip_caption(const Facts& facts, int detail) {
   std::vector<Event> events = facts.events;
-  std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) { return a.start_s < b.start_s; });
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Event& a, const Event& b) { return a.start_s < b.start_s; });
   std::string text;
   std::set<int> active;
   std::map<int, int> flashes;
@@ -197,16 +213,20 @@ std::string clip_caption(const Facts& facts, int detail) {
     if (event.type == "flash" && active.contains(event.object)) continue;
     active.insert(event.object);
     text += text.empty() ? "" : " ";
-    if (event.type == "move") text += who + " moves " + (event.to == "left" || event.to == "right" ? "to the " : "") + event.to + ".";
-    else if (event.type == "colour") text += who + " turns " + event.to + ".";
-    else if (event.type == "flash") text += who + " flashes " + times_phrase(flashes[event.object]) + ".";
-    else text += who + " " + event.type + "s.";
+    if (event.type == "move")
+      text += who + " moves " + (event.to == "left" || event.to == "right" ? "to the " : "") + event.to + ".";
+    else if (event.type == "colour")
+      text += who + " turns " + event.to + ".";
+    else if (event.type == "flash")
+      text += who + " flashes " + times_phrase(flashes[event.object]) + ".";
+    else
+      text += who + " " + event.type + "s.";
   }
   if (detail > 0) {
     for (size_t i = 0; i < facts.objects.size(); ++i) {
       if (active.contains(static_cast<int>(i))) continue;
-      text += (text.empty() ? "" : " ") + capitalised(std::string(article_of(facts.objects[i].colour))) + " " +
-              facts.objects[i].colour + " " + facts.objects[i].shape + " stays still.";
+      text += (text.empty() ? "" : " ") + capitalised(std::string(article_of(facts.objects[i].colour))) +
+              " " + facts.objects[i].colour + " " + facts.objects[i].shape + " stays still.";
     }
   }
   return text;
@@ -223,7 +243,8 @@ std::set<std::string> claims_of(const std::string& caption) {
       if (contains(words, name)) relation = name;
     }
     const bool event = std::any_of(words.begin(), words.end(), [](const std::string& word) {
-      return word == "moves" || word == "appears" || word == "disappears" || word == "turns" || word == "flashes" || word == "stays";
+      return word == "moves" || word == "appears" || word == "disappears" || word == "turns" ||
+             word == "flashes" || word == "stays";
     });
     if (event && mentions.size() == 1) {
       claims_of_event(words, mentions, loose, claims);
@@ -231,8 +252,10 @@ std::set<std::string> claims_of(const std::string& caption) {
       claims.insert("background " + std::string(name_of(*colour_named(loose[0]))));
       loose.clear();
     } else if (mentions.size() == 2 && !relation.empty() && contains(words, "is")) {
-      claims.insert(name_of(mentions[0].what) + " " + std::string(relation) + " of " + name_of(mentions[1].what));
-    } else if (mentions.size() == 1 && contains(words, "is") && !position_in(words).empty() && contains(words, "the") && words[0] == "the") {
+      claims.insert(name_of(mentions[0].what) + " " + std::string(relation) + " of " +
+                    name_of(mentions[1].what));
+    } else if (mentions.size() == 1 && contains(words, "is") && !position_in(words).empty() &&
+               contains(words, "the") && words[0] == "the") {
       claims.insert(name_of(mentions[0].what) + " at " + position_in(words));
     } else {
       for (const Mention& mention : mentions) counts[name_of(mention.what)] += mention.count;
@@ -252,10 +275,14 @@ Truth truth_of(const Facts& facts, MediaType type) {
       const ClipObject& object = facts.objects[static_cast<size_t>(event.object)];
       active.insert(event.object);
       const std::string who = object.colour + " " + object.shape;
-      if (event.type == "move") truth.required.insert(who + " moves " + event.to);
-      else if (event.type == "colour") truth.required.insert(event.from + " " + object.shape + " turns " + event.to);
-      else if (event.type == "flash") ++flashes[event.object];
-      else truth.required.insert(who + " " + event.type + "s");
+      if (event.type == "move")
+        truth.required.insert(who + " moves " + event.to);
+      else if (event.type == "colour")
+        truth.required.insert(event.from + " " + object.shape + " turns " + event.to);
+      else if (event.type == "flash")
+        ++flashes[event.object];
+      else
+        truth.required.insert(who + " " + event.type + "s");
     }
     for (const auto& [index, count] : flashes) {
       const ClipObject& object = facts.objects[static_cast<size_t>(index)];
@@ -266,7 +293,8 @@ Truth truth_of(const Facts& facts, MediaType type) {
       const std::string who = object.colour + " " + object.shape;
       if (!active.contains(static_cast<int>(i))) truth.allowed.insert(who + " stays");
       // One of several that follow each other goes when the next comes: true, though nobody has to say it.
-      if (object.visible_to_s < facts.duration_s && !flashes.contains(static_cast<int>(i))) truth.allowed.insert(who + " disappears");
+      if (object.visible_to_s < facts.duration_s && !flashes.contains(static_cast<int>(i)))
+        truth.allowed.insert(who + " disappears");
     }
   } else if (!facts.images.empty()) {
     const ImageFacts& image = facts.images[0];
@@ -276,7 +304,8 @@ Truth truth_of(const Facts& facts, MediaType type) {
     for (const Item& a : image.items) {
       const auto first = parse_shape(a);
       if (!first || counts[name_of(*first)] > 1) continue;
-      for (const std::string& position : positions_near(a.box, image.width, image.height)) truth.allowed.insert(name_of(*first) + " at " + position);
+      for (const std::string& position : positions_near(a.box, image.width, image.height))
+        truth.allowed.insert(name_of(*first) + " at " + position);
       for (const Item& b : image.items) {
         const auto second = parse_shape(b);
         if (&a == &b || !second) continue;
@@ -290,7 +319,8 @@ Truth truth_of(const Facts& facts, MediaType type) {
     // Of a background without a name nobody can say what is wrong.
     for (int i = 0; i < kColours; ++i) {
       const std::string colour(name_of(static_cast<Colour>(i)));
-      if (image.background.empty() || image.background == colour) truth.allowed.insert("background " + colour);
+      if (image.background.empty() || image.background == colour)
+        truth.allowed.insert("background " + colour);
     }
   }
   truth.allowed.insert(truth.required.begin(), truth.required.end());

@@ -1,5 +1,5 @@
-// Captions out of facts, and the facts back out of a caption: how descriptions are written and how they are judged.
-// Stateless.
+// Captions out of facts, and the facts back out of a caption: how descriptions are written and how they are
+// judged. Stateless.
 #pragma once
 
 #include <optional>
@@ -21,12 +21,13 @@ std::optional<ColouredShape> parse_shape(const Item& item);
 
 /// @param detail  0 "a red circle and a blue square", 1 a sentence, 2 with places and the background
 std::string image_caption(const ImageFacts& image, int detail);
-/// What happens in a clip, a sentence an event in order of time, then what stays still. detail 0: events only.
+/// What happens in a clip, a sentence an event in order of time, then what stays still. detail 0: events
+/// only.
 std::string clip_caption(const Facts& facts, int detail);
 
-/// What a text claims, one string a claim in a form of its own ("2 red circle", "red circle left of blue square",
-/// "background white", "red circle moves left", …). Words of the vocabulary that are part of no claim it understands
-/// are claims, too ("? star"), so that a caption cannot be right by being garbled.
+/// What a text claims, one string a claim in a form of its own ("2 red circle", "red circle left of blue
+/// square", "background white", "red circle moves left", …). Words of the vocabulary that are part of no
+/// claim it understands are claims, too ("? star"), so that a caption cannot be right by being garbled.
 std::set<std::string> claims_of(const std::string& caption);
 
 /// What must be claimed of these facts, and what else may be.

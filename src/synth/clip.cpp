@@ -11,14 +11,16 @@ namespace vl3::synth {
 namespace {
 
 bool visible_at(const Actor& actor, double time_s) {
-  return std::any_of(actor.visible.begin(), actor.visible.end(),
-                     [&](const Span& span) { return time_s >= span.from_s - 1e-6 && time_s < span.to_s - 1e-6; });
+  return std::any_of(actor.visible.begin(), actor.visible.end(), [&](const Span& span) {
+    return time_s >= span.from_s - 1e-6 && time_s < span.to_s - 1e-6;
+  });
 }
 
 ShapeLook look_at(const Actor& actor, double time_s) {
   ShapeLook look = actor.look;
   if (actor.move.to_s > actor.move.from_s) {
-    const double part = std::clamp((time_s - actor.move.from_s) / (actor.move.to_s - actor.move.from_s), 0.0, 1.0);
+    const double part =
+        std::clamp((time_s - actor.move.from_s) / (actor.move.to_s - actor.move.from_s), 0.0, 1.0);
     look.centre_x += actor.move_x * part;
     look.centre_y += actor.move_y * part;
   }
@@ -34,7 +36,9 @@ void animate(Canvas& canvas, Rng& rng, const std::vector<uint8_t>& live, int blo
       if (live[static_cast<size_t>(y / block * columns + x / block)] == 0) continue;
       const int by = rng.between(-18, 18);
       uint32_t& pixel = canvas.at(x, y);
-      const auto f = [&](int at) { return static_cast<uint32_t>(std::clamp(static_cast<int>(pixel >> at & 255) + by, 0, 255)) << at; };
+      const auto f = [&](int at) {
+        return static_cast<uint32_t>(std::clamp(static_cast<int>(pixel >> at & 255) + by, 0, 255)) << at;
+      };
       pixel = f(16) | f(8) | f(0);
     }
   }
@@ -44,7 +48,8 @@ void animate(Canvas& canvas, Rng& rng, const std::vector<uint8_t>& live, int blo
 void pan(Canvas& canvas, const Canvas& from, int shift) {
   for (int y = 0; y < canvas.height(); ++y) {
     const uint32_t* row = from.pixels() + static_cast<ptrdiff_t>(y) * from.width();
-    for (int x = 0; x < canvas.width(); ++x) canvas.at(x, y) = row[std::clamp(x + shift, 0, from.width() - 1)];
+    for (int x = 0; x < canvas.width(); ++x)
+      canvas.at(x, y) = row[std::clamp(x + shift, 0, from.width() - 1)];
   }
 }
 
@@ -52,15 +57,21 @@ void pan(Canvas& canvas, const Canvas& from, int shift) {
 
 std::string span_text(double from_s, double to_s) { return fmt::format("{:.1f}-{:.1f} s", from_s, to_s); }
 
-void render_clip(Rng& rng, const SynthOptions& options, const Clip& clip, const Canvas& backdrop, const Background& background,
-                 Sample& sample) {
-  const double rate = options.render_fps.value_or(clip.fps);
+void render_clip(Rng& rng, const SynthOptions& options, const Clip& clip, const Canvas& backdrop,
+                 const Background& background, Sample& sample) {
+  // Long clips are drawn at their schedule's own rate: thousands of frames that stand still teach nobody.
+  constexpr double most_frames = 300;
+  const double wanted = options.render_fps.value_or(clip.fps);
+  const double rate = clip.duration_s() * wanted > most_frames ? clip.fps : wanted;
   const int frames = std::max(1, static_cast<int>(std::lround(clip.duration_s() * rate)));
   constexpr int block = 16;
   std::vector<uint8_t> live;
   if (options.static_share < 1) {
-    live.resize(static_cast<size_t>(((clip.width + block - 1) / block) * ((clip.height + block - 1) / block)));
-    for (size_t i = 0; i < live.size(); ++i) live[i] = i < static_cast<size_t>(std::lround((1 - options.static_share) * static_cast<double>(live.size())));
+    live.resize(
+        static_cast<size_t>(((clip.width + block - 1) / block) * ((clip.height + block - 1) / block)));
+    for (size_t i = 0; i < live.size(); ++i)
+      live[i] =
+          i < static_cast<size_t>(std::lround((1 - options.static_share) * static_cast<double>(live.size())));
     rng.shuffle(live);
   }
   // A camera that turns far would take the scene out of sight.
@@ -88,8 +99,8 @@ void render_clip(Rng& rng, const SynthOptions& options, const Clip& clip, const 
   sample.facts.duration_s = clip.duration_s();
 }
 
-std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script script, int steps, int low_side, int high_side,
-                              Sample& sample) {
+std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script script, int steps, int low_side,
+                              int high_side, Sample& sample) {
   const PictureSize size = pick_size(rng, options, low_side, high_side, 1.8, rng.chance(0.5) ? 28 : 2);
   Clip clip;
   clip.width = size.width & ~1;  // H.264 wants even sides
@@ -103,14 +114,26 @@ std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script scri
 
   int count = 1;
   switch (script) {
-    case Script::kMove: count = rng.between(1, steps <= 2 ? 2 : 3); break;
+    case Script::kMove:
+      count = rng.between(1, steps <= 2 ? 2 : 3);
+      break;
     case Script::kOrder:
-    case Script::kSlides: count = rng.between(2, std::min(4, steps)); break;
+    case Script::kSlides:
+      count = rng.between(2, std::min(4, steps));
+      break;
     case Script::kAppear:
-    case Script::kVanish: count = rng.between(1, 3); break;
-    case Script::kColour: count = rng.between(1, 2); break;
-    case Script::kFlash: count = rng.between(1, 2); break;
-    case Script::kNeedle: count = rng.between(1, 3); break;
+    case Script::kVanish:
+      count = rng.between(1, 3);
+      break;
+    case Script::kColour:
+      count = rng.between(1, 2);
+      break;
+    case Script::kFlash:
+      count = rng.between(1, 2);
+      break;
+    case Script::kNeedle:
+      count = rng.between(1, 3);
+      break;
   }
   // Objects of one clip differ in colour and in shape, so that either names them.
   std::optional<std::vector<ColouredShape>> what;
@@ -173,7 +196,8 @@ std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script scri
       lead.move = {at(first), at(last)};
       for (size_t i = 1; i < clip.actors.size(); ++i) {  // nothing stands in the way
         const ShapeLook& other = clip.actors[i].look;
-        const double across = sideways ? std::abs(other.centre_y - lead.look.centre_y) : std::abs(other.centre_x - lead.look.centre_x);
+        const double across = sideways ? std::abs(other.centre_y - lead.look.centre_y)
+                                       : std::abs(other.centre_x - lead.look.centre_x);
         if (across < (other.size + lead.look.size) / 2 + 2) return std::nullopt;
       }
       events.push_back({"move", 0, lead.move.from_s, lead.move.to_s, "", std::string(name_of(direction))});
@@ -211,7 +235,10 @@ std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script scri
       const int longest = script == Script::kNeedle ? std::max(2, steps / 12) : steps - 1;
       const int first = rng.between(1, steps - 1);
       const bool stays = script == Script::kAppear && rng.chance(0.5);
-      const int last = stays ? steps : std::min(steps, first + rng.between(script == Script::kNeedle ? std::min(2, longest) : 1, longest));
+      const int last =
+          stays ? steps
+                : std::min(steps, first + rng.between(script == Script::kNeedle ? std::min(2, longest) : 1,
+                                                      longest));
       lead.visible = {{at(first), at(last)}};
       events.push_back({"appear", 0, at(first), at(last), "", ""});
       if (last < steps) events.push_back({"disappear", 0, at(last), end_s, "", ""});
@@ -227,7 +254,8 @@ std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script scri
       for (int attempt = 0; attempt < 40 && !lead.turns; ++attempt) {
         const auto colour = static_cast<Colour>(rng.below(kColours));
         const bool other_has_it = clip.actors.size() > 1 && clip.actors[1].what.colour == colour;
-        if (colour == lead.what.colour || other_has_it || !allowed({colour, lead.what.shape}, options.split)) continue;
+        if (colour == lead.what.colour || other_has_it || !allowed({colour, lead.what.shape}, options.split))
+          continue;
         const auto shade = shade_on(rng, colour, background);
         if (!shade || distance(*shade, lead.look.colour) < 130) continue;
         lead.turns = colour;
@@ -235,7 +263,8 @@ std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script scri
       }
       if (!lead.turns) return std::nullopt;
       lead.turn_s = at(rng.between(1, steps - 1));
-      events.push_back({"colour", 0, lead.turn_s, lead.turn_s, std::string(name_of(lead.what.colour)), std::string(name_of(*lead.turns))});
+      events.push_back({"colour", 0, lead.turn_s, lead.turn_s, std::string(name_of(lead.what.colour)),
+                        std::string(name_of(*lead.turns))});
       break;
     }
     case Script::kFlash: {
@@ -261,8 +290,9 @@ std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script scri
     }
   }
   for (const Actor& actor : clip.actors) {
-    sample.facts.objects.push_back({std::string(name_of(actor.what.shape)), std::string(name_of(actor.what.colour)),
-                                    actor.visible.front().from_s, actor.visible.back().to_s});
+    sample.facts.objects.push_back({std::string(name_of(actor.what.shape)),
+                                    std::string(name_of(actor.what.colour)), actor.visible.front().from_s,
+                                    actor.visible.back().to_s});
   }
   render_clip(rng, options, clip, backdrop, background, sample);
   return clip;

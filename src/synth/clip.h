@@ -1,4 +1,5 @@
-// A clip as a schedule: shapes that move, come, go and change colour on a grid of times, and its frames at any rate.
+// A clip as a schedule: shapes that move, come, go and change colour on a grid of times, and its frames at
+// any rate.
 #pragma once
 
 #include <optional>
@@ -16,8 +17,8 @@ struct Span {
 
 struct Actor {
   ColouredShape what;
-  ShapeLook look;             ///< place at the start
-  std::vector<Span> visible;  ///< in order of time
+  ShapeLook look;                 ///< place at the start
+  std::vector<Span> visible;      ///< in order of time
   double move_x = 0, move_y = 0;  ///< pixels from move.from_s to move.to_s
   Span move;
   std::optional<Colour> turns;  ///< at turn_s
@@ -27,22 +28,24 @@ struct Actor {
 
 struct Clip {
   int width = 0, height = 0;
-  int steps = 2;       ///< frames of the schedule, 1/fps seconds apart
+  int steps = 2;  ///< frames of the schedule, 1/fps seconds apart
   double fps = 1;
   std::vector<Actor> actors;
   double duration_s() const { return steps / fps; }
 };
 
-/// Draws the clip at options.render_fps (its schedule's own rate by default), fills in frames and facts.images.
-void render_clip(Rng& rng, const SynthOptions& options, const Clip& clip, const Canvas& backdrop, const Background& background,
-                 Sample& sample);
+/// Draws the clip at options.render_fps (its schedule's own rate by default), fills in frames and
+/// facts.images.
+void render_clip(Rng& rng, const SynthOptions& options, const Clip& clip, const Canvas& backdrop,
+                 const Background& background, Sample& sample);
 
 /// What a clip is about; each suits some kinds of question.
 enum class Script { kMove, kOrder, kSlides, kAppear, kVanish, kColour, kFlash, kNeedle };
 
-/// Schedules and places everything, then renders. Facts (objects, events) are complete; nothing when it does not fit.
-std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script script, int steps, int low_side, int high_side,
-                              Sample& sample);
+/// Schedules and places everything, then renders. Facts (objects, events) are complete; nothing when it does
+/// not fit.
+std::optional<Clip> make_clip(Rng& rng, const SynthOptions& options, Script script, int steps, int low_side,
+                              int high_side, Sample& sample);
 
 /// "1.0-3.0 s"
 std::string span_text(double from_s, double to_s);

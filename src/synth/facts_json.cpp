@@ -23,11 +23,16 @@ OrderedJson item_json(const Item& item) {
 
 Item item_from(const Json& json, const std::string& where) {
   const JsonView view(json, where);
-  Item item{view.string("type"), view.string("label"), view.string_or("colour", ""), static_cast<int>(view.integer_or("value", 0, -1'000'000, 1'000'000)),
-            static_cast<int>(view.integer_or("object", -1, -1, 1'000'000)), {}};
+  Item item{view.string("type"),
+            view.string("label"),
+            view.string_or("colour", ""),
+            static_cast<int>(view.integer_or("value", 0, -1'000'000, 1'000'000)),
+            static_cast<int>(view.integer_or("object", -1, -1, 1'000'000)),
+            {}};
   const Json& box = view.at("box");
-  VL3_CHECK(box.is_array() && box.size() == 4 && std::all_of(box.begin(), box.end(), [](const Json& v) { return v.is_number(); }), kCorrupt,
-            "{}: box: expected four numbers", where);
+  VL3_CHECK(box.is_array() && box.size() == 4 &&
+                std::all_of(box.begin(), box.end(), [](const Json& v) { return v.is_number(); }),
+            kCorrupt, "{}: box: expected four numbers", where);
   item.box = {box[0].get<float>(), box[1].get<float>(), box[2].get<float>(), box[3].get<float>()};
   return item;
 }
@@ -64,13 +69,24 @@ OrderedJson to_json(const Facts& facts) {
   for (const ImageFacts& image : facts.images) {
     OrderedJson items = OrderedJson::array();
     for (const Item& item : image.items) items.push_back(item_json(item));
-    json["images"].push_back({{"width", image.width}, {"height", image.height}, {"background", image.background}, {"items", std::move(items)}});
+    json["images"].push_back({{"width", image.width},
+                              {"height", image.height},
+                              {"background", image.background},
+                              {"items", std::move(items)}});
   }
   for (const ClipObject& object : facts.objects) {
-    json["objects"].push_back({{"shape", object.shape}, {"colour", object.colour}, {"visible_from_s", object.visible_from_s}, {"visible_to_s", object.visible_to_s}});
+    json["objects"].push_back({{"shape", object.shape},
+                               {"colour", object.colour},
+                               {"visible_from_s", object.visible_from_s},
+                               {"visible_to_s", object.visible_to_s}});
   }
   for (const Event& event : facts.events) {
-    json["events"].push_back({{"type", event.type}, {"object", event.object}, {"start_s", event.start_s}, {"end_s", event.end_s}, {"from", event.from}, {"to", event.to}});
+    json["events"].push_back({{"type", event.type},
+                              {"object", event.object},
+                              {"start_s", event.start_s},
+                              {"end_s", event.end_s},
+                              {"from", event.from},
+                              {"to", event.to}});
   }
   if (facts.duration_s > 0) json["duration_s"] = facts.duration_s;
   if (!facts.fields.empty()) json["fields"] = facts.fields;
@@ -82,19 +98,26 @@ Facts facts_from_json(const Json& json, const std::string& where) {
   Facts facts;
   each(view, "images", [&](const Json& entry, const std::string& at) {
     const JsonView image(entry, at);
-    ImageFacts read{static_cast<int>(image.integer("width", 1, 1 << 20)), static_cast<int>(image.integer("height", 1, 1 << 20)), image.string_or("background", ""), {}};
-    each(image, "items", [&](const Json& item, const std::string& there) { read.items.push_back(item_from(item, there)); });
+    ImageFacts read{static_cast<int>(image.integer("width", 1, 1 << 20)),
+                    static_cast<int>(image.integer("height", 1, 1 << 20)),
+                    image.string_or("background", ""),
+                    {}};
+    each(image, "items",
+         [&](const Json& item, const std::string& there) { read.items.push_back(item_from(item, there)); });
     facts.images.push_back(std::move(read));
   });
   each(view, "objects", [&](const Json& entry, const std::string& at) {
     const JsonView object(entry, at);
-    facts.objects.push_back({object.string("shape"), object.string("colour"), object.number("visible_from_s"), object.number("visible_to_s")});
+    facts.objects.push_back({object.string("shape"), object.string("colour"), object.number("visible_from_s"),
+                             object.number("visible_to_s")});
   });
   each(view, "events", [&](const Json& entry, const std::string& at) {
     const JsonView event(entry, at);
     const int64_t last = static_cast<int64_t>(facts.objects.size()) - 1;
     VL3_CHECK(last >= 0, kCorrupt, "{}: an event without objects", at);
-    facts.events.push_back({event.string("type"), static_cast<int>(event.integer("object", 0, last)), event.number("start_s"), event.number("end_s"), event.string_or("from", ""), event.string_or("to", "")});
+    facts.events.push_back({event.string("type"), static_cast<int>(event.integer("object", 0, last)),
+                            event.number("start_s"), event.number("end_s"), event.string_or("from", ""),
+                            event.string_or("to", "")});
   });
   facts.duration_s = view.number_or("duration_s", 0);
   if (view.has("fields")) {
@@ -109,7 +132,10 @@ Facts facts_from_json(const Json& json, const std::string& where) {
 }
 
 OrderedJson to_json(const Question& question) {
-  OrderedJson json{{"kind", question.kind}, {"level", question.level}, {"question", question.text}, {"answer", question.answer}, {"form", name_of(question.form)}, {"accepted", question.accepted}, {"options", question.options}};
+  OrderedJson json{{"kind", question.kind},          {"level", question.level},
+                   {"question", question.text},      {"answer", question.answer},
+                   {"form", name_of(question.form)}, {"accepted", question.accepted},
+                   {"options", question.options}};
   if (!question.query.empty()) json["query"] = question.query;
   if (question.noisy) json["noisy"] = true;
   if (question.time_s > 0) json["time_s"] = question.time_s;

@@ -12,8 +12,9 @@ const char* name_of(AnswerForm form);  ///< "exact", "caption", "span"
 MediaType media_type_of(const std::string& name);
 AnswerForm answer_form_of(const std::string& name);
 
-/// {"images": [{"width", "height", "background", "items": [{"type", "label", "colour", "value", "object", "box":
-/// [x0, y0, x1, y1]}]}], "objects": […], "events": […], "duration_s", "fields": {…}}; empty parts are left out.
+/// {"images": [{"width", "height", "background", "items": [{"type", "label", "colour", "value", "object",
+/// "box": [x0, y0, x1, y1]}]}], "objects": […], "events": […], "duration_s", "fields": {…}}; empty parts are
+/// left out.
 OrderedJson to_json(const Facts& facts);
 Facts facts_from_json(const Json& json, const std::string& where);
 

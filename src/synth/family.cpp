@@ -7,8 +7,9 @@
 namespace vl3::synth {
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> all{scene_family(), ocr_family(),   document_family(), chart_family(), multi_family(),
-                                       text_family(),  video_family(), stream_family(),   long_family()};
+  static const std::vector<Family> all{scene_family(), ocr_family(),    document_family(),
+                                       chart_family(), multi_family(),  text_family(),
+                                       video_family(), stream_family(), long_family()};
   return all;
 }
 
@@ -27,7 +28,8 @@ const Kind& kind_named(const Family& family, std::string_view name) {
     if (kind.name == name) return kind;
     names.push_back(kind.name);
   }
-  VL3_FAIL(kInvalidArgument, "\"{}.{}\": no such kind; {} has {}", family.name, name, family.name, fmt::join(names, ", "));
+  VL3_FAIL(kInvalidArgument, "\"{}.{}\": no such kind; {} has {}", family.name, name, family.name,
+           fmt::join(names, ", "));
 }
 
 int level_named(const Family& family, std::string_view name) {
@@ -47,14 +49,12 @@ void finish_question(Rng& rng, const Request& request, const Kind& kind, Questio
   question.kind = kind.name;
   question.form = kind.form;
   if (question.form == AnswerForm::kCaption || question.options.size() < 2) return;
-  if (request.options.answer_noise > 0 && rng.chance(request.options.answer_noise)) {
-    std::string wrong;
-    do {
-      wrong = rng.pick(question.options);
-    } while (wrong == question.answer);
-    question.answer = wrong;
-    question.noisy = true;
-  }
+  if (request.options.answer_noise == 0 || !rng.chance(request.options.answer_noise)) return;
+  std::vector<std::string> wrong = question.options;
+  std::erase(wrong, question.answer);
+  if (wrong.empty()) return;  // two fields may say the same
+  question.answer = rng.pick(wrong);
+  question.noisy = true;
 }
 
 PictureSize pick_size(Rng& rng, const SynthOptions& options, int low, int high, double aspect, int multiple) {

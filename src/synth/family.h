@@ -1,5 +1,5 @@
-// A family of kinds: what one sort of medium (a scene, a chart, a clip) can be asked, at which levels, and the function
-// that draws it. families() is the one table of them; `vl3 synth --list` prints it. Thread-safe.
+// A family of kinds: what one sort of medium (a scene, a chart, a clip) can be asked, at which levels, and
+// the function that draws it. families() is the one table of them; `vl3 synth --list` prints it. Thread-safe.
 #pragma once
 
 #include <optional>
@@ -35,7 +35,8 @@ struct Family {
   MediaType type;
   std::vector<Level> levels;  ///< from easy to hard
   std::vector<Kind> kinds;
-  /// Fills media, facts and questions. False when this draw does not suit the leading kind: the caller draws anew.
+  /// Fills media, facts and questions. False when this draw does not suit the leading kind: the caller draws
+  /// anew.
   bool (*make)(Rng& rng, const Request& request, Sample& sample);
 };
 
@@ -56,8 +57,9 @@ Family video_family();
 Family stream_family();
 Family long_family();
 
-/// What all families do with their questions: asks each kind in turn until options.questions_per_medium are there, with
-/// answers made wrong at the rate of answer_noise. `ask` gives nothing where the medium does not allow the kind.
+/// What all families do with their questions: asks each kind in turn until options.questions_per_medium are
+/// there, with answers made wrong at the rate of answer_noise. `ask` gives nothing where the medium does not
+/// allow the kind.
 template <typename Ask>
 bool ask_all(Rng& rng, const Request& request, Sample& sample, Ask ask);
 
@@ -86,7 +88,8 @@ bool ask_all(Rng& rng, const Request& request, Sample& sample, Ask ask) {
 struct PictureSize {
   int width = 0, height = 0;
 };
-PictureSize pick_size(Rng& rng, const SynthOptions& options, int low, int high, double aspect, int multiple = 1);
+PictureSize pick_size(Rng& rng, const SynthOptions& options, int low, int high, double aspect,
+                      int multiple = 1);
 
 /// All shapes', colours', … names: the options of a question.
 std::vector<std::string> shape_options();

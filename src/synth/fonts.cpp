@@ -66,8 +66,8 @@ class GlyphCache {
   const Glyph& glyph(const TextLook& look, char c) {
     const int font = font_files().used[static_cast<size_t>(look.font)];
     const uint64_t key = static_cast<uint64_t>(font) << 32 | static_cast<uint64_t>(look.size) << 16 |
-                         static_cast<uint64_t>(look.antialias) << 9 | static_cast<uint64_t>(look.hinted) << 8 |
-                         static_cast<uint8_t>(c);
+                         static_cast<uint64_t>(look.antialias) << 9 |
+                         static_cast<uint64_t>(look.hinted) << 8 | static_cast<uint8_t>(c);
     if (const auto found = glyphs_.find(key); found != glyphs_.end()) return found->second;
     if (glyphs_.size() > 20'000) glyphs_.clear();  // some 10 MB
     return glyphs_.emplace(key, render(look, font, c)).first->second;
@@ -86,7 +86,8 @@ class GlyphCache {
     if (face == nullptr) {
       const auto& file = font_files().files[static_cast<size_t>(font)];
       VL3_CHECK(file != nullptr, kNotFound, "{}: the font is missing; install Debian's package {}",
-                path_of(fonts()[static_cast<size_t>(font)]).string(), fonts()[static_cast<size_t>(font)].package);
+                path_of(fonts()[static_cast<size_t>(font)]).string(),
+                fonts()[static_cast<size_t>(font)].package);
       const FT_Error error = FT_New_Memory_Face(library_, reinterpret_cast<const FT_Byte*>(file->data()),
                                                 static_cast<FT_Long>(file->size()), 0, &face);
       VL3_CHECK(error == 0, kCorrupt, "{}: not a font FreeType can read (error {})",
@@ -98,19 +99,25 @@ class GlyphCache {
 
   Glyph render(const TextLook& look, int font, char c) {
     const FT_Face face = sized_face(font, look.size);
-    const FT_Int32 flags = FT_LOAD_RENDER | (look.antialias ? (look.hinted ? FT_LOAD_DEFAULT : FT_LOAD_NO_HINTING)
-                                                            : FT_LOAD_TARGET_MONO);
-    VL3_CHECK(FT_Load_Char(face, static_cast<unsigned char>(c), flags) == 0, kInternal, "no glyph for byte {}",
-              static_cast<int>(static_cast<unsigned char>(c)));
+    const FT_Int32 flags =
+        FT_LOAD_RENDER |
+        (look.antialias ? (look.hinted ? FT_LOAD_DEFAULT : FT_LOAD_NO_HINTING) : FT_LOAD_TARGET_MONO);
+    VL3_CHECK(FT_Load_Char(face, static_cast<unsigned char>(c), flags) == 0, kInternal,
+              "no glyph for byte {}", static_cast<int>(static_cast<unsigned char>(c)));
     const FT_Bitmap& bitmap = face->glyph->bitmap;
-    Glyph glyph{face->glyph->bitmap_left, face->glyph->bitmap_top, static_cast<int>(bitmap.width),
-                static_cast<int>(bitmap.rows), static_cast<float>(face->glyph->advance.x) / 64, {}};
+    Glyph glyph{face->glyph->bitmap_left,
+                face->glyph->bitmap_top,
+                static_cast<int>(bitmap.width),
+                static_cast<int>(bitmap.rows),
+                static_cast<float>(face->glyph->advance.x) / 64,
+                {}};
     glyph.alpha.resize(static_cast<size_t>(glyph.width) * static_cast<size_t>(glyph.height));
     for (int y = 0; y < glyph.height; ++y) {
       const unsigned char* row = bitmap.buffer + y * bitmap.pitch;
       for (int x = 0; x < glyph.width; ++x) {
         glyph.alpha[static_cast<size_t>(y * glyph.width + x)] =
-            bitmap.pixel_mode == FT_PIXEL_MODE_MONO ? ((row[x / 8] >> (7 - x % 8) & 1) != 0 ? 255 : 0) : row[x];
+            bitmap.pixel_mode == FT_PIXEL_MODE_MONO ? ((row[x / 8] >> (7 - x % 8) & 1) != 0 ? 255 : 0)
+                                                    : row[x];
       }
     }
     return glyph;
@@ -133,8 +140,11 @@ void blend(Canvas& canvas, int x0, int y0, const Glyph& glyph, Rgb colour) {
       const uint32_t a = alpha[x];
       if (a == 0) continue;
       uint32_t& pixel = canvas.at(x0 + x, y0 + y);
-      const auto f = [a](uint32_t under, uint32_t over) { return (under * (255 - a) + over * a + 127) / 255; };
-      pixel = f(pixel >> 16 & 255, colour.r) << 16 | f(pixel >> 8 & 255, colour.g) << 8 | f(pixel & 255, colour.b);
+      const auto f = [a](uint32_t under, uint32_t over) {
+        return (under * (255 - a) + over * a + 127) / 255;
+      };
+      pixel = f(pixel >> 16 & 255, colour.r) << 16 | f(pixel >> 8 & 255, colour.g) << 8 |
+              f(pixel & 255, colour.b);
     }
   }
 }
@@ -185,7 +195,8 @@ bool is_installed(int font) { return font_files().installed.at(static_cast<size_
 std::string font_fingerprint() {
   uint64_t hash = 0;
   for (size_t i = 0; i < fonts().size(); ++i) {
-    if (font_files().installed[i]) hash = hash_text(fonts()[i].file, mix(hash, font_files().files[i]->size()));
+    if (font_files().installed[i])
+      hash = hash_text(fonts()[i].file, mix(hash, font_files().files[i]->size()));
   }
   return fmt::format("{:016x}", hash);
 }
@@ -230,7 +241,8 @@ PlacedText draw_text(Canvas& canvas, int x, int y, std::string_view text, const 
   }
   cairo_surface_mark_dirty(cairo_get_target(canvas.cairo()));
   if (placed.box.x1 <= placed.box.x0) {
-    placed.box = {static_cast<float>(x), static_cast<float>(y), static_cast<float>(pen), static_cast<float>(y + line.height)};
+    placed.box = {static_cast<float>(x), static_cast<float>(y), static_cast<float>(pen),
+                  static_cast<float>(y + line.height)};
   }
   return placed;
 }

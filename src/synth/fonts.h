@@ -1,7 +1,7 @@
 // Printed text: Debian's freely licensed faces through FreeType, glyphs cached a thread. Thread-safe.
 //
-// A face that is not installed is replaced by the DejaVu face of its style, so that a sample stays readable; its
-// pixels then differ from another machine's. font_fingerprint() tells two sets of faces apart.
+// A face that is not installed is replaced by the DejaVu face of its style, so that a sample stays readable;
+// its pixels then differ from another machine's. font_fingerprint() tells two sets of faces apart.
 #pragma once
 
 #include <optional>
@@ -36,13 +36,13 @@ struct TextLook {
   Rgb colour;
   bool antialias = true;
   bool hinted = true;
-  double tracking = 0;        ///< pixels between letters
-  std::optional<int> pitch;   ///< every character centred in a cell of this width instead
+  double tracking = 0;       ///< pixels between letters
+  std::optional<int> pitch;  ///< every character centred in a cell of this width instead
 };
 
 struct PlacedText {
-  Box box;                  ///< of the ink; of the advance where there is none
-  std::vector<Box> chars;   ///< one a character of the text, spaces included (empty boxes)
+  Box box;                 ///< of the ink; of the advance where there is none
+  std::vector<Box> chars;  ///< one a character of the text, spaces included (empty boxes)
 };
 
 /// Height of a line from the top of "Å" to the bottom of "g", and how far below its top the baseline is.

@@ -1,4 +1,5 @@
-// Samples by number: each a pure function of the options and its index, so that any thread may draw any of them.
+// Samples by number: each a pure function of the options and its index, so that any thread may draw any of
+// them.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ class Generator {
 
   /// Draws kind and level by the mixture's weights, then as below.
   Sample sample(uint64_t index) const;
-  /// A sample whose first question is of this kind. The others are of kinds of the same family that are in the mixture.
+  /// A sample whose first question is of this kind. The others are of kinds of the same family that are in
+  /// the mixture.
   /// @param kind   "scene.colour"
   /// @param level  name of one of the family's levels at which the kind can be asked
   /// @throws Error(kInvalidArgument)

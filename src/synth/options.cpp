@@ -19,7 +19,8 @@ Codec codec_of(const std::string& name) {
 }
 
 void in_range(const char* name, double value, double low, double high) {
-  VL3_CHECK(std::isfinite(value) && value >= low && value <= high, kInvalidArgument, "{}: {} is not from {} to {}", name, value, low, high);
+  VL3_CHECK(std::isfinite(value) && value >= low && value <= high, kInvalidArgument,
+            "{}: {} is not from {} to {}", name, value, low, high);
 }
 
 }  // namespace
@@ -37,7 +38,8 @@ void check(const SynthOptions& o) {
   in_range("questions_per_medium", o.questions_per_medium, 1, 32);
   in_range("min_side", o.min_side, 28, 4096);
   in_range("max_side", o.max_side, 112, 4096);
-  VL3_CHECK(o.min_side <= o.max_side, kInvalidArgument, "min_side: {} is above max_side, {}", o.min_side, o.max_side);
+  VL3_CHECK(o.min_side <= o.max_side, kInvalidArgument, "min_side: {} is above max_side, {}", o.min_side,
+            o.max_side);
   in_range("background_level", o.background_level, 0, 4);
   if (o.min_glyph) in_range("min_glyph", *o.min_glyph, 6, 200);
   if (o.max_glyph) in_range("max_glyph", *o.max_glyph, o.min_glyph.value_or(6), 200);
@@ -56,13 +58,23 @@ void check(const SynthOptions& o) {
 
 SynthOptions options_from_json(const Json& json, const std::string& where) {
   const JsonView view(json, where);
-  static const std::set<std::string> known{"seed",       "split",     "mixture",      "questions_per_medium", "min_side",   "max_side",   "background_level", "min_glyph",     "max_glyph",
-                                           "sensor_noise", "image_codec", "codec",   "fps",          "render_fps",           "static_share", "camera_pan", "detail_level",   "caption_noise", "answer_noise"};
-  for (const auto& [key, value] : json.items()) VL3_CHECK(known.contains(key), kInvalidArgument, "{}: unknown key \"{}\"; known are {}", where, key, fmt::join(known, ", "));
+  static const std::set<std::string> known{
+      "seed",         "split",         "mixture",          "questions_per_medium",
+      "min_side",     "max_side",      "background_level", "min_glyph",
+      "max_glyph",    "sensor_noise",  "image_codec",      "codec",
+      "fps",          "render_fps",    "static_share",     "camera_pan",
+      "detail_level", "caption_noise", "answer_noise"};
+  for (const auto& [key, value] : json.items())
+    VL3_CHECK(known.contains(key), kInvalidArgument, "{}: unknown key \"{}\"; known are {}", where, key,
+              fmt::join(known, ", "));
   SynthOptions o;
-  const auto integer = [&](const char* key, int& field) { field = static_cast<int>(view.integer_or(key, field, 0, 1'000'000)); };
+  const auto integer = [&](const char* key, int& field) {
+    field = static_cast<int>(view.integer_or(key, field, 0, 1'000'000));
+  };
   if (view.has("seed")) {
-    VL3_CHECK(view.at("seed").is_number_integer() && (view.at("seed").is_number_unsigned() || view.at("seed").get<int64_t>() >= 0), kCorrupt, "{}: seed: expected a whole number from 0, found {}", where, view.at("seed").dump());
+    VL3_CHECK(view.at("seed").is_number_integer() &&
+                  (view.at("seed").is_number_unsigned() || view.at("seed").get<int64_t>() >= 0),
+              kCorrupt, "{}: seed: expected a whole number from 0, found {}", where, view.at("seed").dump());
     o.seed = view.at("seed").get<uint64_t>();
   }
   o.split = split_of(view.string_or("split", "train"));
@@ -89,13 +101,15 @@ SynthOptions options_from_json(const Json& json, const std::string& where) {
       const JsonView entry(mixture[i], fmt::format("{}: mixture {}", where, i + 1));
       MixtureEntry read{entry.string("kind"), {}, entry.number_or("weight", 1.0)};
       for (const auto& [key, value] : mixture[i].items()) {
-        VL3_CHECK(key == "kind" || key == "levels" || key == "weight", kInvalidArgument, "{}: unknown key \"{}\"; known are kind, levels, weight", entry.where(), key);
+        VL3_CHECK(key == "kind" || key == "levels" || key == "weight", kInvalidArgument,
+                  "{}: unknown key \"{}\"; known are kind, levels, weight", entry.where(), key);
       }
       if (entry.has("levels")) {
         const Json& levels = entry.at("levels");
         VL3_CHECK(levels.is_array(), kCorrupt, "{}: levels: expected a list of names", entry.where());
         for (const Json& level : levels) {
-          VL3_CHECK(level.is_string(), kCorrupt, "{}: levels: expected names, found {}", entry.where(), level.dump());
+          VL3_CHECK(level.is_string(), kCorrupt, "{}: levels: expected names, found {}", entry.where(),
+                    level.dump());
           read.levels.push_back(level.get<std::string>());
         }
       }
@@ -107,7 +121,9 @@ SynthOptions options_from_json(const Json& json, const std::string& where) {
 }
 
 OrderedJson to_json(const SynthOptions& o) {
-  OrderedJson json{{"seed", o.seed}, {"split", name_of(o.split)}, {"questions_per_medium", o.questions_per_medium}, {"min_side", o.min_side}, {"max_side", o.max_side}, {"background_level", o.background_level}};
+  OrderedJson json{
+      {"seed", o.seed},         {"split", name_of(o.split)}, {"questions_per_medium", o.questions_per_medium},
+      {"min_side", o.min_side}, {"max_side", o.max_side},    {"background_level", o.background_level}};
   if (o.min_glyph) json["min_glyph"] = *o.min_glyph;
   if (o.max_glyph) json["max_glyph"] = *o.max_glyph;
   if (o.sensor_noise) json["sensor_noise"] = *o.sensor_noise;
@@ -121,7 +137,8 @@ OrderedJson to_json(const SynthOptions& o) {
   json["caption_noise"] = o.caption_noise;
   json["answer_noise"] = o.answer_noise;
   json["mixture"] = OrderedJson::array();
-  for (const MixtureEntry& entry : o.mixture) json["mixture"].push_back({{"kind", entry.kind}, {"levels", entry.levels}, {"weight", entry.weight}});
+  for (const MixtureEntry& entry : o.mixture)
+    json["mixture"].push_back({{"kind", entry.kind}, {"levels", entry.levels}, {"weight", entry.weight}});
   return json;
 }
 

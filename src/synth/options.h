@@ -35,21 +35,22 @@ struct SynthOptions {
 
   // Pictures.
   int min_side = 56, max_side = 448;  ///< pixels; levels choose inside of these
-  int background_level = 4;           ///< 0 white, 1 plain, 2 and gradients, 3 and textures, 4 and photo-like blobs
+  int background_level = 4;  ///< 0 white, 1 plain, 2 and gradients, 3 and textures, 4 and photo-like blobs
   std::optional<int> min_glyph, max_glyph;  ///< font size in pixels; default: as the level says
   std::optional<double> sensor_noise;       ///< deviation in grey levels; default: varied, 0 … 6
   std::optional<Codec> image_codec;         ///< default: varied; kH264 is for clips only
 
   // Clips.
   std::optional<Codec> codec;  ///< default: varied
-  double fps = 1;           ///< of the schedule: events fall on multiples of 1/fps seconds
-  /// Frames a second that are drawn; default fps. A file of 8 a second holds what its reader sees at 1 a second, and more.
+  double fps = 1;              ///< of the schedule: events fall on multiples of 1/fps seconds
+  /// Frames a second that are drawn; default fps. A file of 8 a second holds what its reader sees at 1 a
+  /// second, and more. Clips that would have more than 300 frames are drawn at fps.
   std::optional<double> render_fps;
   double static_share = 1;  ///< of the picture's area whose background stands still
   double camera_pan = 0;    ///< pixels a second
 
   // Answers.
-  int detail_level = 2;      ///< of "Describe the image.": 0 a phrase, 1 a sentence, 2 with places and background
+  int detail_level = 2;  ///< of "Describe the image.": 0 a phrase, 1 a sentence, 2 with places and background
   double caption_noise = 0;  ///< share of captions with one wrong attribute
   double answer_noise = 0;   ///< share of other answers exchanged for a wrong one
 };

@@ -1,4 +1,5 @@
-// Seeded random numbers that are the same on every machine: std's distributions are not. Plain value, one a thread.
+// Seeded random numbers that are the same on every machine: std's distributions are not. Plain value, one a
+// thread.
 #pragma once
 
 #include <cmath>
@@ -59,7 +60,8 @@ class Rng {
   }
   template <typename T>
   void shuffle(std::vector<T>& values) {
-    for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[static_cast<size_t>(below(static_cast<int>(i)))]);
+    for (size_t i = values.size(); i > 1; --i)
+      std::swap(values[i - 1], values[static_cast<size_t>(below(static_cast<int>(i)))]);
   }
 
  private:

@@ -37,8 +37,8 @@ struct ImageFacts {
   std::vector<Item> items;
 };
 
-/// A thing of a clip. Its spans are half-open: a shape seen in the frames at 1 and 2 s of a clip with one frame a
-/// second is visible from 1.0 to 3.0 s.
+/// A thing of a clip. Its spans are half-open: a shape seen in the frames at 1 and 2 s of a clip with one
+/// frame a second is visible from 1.0 to 3.0 s.
 struct ClipObject {
   std::string shape, colour;
   double visible_from_s = 0, visible_to_s = 0;
@@ -78,12 +78,12 @@ struct Question {
 };
 
 struct Sample {
-  std::string id;                    ///< "synth-<split>-<seed>-<kind>-<level>-<index>"
+  std::string id;  ///< "synth-<split>-<seed>-<kind>-<level>-<index>"
   MediaType type = MediaType::kText;
   std::vector<media::Frame> frames;  ///< images, or the frames of a clip with their times
   double fps = 1;                    ///< frames a second of a clip
-  /// All about the same media, each to be asked alone. A stream's are what the narrator says, in order of time; its
-  /// first has the instruction as `text`.
+  /// All about the same media, each to be asked alone. A stream's are what the narrator says, in order of
+  /// time; its first has the instruction as `text`.
   std::vector<Question> questions;
   Facts facts;
 };

@@ -30,7 +30,8 @@ std::optional<std::vector<ColouredShape>> pick_shapes(Rng& rng, Split split, int
   return picked;
 }
 
-std::optional<std::vector<Placed>> place_shapes(Rng& rng, int width, int height, const std::vector<ColouredShape>& what,
+std::optional<std::vector<Placed>> place_shapes(Rng& rng, int width, int height,
+                                                const std::vector<ColouredShape>& what,
                                                 const LayoutRules& rules) {
   const double side = std::min(width, height), area = static_cast<double>(width) * height;
   // As many shapes as there are must find room beside each other.
@@ -42,7 +43,8 @@ std::optional<std::vector<Placed>> place_shapes(Rng& rng, int width, int height,
     std::vector<Placed> placed;
     const double common = rng.real(smallest, largest);
     for (const ColouredShape pair : what) {
-      const double size = shrink * (rules.alike ? common * rng.real(0.92, 1.08) : rng.real(smallest, largest));
+      const double size =
+          shrink * (rules.alike ? common * rng.real(0.92, 1.08) : rng.real(smallest, largest));
       bool found = false;
       for (int tries = 0; tries < 40 && !found; ++tries) {
         const double half = size / 2 + 2;
@@ -62,11 +64,14 @@ std::optional<std::vector<Placed>> place_shapes(Rng& rng, int width, int height,
 
 void set_shade(ShapeLook& look, Rgb shade, const Background& background) {
   look.colour = shade;
-  if (look.fill == ShapeLook::Fill::kOutline && !stands_out(shade, background, 190)) look.fill = ShapeLook::Fill::kSolid;
+  if (look.fill == ShapeLook::Fill::kOutline && !stands_out(shade, background, 190))
+    look.fill = ShapeLook::Fill::kSolid;
 }
 
 Item shape_item(const Placed& shape, int object) {
-  return {"shape", std::string(name_of(shape.what.shape)), std::string(name_of(shape.what.colour)), 0, object, shape.box};
+  return {
+      "shape",  std::string(name_of(shape.what.shape)), std::string(name_of(shape.what.colour)), 0, object,
+      shape.box};
 }
 
 ImageFacts draw_scene(Canvas& canvas, const Background& background, std::vector<Placed>& shapes) {
@@ -89,7 +94,8 @@ std::string relation_of(const Box& a, const Box& b) {
 
 namespace {
 
-constexpr double kBorder = 0.05;  // of the side: nearer to a border between cells it is not plain which one is meant
+constexpr double kBorder =
+    0.05;  // of the side: nearer to a border between cells it is not plain which one is meant
 constexpr const char* kCells[3][3] = {
     {"top left", "top", "top right"}, {"left", "middle", "right"}, {"bottom left", "bottom", "bottom right"}};
 

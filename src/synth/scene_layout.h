@@ -29,11 +29,12 @@ struct LayoutRules {
 };
 
 /// Looks and places for shapes of these colours; nothing when they do not fit.
-std::optional<std::vector<Placed>> place_shapes(Rng& rng, int width, int height, const std::vector<ColouredShape>& what,
+std::optional<std::vector<Placed>> place_shapes(Rng& rng, int width, int height,
+                                                const std::vector<ColouredShape>& what,
                                                 const LayoutRules& rules);
 
-/// Colour and shape pairs that the split allows and whose colours stand out; the first is held out in that split.
-/// Nothing when the background allows too little. @param distinct  no pair twice
+/// Colour and shape pairs that the split allows and whose colours stand out; the first is held out in that
+/// split. Nothing when the background allows too little. @param distinct  no pair twice
 std::optional<std::vector<ColouredShape>> pick_shapes(Rng& rng, Split split, int count, bool distinct,
                                                       const Background& background);
 /// The colour as it will be drawn on this background; nothing where no shade of it stands out.

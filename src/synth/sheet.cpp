@@ -17,8 +17,11 @@ void paste(Canvas& canvas, const media::Frame& frame, int x0, int y0, int step) 
   for (int y = 0; y * step < frame.height; ++y) {
     for (int x = 0; x * step < frame.width; ++x) {
       if (x0 + x >= canvas.width() || y0 + y >= canvas.height()) continue;
-      const size_t at = (static_cast<size_t>(y * step) * static_cast<size_t>(frame.width) + static_cast<size_t>(x * step)) * 3;
-      canvas.at(x0 + x, y0 + y) = static_cast<uint32_t>(frame.rgb[at]) << 16 | static_cast<uint32_t>(frame.rgb[at + 1]) << 8 | frame.rgb[at + 2];
+      const size_t at =
+          (static_cast<size_t>(y * step) * static_cast<size_t>(frame.width) + static_cast<size_t>(x * step)) *
+          3;
+      canvas.at(x0 + x, y0 + y) = static_cast<uint32_t>(frame.rgb[at]) << 16 |
+                                  static_cast<uint32_t>(frame.rgb[at + 1]) << 8 | frame.rgb[at + 2];
     }
   }
 }
@@ -26,7 +29,8 @@ void paste(Canvas& canvas, const media::Frame& frame, int x0, int y0, int step) 
 std::vector<std::string> lines_of(const Sample& sample, const TextLook& look) {
   std::vector<std::string> lines;
   for (const Question& question : sample.questions) {
-    std::string text = fmt::format("{}@{}: {} -> {}", question.kind.substr(question.kind.find('.') + 1), question.level, question.text, question.answer);
+    std::string text = fmt::format("{}@{}: {} -> {}", question.kind.substr(question.kind.find('.') + 1),
+                                   question.level, question.text, question.answer);
     std::replace(text.begin(), text.end(), '\n', '/');
     if (question.time_s > 0) text += fmt::format(" ({:.1f} s)", question.time_s);
     while (!text.empty()) {
@@ -60,20 +64,23 @@ std::string draw_sheet(const std::vector<Sample>& samples) {
   canvas.fill_rectangle(0, 0, canvas.width(), canvas.height(), {250, 250, 250});
   for (size_t i = 0; i < samples.size(); ++i) {
     const Sample& sample = samples[i];
-    const int x0 = static_cast<int>(i) % kColumns * kTile + 6, y0 = static_cast<int>(i) / kColumns * height + 6;
+    const int x0 = static_cast<int>(i) % kColumns * kTile + 6,
+              y0 = static_cast<int>(i) / kColumns * height + 6;
     const size_t shown = std::min<size_t>(8, sample.frames.size());
     int x = x0, y = y0;
     for (size_t k = 0; k < shown; ++k) {
       const media::Frame& frame = sample.frames[k * sample.frames.size() / shown];
       // Clips: two rows of four; images beside each other.
-      const int room_x = (kTile - 12) / static_cast<int>(shown > 4 ? 4 : shown) - 4, room_y = (shown > 4 ? kMedia / 2 : kMedia) - 8;
+      const int room_x = (kTile - 12) / static_cast<int>(shown > 4 ? 4 : shown) - 4,
+                room_y = (shown > 4 ? kMedia / 2 : kMedia) - 8;
       int step = 1;
       while (frame.width / step > room_x || frame.height / step > room_y) ++step;
       if (k == 4) x = x0, y += kMedia / 2;
       paste(canvas, frame, x, y, step);
       x += frame.width / step + 4;
     }
-    for (size_t k = 0; k < lines[i].size(); ++k) draw_text(canvas, x0, y0 + media_height + static_cast<int>(k) * kLine, lines[i][k], look);
+    for (size_t k = 0; k < lines[i].size(); ++k)
+      draw_text(canvas, x0, y0 + media_height + static_cast<int>(k) * kLine, lines[i][k], look);
   }
   return media::encode_png(canvas.to_frame());
 }

@@ -12,8 +12,8 @@
 
 namespace vl3::synth {
 
-/// Whether a text may stand in this split: train, no held-out word of it; held-out, one at least (where any is long
-/// enough to be held out).
+/// Whether a text may stand in this split: train, no held-out word of it; held-out, one at least (where any
+/// is long enough to be held out).
 bool obeys(std::string_view text, Split split);
 
 /// A word or two, a number, a code, a price, a time, a date: what signs and labels say.
@@ -24,8 +24,8 @@ std::string pick_cased_word(Rng& rng, Split split);
 enum class ValueSort { kNumber, kName, kWord, kCode, kPrice, kDate, kTime };
 std::string pick_value(Rng& rng, Split split, ValueSort sort);
 
-/// A face and a size of `low` … `high` (options.min_glyph and max_glyph go before), in a colour that stands out.
-/// colour_name is the vocabulary's, dark ink mostly "black".
+/// A face and a size of `low` … `high` (options.min_glyph and max_glyph go before), in a colour that stands
+/// out. colour_name is the vocabulary's, dark ink mostly "black".
 struct Ink {
   TextLook look;
   std::string colour_name;

@@ -73,8 +73,9 @@ class Encoder {
     stream_->time_base = codec_->time_base;
     stream_->avg_frame_rate = fps_;
     must(avformat_write_header(mp4_.format, nullptr), "the header");
-    scaler_.reset(sws_getContext(codec_->width, codec_->height, AV_PIX_FMT_RGB24, codec_->width, codec_->height,
-                                 AV_PIX_FMT_YUV420P, SWS_AREA | SWS_ACCURATE_RND, nullptr, nullptr, nullptr));
+    scaler_.reset(sws_getContext(codec_->width, codec_->height, AV_PIX_FMT_RGB24, codec_->width,
+                                 codec_->height, AV_PIX_FMT_YUV420P, SWS_AREA | SWS_ACCURATE_RND, nullptr,
+                                 nullptr, nullptr));
     VL3_CHECK(scaler_ != nullptr, kInternal, "writing a clip: no colour conversion");
     frame_ = media::make_frame();
     packet_ = media::make_packet();
@@ -132,7 +133,8 @@ std::string encode_h264_mp4(const std::vector<media::Frame>& frames, double fps,
   Encoder encoder(frames[0].width, frames[0].height, fps, crf);
   for (const media::Frame& frame : frames) {
     VL3_CHECK(frame.width == frames[0].width && frame.height == frames[0].height, kInvalidArgument,
-              "the frames of a clip differ in size: {}x{} and {}x{}", frames[0].width, frames[0].height, frame.width, frame.height);
+              "the frames of a clip differ in size: {}x{} and {}x{}", frames[0].width, frames[0].height,
+              frame.width, frame.height);
     encoder.add(frame);
   }
   return encoder.finish();
@@ -141,7 +143,8 @@ std::string encode_h264_mp4(const std::vector<media::Frame>& frames, double fps,
 void h264_round_trip(std::vector<media::Frame>& frames, double fps, int crf) {
   media::VideoOptions options;
   options.threads = 1;
-  media::VideoReader reader(media::media_from_bytes(encode_h264_mp4(frames, fps, crf), "a clip in memory"), {}, options);
+  media::VideoReader reader(media::media_from_bytes(encode_h264_mp4(frames, fps, crf), "a clip in memory"),
+                            {}, options);
   size_t at = 0;
   while (const AVFrame* decoded = reader.next()) {
     VL3_CHECK(at < frames.size(), kInternal, "a clip came back longer than it was");

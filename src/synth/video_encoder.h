@@ -1,4 +1,5 @@
-// Frames to an H.264 file in memory (libx264 through FFmpeg), and back through media/'s own decoder. Thread-safe.
+// Frames to an H.264 file in memory (libx264 through FFmpeg), and back through media/'s own decoder.
+// Thread-safe.
 #pragma once
 
 #include <string>
@@ -12,7 +13,8 @@ namespace vl3::synth {
 /// @param frames  all of one size; an odd row or column at the edge is left out (H.264 wants even sides)
 /// @param fps     frames a second; times in the file are multiples of 1/fps
 /// @param crf     x264's quality: 0 lossless … 51; about 23 is what people use
-/// @throws Error(kUnsupported) where the installed FFmpeg has no libx264; Error(kInvalidArgument) without frames.
+/// @throws Error(kUnsupported) where the installed FFmpeg has no libx264; Error(kInvalidArgument) without
+/// frames.
 std::string encode_h264_mp4(const std::vector<media::Frame>& frames, double fps, int crf);
 
 /// Encodes and decodes; sizes and times stay.

@@ -10,61 +10,69 @@ namespace {
 
 constexpr std::array<std::string_view, kShapes> kShapeNames{"circle",    "square", "triangle", "star",
                                                             "rectangle", "cross",  "pentagon", "heart"};
-constexpr std::array<std::string_view, kColours> kColourNames{"red",  "orange", "yellow", "green", "blue", "purple",
-                                                              "pink", "brown",  "black",  "white", "gray"};
+constexpr std::array<std::string_view, kColours> kColourNames{
+    "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray"};
 constexpr std::array<std::string_view, kDirections> kDirectionNames{"left", "right", "up", "down"};
-constexpr std::array<std::string_view, 13> kNumberWords{"zero", "one",   "two",   "three", "four",   "five",  "six",
-                                                        "seven", "eight", "nine", "ten",   "eleven", "twelve"};
+constexpr std::array<std::string_view, 13> kNumberWords{"zero", "one",    "two",   "three", "four",
+                                                        "five", "six",    "seven", "eight", "nine",
+                                                        "ten",  "eleven", "twelve"};
 
-// The named colours of CSS (what other drawing programs mean by these words) first, then what people would also call so.
+// The named colours of CSS (what other drawing programs mean by these words) first, then what people would
+// also call so.
 constexpr std::array<std::array<Rgb, 5>, kColours> kPrototypes{{
-    {{{255, 0, 0}, {220, 20, 60}, {230, 40, 40}, {235, 15, 20}, {255, 40, 20}}},          // red
-    {{{255, 165, 0}, {255, 140, 0}, {245, 130, 32}, {255, 127, 14}, {250, 150, 40}}},     // orange
-    {{{255, 255, 0}, {255, 225, 25}, {250, 235, 60}, {255, 215, 0}, {240, 230, 20}}},     // yellow
-    {{{0, 128, 0}, {0, 255, 0}, {50, 205, 50}, {34, 139, 34}, {60, 180, 75}}},            // green
-    {{{0, 0, 255}, {30, 80, 220}, {65, 105, 225}, {0, 0, 180}, {30, 144, 255}}},          // blue
-    {{{128, 0, 128}, {138, 43, 226}, {148, 0, 211}, {110, 40, 150}, {155, 60, 190}}},     // purple
+    {{{255, 0, 0}, {220, 20, 60}, {230, 40, 40}, {235, 15, 20}, {255, 40, 20}}},              // red
+    {{{255, 165, 0}, {255, 140, 0}, {245, 130, 32}, {255, 127, 14}, {250, 150, 40}}},         // orange
+    {{{255, 255, 0}, {255, 225, 25}, {250, 235, 60}, {255, 215, 0}, {240, 230, 20}}},         // yellow
+    {{{0, 128, 0}, {0, 255, 0}, {50, 205, 50}, {34, 139, 34}, {60, 180, 75}}},                // green
+    {{{0, 0, 255}, {30, 80, 220}, {65, 105, 225}, {0, 0, 180}, {30, 144, 255}}},              // blue
+    {{{128, 0, 128}, {138, 43, 226}, {148, 0, 211}, {110, 40, 150}, {155, 60, 190}}},         // purple
     {{{255, 192, 203}, {255, 105, 180}, {255, 130, 190}, {250, 160, 200}, {255, 182, 193}}},  // pink
-    {{{165, 42, 42}, {139, 69, 19}, {120, 70, 30}, {150, 75, 0}, {101, 67, 33}}},         // brown
-    {{{0, 0, 0}, {15, 15, 15}, {25, 25, 28}, {10, 10, 20}, {30, 30, 30}}},                // black
+    {{{165, 42, 42}, {139, 69, 19}, {120, 70, 30}, {150, 75, 0}, {101, 67, 33}}},             // brown
+    {{{0, 0, 0}, {15, 15, 15}, {25, 25, 28}, {10, 10, 20}, {30, 30, 30}}},                    // black
     {{{255, 255, 255}, {250, 250, 250}, {245, 245, 240}, {255, 255, 250}, {240, 240, 245}}},  // white
     {{{128, 128, 128}, {150, 150, 150}, {110, 110, 110}, {169, 169, 169}, {135, 140, 145}}},  // gray
 }};
 constexpr std::array<int, kColours> kJitter{10, 8, 10, 14, 14, 10, 8, 8, 6, 5, 8};
 
 constexpr std::string_view kWords[] = {
-    "apple",  "arrow",   "autumn", "baker",   "balloon", "banana", "basket", "beach",   "bear",    "bell",   "berry",
-    "bird",   "blanket", "boat",   "bone",    "book",    "bottle", "bowl",   "box",     "branch",  "bread",  "bridge",
-    "brush",  "bucket",  "bus",    "butter",  "button",  "cable",  "cake",   "camera",  "candle",  "card",   "carpet",
-    "carrot", "castle",  "cat",    "chain",   "chair",   "cheese", "cherry", "chicken", "city",    "clock",  "cloud",
-    "coast",  "coat",    "coffee", "coin",    "copper",  "corn",   "cotton", "cow",     "crab",    "cream",  "crown",
-    "cup",    "curtain", "dance",  "desert",  "desk",    "doctor", "dog",    "door",    "dragon",  "dream",  "drum",
-    "duck",   "eagle",   "earth",  "engine",  "exit",    "farm",   "feather", "fence",  "field",   "finger", "fire",
-    "fish",   "flag",    "flower", "forest",  "fork",    "fox",    "friend", "frog",    "fruit",   "garden", "garlic",
-    "gate",   "giant",   "glass",  "glove",   "goat",    "gold",   "grape",  "grass",   "guitar",  "hammer", "harbor",
-    "hat",    "hello",   "hill",   "honey",   "horse",   "hotel",  "house",  "ice",     "island",  "jacket", "jam",
-    "jelly",  "jewel",   "jungle", "kettle",  "key",     "king",   "kitchen", "kite",   "knife",   "ladder", "lake",
-    "lamp",   "leaf",    "lemon",  "letter",  "library", "light",  "lion",   "lizard",  "lock",    "machine", "magnet",
-    "mango",  "map",     "market", "melon",   "milk",    "mirror", "money",  "monkey",  "moon",    "morning", "motor",
-    "mountain", "mouse", "museum", "music",   "nail",    "needle", "nest",   "night",   "north",   "nurse",  "ocean",
-    "office", "oil",     "olive",  "onion",   "open",    "orchard", "oven",  "owl",     "paint",   "palace", "panda",
-    "paper",  "park",    "parrot", "peach",   "pencil",  "pepper", "piano",  "picture", "pillow",  "pilot",  "pine",
-    "pizza",  "planet",  "plate",  "plum",    "pocket",  "poem",   "pond",   "potato",  "present", "prince", "puzzle",
-    "queen",  "rabbit",  "radio",  "rain",    "ribbon",  "rice",   "ring",   "river",   "road",    "robot",  "rocket",
-    "roof",   "room",    "rope",   "rose",    "ruler",   "salad",  "salt",   "sand",    "school",  "scissor", "sea",
-    "season", "seed",    "shadow", "sheep",   "shell",   "ship",   "shirt",  "shoe",    "shop",    "silver", "sister",
-    "sky",    "smoke",   "snail",  "snow",    "soap",    "sock",   "south",  "spider",  "spoon",   "spring", "stone",
-    "stop",   "storm",   "street", "sugar",   "summer",  "sun",    "sweet",  "table",   "tea",     "teacher", "temple",
-    "tent",   "thunder", "ticket", "tiger",   "tomato",  "tooth",  "tower",  "town",    "train",   "tree",   "tunnel",
-    "turtle", "uncle",   "valley", "village", "violin",  "voice",  "wagon",  "walnut",  "water",   "wheel",  "whale",
-    "wind",   "window",  "winter", "wolf",    "wood",    "world",  "yard",   "zebra",   "zoo",     "welcome", "sale",
-    "closed", "danger",  "today",  "news",    "west",   "east",   "help",    "start",   "end",    "press"};
+    "apple",   "arrow",   "autumn",  "baker",   "balloon", "banana", "basket",  "beach",  "bear",
+    "bell",    "berry",   "bird",    "blanket", "boat",    "bone",   "book",    "bottle", "bowl",
+    "box",     "branch",  "bread",   "bridge",  "brush",   "bucket", "bus",     "butter", "button",
+    "cable",   "cake",    "camera",  "candle",  "card",    "carpet", "carrot",  "castle", "cat",
+    "chain",   "chair",   "cheese",  "cherry",  "chicken", "city",   "clock",   "cloud",  "coast",
+    "coat",    "coffee",  "coin",    "copper",  "corn",    "cotton", "cow",     "crab",   "cream",
+    "crown",   "cup",     "curtain", "dance",   "desert",  "desk",   "doctor",  "dog",    "door",
+    "dragon",  "dream",   "drum",    "duck",    "eagle",   "earth",  "engine",  "exit",   "farm",
+    "feather", "fence",   "field",   "finger",  "fire",    "fish",   "flag",    "flower", "forest",
+    "fork",    "fox",     "friend",  "frog",    "fruit",   "garden", "garlic",  "gate",   "giant",
+    "glass",   "glove",   "goat",    "gold",    "grape",   "grass",  "guitar",  "hammer", "harbor",
+    "hat",     "hello",   "hill",    "honey",   "horse",   "hotel",  "house",   "ice",    "island",
+    "jacket",  "jam",     "jelly",   "jewel",   "jungle",  "kettle", "key",     "king",   "kitchen",
+    "kite",    "knife",   "ladder",  "lake",    "lamp",    "leaf",   "lemon",   "letter", "library",
+    "light",   "lion",    "lizard",  "lock",    "machine", "magnet", "mango",   "map",    "market",
+    "melon",   "milk",    "mirror",  "money",   "monkey",  "moon",   "morning", "motor",  "mountain",
+    "mouse",   "museum",  "music",   "nail",    "needle",  "nest",   "night",   "north",  "nurse",
+    "ocean",   "office",  "oil",     "olive",   "onion",   "open",   "orchard", "oven",   "owl",
+    "paint",   "palace",  "panda",   "paper",   "park",    "parrot", "peach",   "pencil", "pepper",
+    "piano",   "picture", "pillow",  "pilot",   "pine",    "pizza",  "planet",  "plate",  "plum",
+    "pocket",  "poem",    "pond",    "potato",  "present", "prince", "puzzle",  "queen",  "rabbit",
+    "radio",   "rain",    "ribbon",  "rice",    "ring",    "river",  "road",    "robot",  "rocket",
+    "roof",    "room",    "rope",    "rose",    "ruler",   "salad",  "salt",    "sand",   "school",
+    "scissor", "sea",     "season",  "seed",    "shadow",  "sheep",  "shell",   "ship",   "shirt",
+    "shoe",    "shop",    "silver",  "sister",  "sky",     "smoke",  "snail",   "snow",   "soap",
+    "sock",    "south",   "spider",  "spoon",   "spring",  "stone",  "stop",    "storm",  "street",
+    "sugar",   "summer",  "sun",     "sweet",   "table",   "tea",    "teacher", "temple", "tent",
+    "thunder", "ticket",  "tiger",   "tomato",  "tooth",   "tower",  "town",    "train",  "tree",
+    "tunnel",  "turtle",  "uncle",   "valley",  "village", "violin", "voice",   "wagon",  "walnut",
+    "water",   "wheel",   "whale",   "wind",    "window",  "winter", "wolf",    "wood",   "world",
+    "yard",    "zebra",   "zoo",     "welcome", "sale",    "closed", "danger",  "today",  "news",
+    "west",    "east",    "help",    "start",   "end",     "press"};
 
-constexpr std::string_view kFirstNames[] = {"Anna",  "Ben",   "Carla", "David", "Emma",  "Felix", "Grace", "Hugo",
-                                            "Iris",  "Jack",  "Karen", "Leo",   "Maria", "Noah",  "Olga",  "Peter",
-                                            "Rosa",  "Sam",   "Tina",  "Victor", "Wendy", "Zoe",  "Adam",  "Clara",
-                                            "Daisy", "Eric",  "Helen", "Ivan",  "Julia", "Kevin", "Laura", "Mark",
-                                            "Nina",  "Oscar", "Paula", "Ralph", "Sara",  "Tom",   "Uma",   "Yara"};
+constexpr std::string_view kFirstNames[] = {
+    "Anna",  "Ben",  "Carla", "David", "Emma",  "Felix", "Grace", "Hugo", "Iris",  "Jack",
+    "Karen", "Leo",  "Maria", "Noah",  "Olga",  "Peter", "Rosa",  "Sam",  "Tina",  "Victor",
+    "Wendy", "Zoe",  "Adam",  "Clara", "Daisy", "Eric",  "Helen", "Ivan", "Julia", "Kevin",
+    "Laura", "Mark", "Nina",  "Oscar", "Paula", "Ralph", "Sara",  "Tom",  "Uma",   "Yara"};
 
 uint8_t shift(int value, int by) { return static_cast<uint8_t>(std::clamp(value + by, 0, 255)); }
 
@@ -128,7 +136,8 @@ bool allowed(ColouredShape pair, Split split) {
 
 ColouredShape pick_pair(Rng& rng, Split split, bool novel) {
   while (true) {
-    const ColouredShape pair{static_cast<Colour>(rng.below(kColours)), static_cast<Shape>(rng.below(kShapes))};
+    const ColouredShape pair{static_cast<Colour>(rng.below(kColours)),
+                             static_cast<Shape>(rng.below(kShapes))};
     if (!allowed(pair, split)) continue;
     if (split == Split::kHeldout && novel && !is_heldout(pair.colour, pair.shape)) continue;
     return pair;

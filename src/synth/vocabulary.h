@@ -1,5 +1,5 @@
-// The words the generator speaks: shapes, colours, directions, numbers, words and strings, and which combinations of
-// them are held out of the train split. Pure functions, thread-safe.
+// The words the generator speaks: shapes, colours, directions, numbers, words and strings, and which
+// combinations of them are held out of the train split. Pure functions, thread-safe.
 #pragma once
 
 #include <array>
@@ -40,14 +40,14 @@ Rgb shade_of(Colour colour, Rng& rng, double jitter = 1.0);
 /// How different two colours look, 0 … about 765 (black to white). Above 110 a shape is plain to see.
 double distance(Rgb a, Rgb b);
 
-/// What a sample may contain. Train and heldout are disjoint in (colour, shape) pairs, in (colour, direction) pairs
-/// and in strings of three characters and more; all knows no such rule.
+/// What a sample may contain. Train and heldout are disjoint in (colour, shape) pairs, in (colour, direction)
+/// pairs and in strings of three characters and more; all knows no such rule.
 enum class Split { kTrain, kHeldout, kAll };
 std::string_view name_of(Split split);
 
-bool is_heldout(Colour colour, Shape shape);          ///< 11 of the 88 pairs: every colour and every shape has one
+bool is_heldout(Colour colour, Shape shape);  ///< 11 of the 88 pairs: every colour and every shape has one
 bool is_heldout(Colour colour, Direction direction);  ///< 11 of the 44 pairs
-bool is_heldout(std::string_view text);               ///< a tenth of the strings of three characters and more, by hash
+bool is_heldout(std::string_view text);  ///< a tenth of the strings of three characters and more, by hash
 
 /// A pair that the split allows. In the held-out split `novel` asks for a held-out pair; otherwise any.
 struct ColouredShape {
@@ -64,7 +64,8 @@ std::span<const std::string_view> first_names();
 
 /// A word of words() that the split allows; held-out: one of the held-out words.
 std::string pick_word(Rng& rng, Split split);
-/// `length` characters of capitals and digits, or (lower) small letters; obeys the split from three characters on.
+/// `length` characters of capitals and digits, or (lower) small letters; obeys the split from three
+/// characters on.
 enum class Alphabet { kCapitals, kDigits, kCapitalsAndDigits, kSmall, kMixed };
 std::string pick_string(Rng& rng, Split split, int length, Alphabet alphabet);
 

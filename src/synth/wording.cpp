@@ -87,11 +87,14 @@ std::string say(Rng& rng, const std::vector<std::string_view>& templates, Slots 
   const double manner = rng.real();
   if (manner < 0.04) {
     lower_first(text);
-    text = std::string(rng.pick({"Please tell me: ", "Tell me, ", "Quick question: ", "Look closely: ", "Say, "})) + text;
+    text = std::string(
+               rng.pick({"Please tell me: ", "Tell me, ", "Quick question: ", "Look closely: ", "Say, "})) +
+           text;
   } else if (manner < 0.07 && question) {
     text.insert(text.size() - 1, ", please");
   } else if (manner < 0.10 && question) {
-    text += rng.pick({" Answer briefly.", " Answer with a word or two.", " Be brief.", " Just the answer, please."});
+    text += rng.pick(
+        {" Answer briefly.", " Answer with a word or two.", " Be brief.", " Just the answer, please."});
   } else if (manner < 0.13 && question) {
     text += "\nAnswer the question using a single word or phrase.";
   } else if (manner < 0.15 && question) {

@@ -14,7 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OrderedJson turn(const char* from, std::string value) { return {{"from", from}, {"value", std::move(value)}}; }
+OrderedJson turn(const char* from, std::string value) {
+  return {{"from", from}, {"value", std::move(value)}};
+}
 
 std::string tags_of(const Sample& sample) {
   if (sample.type == MediaType::kText) return "";
@@ -25,9 +27,12 @@ std::string tags_of(const Sample& sample) {
 }
 
 void add_media(OrderedJson& annotation, const Sample& sample, const std::vector<std::string>& media) {
-  if (sample.type == MediaType::kImage) annotation["image"] = media[0];
-  else if (sample.type == MediaType::kImages) annotation["image"] = media;
-  else if (sample.type != MediaType::kText) annotation["video"] = media;
+  if (sample.type == MediaType::kImage)
+    annotation["image"] = media[0];
+  else if (sample.type == MediaType::kImages)
+    annotation["image"] = media;
+  else if (sample.type != MediaType::kText)
+    annotation["video"] = media;
 }
 
 void append_line(AtomicFile& file, const OrderedJson& json) {
@@ -45,22 +50,28 @@ VideoFiles video_files_of(const std::string& name) {
 
 SynthOptions options_for_files(SynthOptions options, VideoFiles video, double file_fps) {
   if (video == VideoFiles::kPng) return options;
-  VL3_CHECK(file_fps >= options.fps, kInvalidArgument, "file_fps: {} is below fps, {}", file_fps, options.fps);
+  VL3_CHECK(file_fps >= options.fps, kInvalidArgument, "file_fps: {} is below fps, {}", file_fps,
+            options.fps);
   if (!options.codec) options.codec = Codec::kRaw;
   if (!options.render_fps) options.render_fps = file_fps;
   return options;
 }
 
-std::vector<std::string> write_media(const Sample& sample, const fs::path& root, const std::string& stem, VideoFiles video) {
+std::vector<std::string> write_media(const Sample& sample, const fs::path& root, const std::string& stem,
+                                     VideoFiles video) {
   std::vector<std::string> names;
   // What the file adds is part of the sample: the same sample gives the same file.
   Rng rng(hash_text(sample.id, 0xf11e));
-  const auto put = [&](const std::string& name, const std::string& bytes) { write_file_atomically(root / name, bytes); };
+  const auto put = [&](const std::string& name, const std::string& bytes) {
+    write_file_atomically(root / name, bytes);
+  };
   if (sample.type == MediaType::kImage || sample.type == MediaType::kImages) {
     for (size_t i = 0; i < sample.frames.size(); ++i) {
       const bool jpeg = rng.chance(0.3);
       const int quality = rng.between(75, 95);
-      names.push_back(fmt::format("media/{}{}.{}", stem, sample.frames.size() > 1 ? fmt::format("-{}", i + 1) : "", jpeg ? "jpg" : "png"));
+      names.push_back(fmt::format("media/{}{}.{}", stem,
+                                  sample.frames.size() > 1 ? fmt::format("-{}", i + 1) : "",
+                                  jpeg ? "jpg" : "png"));
       put(names.back(), jpeg ? encode_jpeg(sample.frames[i], quality) : media::encode_png(sample.frames[i]));
     }
   } else if (sample.type != MediaType::kText) {
@@ -70,21 +81,26 @@ std::vector<std::string> write_media(const Sample& sample, const fs::path& root,
     } else {
       names.push_back(fmt::format("media/{}", stem));
       fs::create_directory(root / names[0]);
-      for (size_t i = 0; i < sample.frames.size(); ++i) put(fmt::format("{}/{:05}.png", names[0], i), media::encode_png(sample.frames[i]));
+      for (size_t i = 0; i < sample.frames.size(); ++i)
+        put(fmt::format("{}/{:05}.png", names[0], i), media::encode_png(sample.frames[i]));
     }
   }
   return names;
 }
 
-std::vector<OrderedJson> annotations_of(const Sample& sample, const std::vector<std::string>& media, bool single) {
+std::vector<OrderedJson> annotations_of(const Sample& sample, const std::vector<std::string>& media,
+                                        bool single) {
   std::vector<OrderedJson> annotations;
   if (sample.type == MediaType::kStream) {
     OrderedJson annotation{{"id", sample.id}, {"stream", true}};
     add_media(annotation, sample, media);
     annotation["start_time"] = 0.0;
     annotation["end_time"] = sample.facts.duration_s;
-    annotation["conversation"] = {{{"role", "user"}, {"content", sample.questions.front().text}, {"time", 0.0}}};
-    for (const Question& line : sample.questions) annotation["conversation"].push_back({{"role", "assistant"}, {"content", line.answer}, {"time", line.time_s}});
+    annotation["conversation"] = {
+        {{"role", "user"}, {"content", sample.questions.front().text}, {"time", 0.0}}};
+    for (const Question& line : sample.questions)
+      annotation["conversation"].push_back(
+          {{"role", "assistant"}, {"content", line.answer}, {"time", line.time_s}});
     return {annotation};
   }
   const std::string tags = tags_of(sample);
@@ -103,7 +119,8 @@ std::vector<OrderedJson> annotations_of(const Sample& sample, const std::vector<
 }
 
 OrderedJson manifest_of(const SynthOptions& options) {
-  OrderedJson manifest{{"generator", "vl3 synth"}, {"options", to_json(options)}, {"fonts", font_fingerprint()}};
+  OrderedJson manifest{
+      {"generator", "vl3 synth"}, {"options", to_json(options)}, {"fonts", font_fingerprint()}};
   for (size_t i = 0; i < fonts().size(); ++i) {
     if (!is_installed(static_cast<int>(i))) manifest["fonts_missing"].push_back(fonts()[i].file);
   }
@@ -117,9 +134,15 @@ void write_dataset(const SynthOptions& options, const WriteOptions& write, const
   AtomicFile annotations(folder.path() / "annotations.jsonl"), facts(folder.path() / "facts.jsonl");
   for (uint64_t i = 0; i < write.count; ++i) {
     const Sample sample = generator.sample(i);
-    const std::vector<std::string> media = write_media(sample, folder.path(), fmt::format("{:07}", i), write.video);
-    for (const OrderedJson& annotation : annotations_of(sample, media, write.single)) append_line(annotations, annotation);
-    OrderedJson line{{"id", sample.id}, {"media_type", name_of(sample.type)}, {"media", media}, {"fps", sample.fps}, {"questions", OrderedJson::array()}};
+    const std::vector<std::string> media =
+        write_media(sample, folder.path(), fmt::format("{:07}", i), write.video);
+    for (const OrderedJson& annotation : annotations_of(sample, media, write.single))
+      append_line(annotations, annotation);
+    OrderedJson line{{"id", sample.id},
+                     {"media_type", name_of(sample.type)},
+                     {"media", media},
+                     {"fps", sample.fps},
+                     {"questions", OrderedJson::array()}};
     for (const Question& question : sample.questions) line["questions"].push_back(to_json(question));
     line["facts"] = to_json(sample.facts);
     append_line(facts, line);

@@ -20,26 +20,29 @@ enum class VideoFiles {
 VideoFiles video_files_of(const std::string& name);
 
 struct WriteOptions {
-  std::filesystem::path out;   ///< a new or empty folder
-  uint64_t count = 100;        ///< samples
+  std::filesystem::path out;  ///< a new or empty folder
+  uint64_t count = 100;       ///< samples
   VideoFiles video = VideoFiles::kH264;
-  double file_fps = 4;         ///< of H.264 clips; the schedule keeps options.fps
-  bool single = false;         ///< one annotation a question instead of a conversation of all
+  double file_fps = 4;  ///< of H.264 clips; the schedule keeps options.fps
+  bool single = false;  ///< one annotation a question instead of a conversation of all
 };
 
 /// Called now and then: samples written, samples in all.
 using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
-/// Writes media/, annotations.jsonl, facts.jsonl and manifest.json (options, kinds, fonts). The folder appears whole
-/// or not at all. In H.264 files the codec is the file's; frames are not degraded by another one before.
+/// Writes media/, annotations.jsonl, facts.jsonl and manifest.json (options, kinds, fonts). The folder
+/// appears whole or not at all. In H.264 files the codec is the file's; frames are not degraded by another
+/// one before.
 /// @throws Error(kInvalidArgument) when `out` is filled, or its parent does not exist.
 void write_dataset(const SynthOptions& options, const WriteOptions& write, const Progress& progress = {});
 
 /// Writes one sample's media below `root` as `media/<stem>…` and gives their relative paths, in order.
-std::vector<std::string> write_media(const Sample& sample, const std::filesystem::path& root, const std::string& stem, VideoFiles video);
+std::vector<std::string> write_media(const Sample& sample, const std::filesystem::path& root,
+                                     const std::string& stem, VideoFiles video);
 
 /// The sample in the official format: a conversation, or (single) one a question.
-std::vector<OrderedJson> annotations_of(const Sample& sample, const std::vector<std::string>& media, bool single);
+std::vector<OrderedJson> annotations_of(const Sample& sample, const std::vector<std::string>& media,
+                                        bool single);
 
 /// What a writer of files asks of the generator: clips are drawn at file_fps and left to the file's codec.
 SynthOptions options_for_files(SynthOptions options, VideoFiles video, double file_fps);

@@ -55,6 +55,10 @@ const std::vector<Command> kCommands{
     {"pull",
      {"--help", "--revision", "--endpoint", "--cache-dir", "--include", "--exclude", "--offline", "--token"}},
     {"bench", kModel + Flags{"--only", "--repeats", "--json"}},
+    {"synth",
+     {"--help", "--out", "--count", "--seed", "--kinds", "--split", "--options", "--video-codec",
+      "--file-fps", "--single", "--benchmark", "--per-kind", "--score", "--benchmark-dir", "--json", "--list",
+      "--sheet", "--rate"}},
 };
 
 // What the lines of a help text begin with: "  -h,--help   Print…".

@@ -1,4 +1,5 @@
-// Every answer of the generator derived anew from facts and query, by code that shares nothing with the families.
+// Every answer of the generator derived anew from facts and query, by code that shares nothing with the
+// families.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -54,20 +55,28 @@ const Item* named(const std::vector<Item>& items, const std::string& name) {
 }
 
 std::string side(const Item& a, const Item& b) {
-  const float dx = (a.box.x0 + a.box.x1 - b.box.x0 - b.box.x1) / 2, dy = (a.box.y0 + a.box.y1 - b.box.y0 - b.box.y1) / 2;
+  const float dx = (a.box.x0 + a.box.x1 - b.box.x0 - b.box.x1) / 2,
+              dy = (a.box.y0 + a.box.y1 - b.box.y0 - b.box.y1) / 2;
   return std::abs(dx) > std::abs(dy) ? (dx < 0 ? "left" : "right") : (dy < 0 ? "above" : "below");
 }
 
 std::string cell(const Box& box, const ImageFacts& image) {
   const double x = (box.x0 + box.x1) / 2.0 / image.width, y = (box.y0 + box.y1) / 2.0 / image.height;
-  const std::string column = x < 1.0 / 3 ? "left" : x < 2.0 / 3 ? "" : "right", row = y < 1.0 / 3 ? "top" : y < 2.0 / 3 ? "" : "bottom";
+  const std::string column = x < 1.0 / 3   ? "left"
+                             : x < 2.0 / 3 ? ""
+                                           : "right",
+                    row = y < 1.0 / 3   ? "top"
+                          : y < 2.0 / 3 ? ""
+                                        : "bottom";
   if (row.empty() && column.empty()) return "middle";
   return row + (row.empty() || column.empty() ? "" : " ") + column;
 }
 
 Box bounds(const std::vector<Item>& items) {
   Box box = items.at(0).box;
-  for (const Item& item : items) box = {std::min(box.x0, item.box.x0), std::min(box.y0, item.box.y0), std::max(box.x1, item.box.x1), std::max(box.y1, item.box.y1)};
+  for (const Item& item : items)
+    box = {std::min(box.x0, item.box.x0), std::min(box.y0, item.box.y0), std::max(box.x1, item.box.x1),
+           std::max(box.y1, item.box.y1)};
   return box;
 }
 
@@ -79,24 +88,28 @@ Answer scene(const Sample& sample, const std::string& kind, const Question& q) {
   const auto get = [&](const char* key) { return q.query.at(key); };
   const auto matching = [&](const Query& query) {
     return std::count_if(shapes.begin(), shapes.end(), [&](const Item& i) {
-      return (!query.contains("shape") || query.at("shape") == i.label) && (!query.contains("colour") || query.at("colour") == i.colour);
+      return (!query.contains("shape") || query.at("shape") == i.label) &&
+             (!query.contains("colour") || query.at("colour") == i.colour);
     });
   };
   if (kind == "colour" || kind == "shape") {
     std::set<std::string> answers;
     for (const Item& i : shapes) {
-      if (kind == "colour" ? i.label == get("shape") : i.colour == get("colour")) answers.insert(kind == "colour" ? i.colour : i.label);
+      if (kind == "colour" ? i.label == get("shape") : i.colour == get("colour"))
+        answers.insert(kind == "colour" ? i.colour : i.label);
     }
     return answers.size() == 1 ? Answer(*answers.begin()) : std::nullopt;
   }
   if (kind == "count") return std::to_string(matching(q.query));
   if (kind == "exists") return matching(q.query) > 0 ? "yes" : "no";
-  if (kind == "relation_check") return side(*named(shapes, get("a")), *named(shapes, get("b"))) == get("relation") ? "yes" : "no";
+  if (kind == "relation_check")
+    return side(*named(shapes, get("a")), *named(shapes, get("b"))) == get("relation") ? "yes" : "no";
   if (kind == "relation") {
     if (!q.query.contains("relation")) return side(*named(shapes, get("a")), *named(shapes, get("b")));
     std::vector<std::string> there;
     for (const Item& i : shapes) {
-      if (full(i) != get("b") && side(i, *named(shapes, get("b"))) == get("relation")) there.push_back(full(i));
+      if (full(i) != get("b") && side(i, *named(shapes, get("b"))) == get("relation"))
+        there.push_back(full(i));
     }
     return there.size() == 1 ? Answer(there[0]) : std::nullopt;
   }
@@ -104,7 +117,8 @@ Answer scene(const Sample& sample, const std::string& kind, const Question& q) {
   if (kind == "background") return image.background;
   if (kind == "odd") {
     for (const Item& i : shapes) {
-      if (std::count_if(shapes.begin(), shapes.end(), [&](const Item& o) { return full(o) == full(i); }) == 1) return full(i);
+      if (std::count_if(shapes.begin(), shapes.end(), [&](const Item& o) { return full(o) == full(i); }) == 1)
+        return full(i);
     }
   }
   return std::nullopt;
@@ -126,10 +140,14 @@ Answer ocr(const Sample& sample, const std::string& kind, const Question& q) {
   }
   if (kind == "line") return texts.at(std::stoul(q.query.at("line")) - 1);
   if (kind == "word") return words.at(std::stoul(q.query.at("word")) - 1);
-  if (kind == "exists") return std::find(words.begin(), words.end(), q.query.at("text")) != words.end() ? "yes" : "no";
+  if (kind == "exists")
+    return std::find(words.begin(), words.end(), q.query.at("text")) != words.end() ? "yes" : "no";
   if (kind == "locate") return cell(bounds(lines), image);
   if (kind == "colour") return lines[0].colour;
-  if (kind == "count") return std::to_string(q.query.at("of") == "lines" ? lines.size() : q.query.at("of") == "words" ? words.size() : texts[0].size());
+  if (kind == "count")
+    return std::to_string(q.query.at("of") == "lines"   ? lines.size()
+                          : q.query.at("of") == "words" ? words.size()
+                                                        : texts[0].size());
   return std::nullopt;
 }
 
@@ -137,17 +155,20 @@ Answer document(const Sample& sample, const std::string& kind, const Question& q
   // From the printed lines alone, top to bottom; fields only for grids.
   const ImageFacts& image = sample.facts.images[0];
   std::vector<std::string> keys, values;
-  for (const Item& item : of_type(image, {"key"})) keys.push_back(item.label.ends_with(':') ? item.label.substr(0, item.label.size() - 1) : item.label);
+  for (const Item& item : of_type(image, {"key"}))
+    keys.push_back(item.label.ends_with(':') ? item.label.substr(0, item.label.size() - 1) : item.label);
   for (const Item& item : of_type(image, {"value"})) values.push_back(item.label);
   const bool grid = keys.size() != values.size();
   if (kind == "title") return of_type(image, {"title"}).at(0).label;
   if (kind == "cell") return sample.facts.fields.at(q.query.at("row") + "/" + q.query.at("column"));
-  if (kind == "exists") return std::find(keys.begin(), keys.end(), q.query.at("key")) != keys.end() ? "yes" : "no";
+  if (kind == "exists")
+    return std::find(keys.begin(), keys.end(), q.query.at("key")) != keys.end() ? "yes" : "no";
   if (kind == "count") {
     // The names of columns stand above all values, those of rows beside them.
     const float top = of_type(image, {"value"}).at(0).box.y0;
     const std::vector<Item> names = of_type(image, {"key"});
-    const auto rows = std::count_if(names.begin(), names.end(), [&](const Item& name) { return name.box.y1 > top; });
+    const auto rows =
+        std::count_if(names.begin(), names.end(), [&](const Item& name) { return name.box.y1 > top; });
     return std::to_string(q.level == "receipt" ? rows - 1 : rows);
   }
   for (size_t i = 0; i < keys.size() && !grid; ++i) {
@@ -186,9 +207,12 @@ Answer chart(const Sample& sample, const std::string& kind, const Question& q) {
     return joined(parts, ", ");
   }
   if (kind == "value") return std::to_string(value(q.query.at("name")));
-  if (kind == "which") return order[static_cast<size_t>(std::find(wanted.begin(), wanted.end(), q.query.at("value")) - wanted.begin())];
+  if (kind == "which")
+    return order[static_cast<size_t>(std::find(wanted.begin(), wanted.end(), q.query.at("value")) -
+                                     wanted.begin())];
   if (kind == "compare" || kind == "compare_check") {
-    const bool first = (value(q.query.at("a")) > value(q.query.at("b"))) == (q.query.at("relation") == "higher");
+    const bool first =
+        (value(q.query.at("a")) > value(q.query.at("b"))) == (q.query.at("relation") == "higher");
     return kind == "compare" ? q.query.at(first ? "a" : "b") : first ? "yes" : "no";
   }
   if (kind == "difference") return std::to_string(std::abs(value(q.query.at("a")) - value(q.query.at("b"))));
@@ -211,12 +235,17 @@ Answer multi(const Sample& sample, const std::string& kind, const Question& q) {
   }
   if (kind == "images") return std::to_string(shapes.size());
   if (kind == "read") return texts.at(std::stoul(q.query.at("image")) - 1);
-  if (kind == "which_text") return ordinals[static_cast<size_t>(std::find(texts.begin(), texts.end(), q.query.at("text")) - texts.begin())];
+  if (kind == "which_text")
+    return ordinals[static_cast<size_t>(std::find(texts.begin(), texts.end(), q.query.at("text")) -
+                                        texts.begin())];
   if (kind == "which") {
     std::vector<size_t> there;
     const std::string& thing = q.query.at("thing");
     for (size_t i = 0; i < shapes.size(); ++i) {
-      if (std::any_of(shapes[i].begin(), shapes[i].end(), [&](const Item& s) { return s.label == thing || full(s) == thing || s.colour + " shape" == thing; })) there.push_back(i);
+      if (std::any_of(shapes[i].begin(), shapes[i].end(), [&](const Item& s) {
+            return s.label == thing || full(s) == thing || s.colour + " shape" == thing;
+          }))
+        there.push_back(i);
     }
     return there.size() == 1 ? Answer(ordinals[there[0]]) : std::nullopt;
   }
@@ -224,7 +253,10 @@ Answer multi(const Sample& sample, const std::string& kind, const Question& q) {
     std::vector<size_t> best;
     const bool more = q.query.at("relation") == "more";
     for (size_t i = 0; i < shapes.size(); ++i) {
-      if (std::all_of(shapes.begin(), shapes.end(), [&](const auto& other) { return more ? other.size() <= shapes[i].size() : other.size() >= shapes[i].size(); })) best.push_back(i);
+      if (std::all_of(shapes.begin(), shapes.end(), [&](const auto& other) {
+            return more ? other.size() <= shapes[i].size() : other.size() >= shapes[i].size();
+          }))
+        best.push_back(i);
     }
     return best.size() == 1 ? Answer(ordinals[best[0]]) : std::nullopt;
   }
@@ -256,10 +288,15 @@ Answer multi(const Sample& sample, const std::string& kind, const Question& q) {
 
 Answer text(const std::string& kind, const Question& q) {
   const auto get = [&](const char* key) { return q.query.at(key); };
-  const std::vector<std::string> words = q.query.contains("text") ? split(get("text"), ' ') : std::vector<std::string>{};
-  const std::vector<std::string> keys = q.query.contains("keys") ? split(get("keys"), '|') : std::vector<std::string>{};
-  const std::vector<std::string> values = q.query.contains("values") ? split(get("values"), '|') : std::vector<std::string>{};
-  const auto at = [&](const std::string& key) { return values[static_cast<size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin())]; };
+  const std::vector<std::string> words =
+      q.query.contains("text") ? split(get("text"), ' ') : std::vector<std::string>{};
+  const std::vector<std::string> keys =
+      q.query.contains("keys") ? split(get("keys"), '|') : std::vector<std::string>{};
+  const std::vector<std::string> values =
+      q.query.contains("values") ? split(get("values"), '|') : std::vector<std::string>{};
+  const auto at = [&](const std::string& key) {
+    return values[static_cast<size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin())];
+  };
   if (!words.empty()) {
     EXPECT_TRUE(kind == "instruct" || q.text.find(get("text")) != std::string::npos) << q.text;
   }
@@ -269,20 +306,29 @@ Answer text(const std::string& kind, const Question& q) {
   if (kind == "last") return words.back();
   if (kind == "count") return std::to_string(words.size());
   if (kind == "value") return at(get("key"));
-  if (kind == "key") return keys[static_cast<size_t>(std::find(values.begin(), values.end(), get("value")) - values.begin())];
+  if (kind == "key")
+    return keys[static_cast<size_t>(std::find(values.begin(), values.end(), get("value")) - values.begin())];
   if (kind == "highest") {
     size_t best = 0;
-    for (size_t i = 0; i < values.size(); ++i) best = std::stoi(values[i]) > std::stoi(values[best]) ? i : best;
+    for (size_t i = 0; i < values.size(); ++i)
+      best = std::stoi(values[i]) > std::stoi(values[best]) ? i : best;
     return keys[best];
   }
-  if (kind == "compare") return (std::stoi(at(get("a"))) > std::stoi(at(get("b")))) == (get("relation") == "higher") ? get("a") : get("b");
-  if (kind == "sums") return std::to_string(get("sign") == "-" ? std::stoi(get("a")) - std::stoi(get("b")) : std::stoi(get("a")) + std::stoi(get("b")));
+  if (kind == "compare")
+    return (std::stoi(at(get("a"))) > std::stoi(at(get("b")))) == (get("relation") == "higher") ? get("a")
+                                                                                                : get("b");
+  if (kind == "sums")
+    return std::to_string(get("sign") == "-" ? std::stoi(get("a")) - std::stoi(get("b"))
+                                             : std::stoi(get("a")) + std::stoi(get("b")));
   if (kind == "when") return get("from_s") + "-" + get("to_s") + " s";
-  if (kind == "places") return get("mode") == "0" ? get("a") : get("mode") == "1" ? get("b") : split(get("a"), ' ')[0];
+  if (kind == "places")
+    return get("mode") == "0" ? get("a") : get("mode") == "1" ? get("b") : split(get("a"), ' ')[0];
   if (kind == "instruct") {
     std::string upper = q.query.contains("word") ? get("word") : "";
     for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    return get("task") == "capitals" ? upper : get("task") == "twice" ? get("word") + " " + get("word") : get("task");
+    return get("task") == "capitals" ? upper
+           : get("task") == "twice"  ? get("word") + " " + get("word")
+                                     : get("task");
   }
   if (kind == "talk") return q.answer;  // a table of its own
   return std::nullopt;
@@ -317,7 +363,8 @@ Answer video(const Sample& sample, const std::string& kind, const Question& q) {
   };
   std::vector<int> order;  // by first appearance
   for (const auto& [object, frames] : seen.frames) order.push_back(object);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return seen.frames[a].front() < seen.frames[b].front(); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return seen.frames[a].front() < seen.frames[b].front(); });
   const auto moved = [&](int object) {
     const Box &a = seen.items[object].front()->box, &b = seen.items[object].back()->box;
     return std::pair((b.x0 + b.x1 - a.x0 - a.x1) / 2, (b.y0 + b.y1 - a.y0 - a.y1) / 2);
@@ -354,7 +401,9 @@ Answer video(const Sample& sample, const std::string& kind, const Question& q) {
     for (const int object : order) {
       const auto& items = seen.items[object];
       if (items.front()->colour == items.back()->colour) continue;
-      return kind == "changes" ? items.front()->label : kind == "colour_from" ? items.front()->colour : items.back()->colour;
+      return kind == "changes"       ? items.front()->label
+             : kind == "colour_from" ? items.front()->colour
+                                     : items.back()->colour;
     }
     return std::nullopt;
   }
@@ -372,7 +421,10 @@ Answer video(const Sample& sample, const std::string& kind, const Question& q) {
         if (item.label == q.query.at("shape")) return item.colour;
       }
     } else if (q.query.contains("a")) {
-      return std::any_of(items.begin(), items.end(), [&](const Item& i) { return full(i) == q.query.at("a"); }) ? "yes" : "no";
+      return std::any_of(items.begin(), items.end(),
+                         [&](const Item& i) { return full(i) == q.query.at("a"); })
+                 ? "yes"
+                 : "no";
     } else if (items.size() == 1) {
       return full(items[0]);
     }
@@ -385,7 +437,10 @@ Answer video(const Sample& sample, const std::string& kind, const Question& q) {
     double from = time(frames.front()), to = time(frames.back() + 1);
     if (q.query.at("event") == "move") {
       size_t first = 0, end = items.size() - 1;
-      const auto same = [&](size_t a, size_t b) { return std::abs(items[a]->box.x0 - items[b]->box.x0) + std::abs(items[a]->box.y0 - items[b]->box.y0) < 0.01; };
+      const auto same = [&](size_t a, size_t b) {
+        return std::abs(items[a]->box.x0 - items[b]->box.x0) + std::abs(items[a]->box.y0 - items[b]->box.y0) <
+               0.01;
+      };
       while (first + 1 < items.size() && same(first, first + 1)) ++first;
       while (end > 0 && same(end, end - 1)) --end;
       from = time(first), to = time(end);
@@ -442,29 +497,37 @@ TEST(GeneratedAnswers, OfLongClipsFollowFromTheFacts) {
   SynthOptions options;
   options.mixture = {{"long", {"minute"}, 1}, {"video", {"f32"}, 1}};
   options.image_codec = options.codec = Codec::kRaw;
-  walk(options, 1, [](const Sample& sample) {
-    for (const Question& question : sample.questions) {
-      if (question.form == AnswerForm::kCaption) continue;
-      const Answer answer = video(sample, question.kind.substr(question.kind.find('.') + 1), question);
-      ASSERT_TRUE(answer.has_value()) << sample.id << ": " << question.text;
-      EXPECT_EQ(*answer, question.answer) << sample.id << ": " << question.text;
-    }
-  }, /*with_long=*/true);
+  walk(
+      options, 1,
+      [](const Sample& sample) {
+        for (const Question& question : sample.questions) {
+          if (question.form == AnswerForm::kCaption) continue;
+          const Answer answer = video(sample, question.kind.substr(question.kind.find('.') + 1), question);
+          ASSERT_TRUE(answer.has_value()) << sample.id << ": " << question.text;
+          EXPECT_EQ(*answer, question.answer) << sample.id << ": " << question.text;
+        }
+      },
+      /*with_long=*/true);
 }
 
 // Words of answers that are not read off a picture are the ones users are promised.
 TEST(GeneratedAnswers, StayWithinTheVocabulary) {
-  std::set<std::string> known{"yes", "no", "top", "bottom", "middle", "left", "right", "above", "below", "up", "down", "first", "second", "third", "nothing", "appeared", "disappeared", "turned", "the", "a", "an", "s"};
+  std::set<std::string> known{"yes",    "no",    "top",     "bottom",   "middle",      "left",
+                              "right",  "above", "below",   "up",       "down",        "first",
+                              "second", "third", "nothing", "appeared", "disappeared", "turned",
+                              "the",    "a",     "an",      "s"};
   for (int i = 0; i < kShapes; ++i) known.emplace(name_of(static_cast<Shape>(i)));
   for (int i = 0; i < kColours; ++i) known.emplace(name_of(static_cast<Colour>(i)));
   for (int i = 0; i <= 99; ++i) known.insert(std::to_string(i));
   SynthOptions options;
   options.image_codec = options.codec = Codec::kRaw;
-  options.mixture = {{"scene", {}, 1}, {"video", {"f2", "f3", "f5", "f8"}, 1}, {"multi", {"one", "few", "change"}, 1}};
+  options.mixture = {
+      {"scene", {}, 1}, {"video", {"f2", "f3", "f5", "f8"}, 1}, {"multi", {"one", "few", "change"}, 1}};
   walk(options, 10, [&](const Sample& sample) {
     for (const Question& question : sample.questions) {
       if (question.form != AnswerForm::kExact) continue;
-      for (const std::string& word : split(question.answer, ' ')) EXPECT_TRUE(known.contains(word)) << question.answer;
+      for (const std::string& word : split(question.answer, ' '))
+        EXPECT_TRUE(known.contains(word)) << question.answer;
       if (question.text.find("How many") != std::string::npos) {
         EXPECT_LE(std::stoi(question.answer), kMaxNumber);
       }

@@ -70,17 +70,19 @@ TEST(Artefacts, CoarserCodecsLoseMore) {
 TEST(Artefacts, RawClipsStandStillAndCodedOnesDoNot) {
   SynthOptions options;
   options.mixture = {{"video.colour", {"f5"}, 1}};
-  const auto changed = [&](Codec codec) {  // share of pixels that differ between the first frames, over some clips
-    options.codec = codec;
-    options.sensor_noise.reset();
-    const Generator generator(options);
-    int64_t differing = 0, all = 0;
-    for (uint64_t i = 0; i < 12; ++i) {
-      const Sample sample = generator.sample(i);
-      for (size_t at = 0; at < sample.frames[0].rgb.size(); ++at, ++all) differing += sample.frames[0].rgb[at] != sample.frames[1].rgb[at] ? 1 : 0;
-    }
-    return static_cast<double>(differing) / static_cast<double>(all);
-  };
+  const auto changed =
+      [&](Codec codec) {  // share of pixels that differ between the first frames, over some clips
+        options.codec = codec;
+        options.sensor_noise.reset();
+        const Generator generator(options);
+        int64_t differing = 0, all = 0;
+        for (uint64_t i = 0; i < 12; ++i) {
+          const Sample sample = generator.sample(i);
+          for (size_t at = 0; at < sample.frames[0].rgb.size(); ++at, ++all)
+            differing += sample.frames[0].rgb[at] != sample.frames[1].rgb[at] ? 1 : 0;
+        }
+        return static_cast<double>(differing) / static_cast<double>(all);
+      };
   EXPECT_LT(changed(Codec::kRaw), 0.12);
   EXPECT_GT(changed(Codec::kDct), 0.2);
   EXPECT_GT(changed(Codec::kH264), changed(Codec::kRaw));

@@ -15,7 +15,8 @@ namespace {
 using namespace synth;
 namespace fs = std::filesystem;
 
-BenchmarkItem exact(const std::string& id, const std::string& answer, std::vector<std::string> accepted = {}, std::vector<std::string> options = {}) {
+BenchmarkItem exact(const std::string& id, const std::string& answer, std::vector<std::string> accepted = {},
+                    std::vector<std::string> options = {}) {
   BenchmarkItem item;
   item.id = id;
   item.kind = "scene.colour";
@@ -61,7 +62,9 @@ TEST(Answers, SpansAreJudgedByOverlap) {
 }
 
 TEST(Scores, CountRightMissingAndChance) {
-  const std::vector<BenchmarkItem> items{exact("1", "red", {}, {"red", "blue"}), exact("2", "blue", {}, {"red", "blue", "green", "gray"}), exact("3", "green"), exact("4", "gray")};
+  const std::vector<BenchmarkItem> items{exact("1", "red", {}, {"red", "blue"}),
+                                         exact("2", "blue", {}, {"red", "blue", "green", "gray"}),
+                                         exact("3", "green"), exact("4", "gray")};
   const Scores scores = score(items, {{"1", "Red."}, {"2", "red"}, {"4", "grey"}});
   const KindScore& kind = scores.kinds.at("scene.colour");
   EXPECT_EQ(kind.items, 4);
@@ -71,7 +74,10 @@ TEST(Scores, CountRightMissingAndChance) {
   EXPECT_EQ(scores.levels.at("scene.colour").at("one").items, 4);
   EXPECT_TRUE(says(table_of(scores), "scene.colour"));
   EXPECT_EQ(to_json(scores)["kinds"]["scene.colour"]["right"], 2);
-  EXPECT_TRUE(says(error_of([&] { score(items, {{"5", "red"}}); }), "prediction for \"5\", which is not in the benchmark"));
+  EXPECT_TRUE(says(error_of([&] {
+                     score(items, {{"5", "red"}});
+                   }),
+                   "prediction for \"5\", which is not in the benchmark"));
 }
 
 TEST(Scores, HaveWilsonsInterval) {
@@ -89,7 +95,8 @@ class WrittenBenchmark : public testing::Test {
     SynthOptions options;
     options.seed = 5;
     options.split = Split::kHeldout;
-    options.mixture = {{"scene.colour", {}, 1}, {"scene.describe", {"few"}, 1}, {"video.when", {"f3"}, 1}, {"multi.which", {"one"}, 1}, {"text.copy", {}, 1}, {"stream", {}, 1}};
+    options.mixture = {{"scene.colour", {}, 1},     {"scene.describe", {"few"}, 1}, {"video.when", {"f3"}, 1},
+                       {"multi.which", {"one"}, 1}, {"text.copy", {}, 1},           {"stream", {}, 1}};
     write_benchmark(options, {dir_ / "set", 4, video, 2});
     items_ = read_benchmark(dir_ / "set");
   }
@@ -104,7 +111,9 @@ TEST_F(WrittenBenchmark, ScoresItsOwnAnswersAsRight) {
   for (const BenchmarkItem& item : items_) {
     predictions[item.id] = item.answer;
     for (const std::string& name : item.media) EXPECT_TRUE(fs::exists(dir_ / "set" / name)) << name;
-    EXPECT_EQ(item.media.size(), item.media_type == MediaType::kText ? 0U : item.media_type == MediaType::kImages ? 2U : 1U);
+    EXPECT_EQ(item.media.size(), item.media_type == MediaType::kText     ? 0U
+                                 : item.media_type == MediaType::kImages ? 2U
+                                                                         : 1U);
   }
   const Scores scores = score(items_, predictions);
   EXPECT_EQ(scores.all.right, 20);
@@ -116,11 +125,21 @@ TEST_F(WrittenBenchmark, ScoresItsOwnAnswersAsRight) {
 TEST_F(WrittenBenchmark, IsTheSameEveryTime) {
   write(VideoFiles::kH264);
   const std::string first = read_file(dir_ / "set/benchmark.jsonl", 1 << 24);
-  const std::string clip = read_file(dir_ / "set" / std::find_if(items_.begin(), items_.end(), [](const auto& i) { return i.media_type == MediaType::kVideo; })->media[0], 1 << 24);
+  const std::string clip =
+      read_file(dir_ / "set" /
+                    std::find_if(items_.begin(), items_.end(),
+                                 [](const auto& i) { return i.media_type == MediaType::kVideo; })
+                        ->media[0],
+                1 << 24);
   fs::rename(dir_ / "set", dir_ / "first");
   write(VideoFiles::kH264);
   EXPECT_EQ(read_file(dir_ / "set/benchmark.jsonl", 1 << 24), first);
-  EXPECT_EQ(read_file(dir_ / "set" / std::find_if(items_.begin(), items_.end(), [](const auto& i) { return i.media_type == MediaType::kVideo; })->media[0], 1 << 24), clip);
+  EXPECT_EQ(read_file(dir_ / "set" /
+                          std::find_if(items_.begin(), items_.end(),
+                                       [](const auto& i) { return i.media_type == MediaType::kVideo; })
+                              ->media[0],
+                      1 << 24),
+            clip);
   EXPECT_TRUE(says(error_of([&] { write(VideoFiles::kH264); }), "is not empty"));
 }
 
@@ -134,14 +153,19 @@ TEST(Predictions, HostileFilesAreNamed) {
   EXPECT_EQ(error("{\"id\": \"1\", \"prediction\": \"red\"}\n\n{\"id\": \"2\", \"prediction\": \"\"}"), "");
   EXPECT_TRUE(says(error("{\"id\": \"1\"}"), "line 1"));
   EXPECT_TRUE(says(error("\n{\"id\": 1, \"prediction\": \"x\"}"), "line 2"));
-  EXPECT_TRUE(says(error("{\"id\": \"1\", \"prediction\": \"x\"}\n{\"id\": \"1\", \"prediction\": \"y\"}"), "\"1\" is there twice"));
+  EXPECT_TRUE(says(error("{\"id\": \"1\", \"prediction\": \"x\"}\n{\"id\": \"1\", \"prediction\": \"y\"}"),
+                   "\"1\" is there twice"));
   EXPECT_TRUE(says(error("{\"id\": \"1\", \"prediction\": "), "not valid JSON"));
   EXPECT_TRUE(says(error("[]"), "expected a JSON object"));
   EXPECT_TRUE(says(error_of([&] { read_predictions(dir / "missing.jsonl"); }), "not found"));
   EXPECT_TRUE(says(error_of([&] { read_benchmark(dir.path()); }), "not found"));
-  dir.write("benchmark.jsonl", R"({"id": "1", "kind": "k", "level": "l", "media_type": "smell", "question": "", "answer": "", "form": "exact"})");
+  dir.write(
+      "benchmark.jsonl",
+      R"({"id": "1", "kind": "k", "level": "l", "media_type": "smell", "question": "", "answer": "", "form": "exact"})");
   EXPECT_TRUE(says(error_of([&] { read_benchmark(dir.path()); }), "\"smell\" is no type of media"));
-  dir.write("benchmark.jsonl", R"({"id": "1", "kind": "k", "level": "l", "media_type": "video", "question": "", "answer": "", "form": "caption", "facts": {"events": [{"type": "move", "object": 3, "start_s": 0, "end_s": 1}]}})");
+  dir.write(
+      "benchmark.jsonl",
+      R"({"id": "1", "kind": "k", "level": "l", "media_type": "video", "question": "", "answer": "", "form": "caption", "facts": {"events": [{"type": "move", "object": 3, "start_s": 0, "end_s": 1}]}})");
   EXPECT_TRUE(says(error_of([&] { read_benchmark(dir.path()); }), "an event without objects"));
 }
 

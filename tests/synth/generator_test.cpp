@@ -20,7 +20,8 @@ using namespace synth;
 uint64_t fingerprint(const Sample& sample) {
   uint64_t hash = hash_text(sample.id);
   for (const media::Frame& frame : sample.frames) {
-    hash = hash_text({reinterpret_cast<const char*>(frame.rgb.data()), frame.rgb.size()}, mix(hash, static_cast<uint64_t>(frame.width)));
+    hash = hash_text({reinterpret_cast<const char*>(frame.rgb.data()), frame.rgb.size()},
+                     mix(hash, static_cast<uint64_t>(frame.width)));
     hash = mix(hash, static_cast<uint64_t>(frame.pts_s * 1000));
   }
   for (const Question& question : sample.questions) hash = hash_text(to_json(question).dump(), hash);
@@ -30,7 +31,8 @@ uint64_t fingerprint(const Sample& sample) {
 TEST(Generator, GivesTheSameSampleOnEveryThread) {
   SynthOptions options;
   options.seed = 7;
-  options.mixture = {{"scene", {}, 1}, {"ocr", {}, 1}, {"document", {}, 1}, {"chart", {}, 1}, {"multi", {}, 1}, {"text", {}, 1}, {"video", {"f2", "f5"}, 1}};
+  options.mixture = {{"scene", {}, 1}, {"ocr", {}, 1},  {"document", {}, 1},       {"chart", {}, 1},
+                     {"multi", {}, 1}, {"text", {}, 1}, {"video", {"f2", "f5"}, 1}};
   constexpr uint64_t count = 60;
   const Generator generator(options);
   std::vector<uint64_t> alone;
@@ -66,7 +68,8 @@ TEST(Generator, KeepsEverySampleWithinItsLimits) {
     SCOPED_TRACE(sample.id);
     ASSERT_FALSE(sample.questions.empty());
     kinds.insert(sample.questions[0].kind);
-    EXPECT_TRUE(sample.id.find(sample.questions[0].kind + "-" + sample.questions[0].level) != std::string::npos);
+    EXPECT_TRUE(sample.id.find(sample.questions[0].kind + "-" + sample.questions[0].level) !=
+                std::string::npos);
     EXPECT_EQ(sample.frames.size(), sample.type == MediaType::kText ? 0 : sample.facts.images.size());
     for (size_t i = 0; i < sample.frames.size(); ++i) {
       const media::Frame& frame = sample.frames[i];
@@ -100,7 +103,8 @@ TEST(Generator, KeepsEverySampleWithinItsLimits) {
       EXPECT_EQ(question.text.find_first_of("{}[|"), std::string::npos) << question.text;
       EXPECT_EQ(question.text.find("  "), std::string::npos) << question.text;
       if (!question.options.empty() && question.kind != "video.when" && question.kind != "long.when") {
-        EXPECT_NE(std::find(question.options.begin(), question.options.end(), question.answer), question.options.end())
+        EXPECT_NE(std::find(question.options.begin(), question.options.end(), question.answer),
+                  question.options.end())
             << question.text << " -> " << question.answer;
       }
     }
@@ -111,7 +115,8 @@ TEST(Generator, KeepsEverySampleWithinItsLimits) {
 TEST(Generator, DrawsLongClips) {
   SynthOptions options;
   options.mixture = {{"long", {"minute"}, 1}, {"video", {"f32"}, 1}};
-  walk(options, 1, [](const Sample& sample) { EXPECT_GE(sample.frames.size(), 17U); }, /*with_long=*/true);
+  walk(
+      options, 1, [](const Sample& sample) { EXPECT_GE(sample.frames.size(), 17U); }, /*with_long=*/true);
 }
 
 TEST(Generator, AsksOnlyKindsOfTheMixture) {
@@ -164,7 +169,9 @@ TEST(Generator, MakesAnswersWrongAtTheGivenRate) {
     if (question.noisy) (caption ? noisy_captions : noisy_answers) += 1;
     if (!caption) {
       const auto& items = sample.facts.images[0].items;
-      const auto right = std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.label == question.query.at("shape"); });
+      const auto right = std::find_if(items.begin(), items.end(), [&](const Item& item) {
+        return item.label == question.query.at("shape");
+      });
       EXPECT_EQ(right->colour != question.answer, question.noisy);
     }
   }
@@ -172,16 +179,34 @@ TEST(Generator, MakesAnswersWrongAtTheGivenRate) {
   EXPECT_NEAR(static_cast<double>(noisy_captions) / captions, 0.5, 0.08);
 }
 
+TEST(Generator, FindsAWrongAnswerToEveryQuestionWithOptions) {
+  SynthOptions options;
+  options.answer_noise = options.caption_noise = 1;
+  options.image_codec = options.codec = Codec::kRaw;
+  walk(options, 3, [](const Sample& sample) {
+    for (const Question& question : sample.questions) {
+      const std::set<std::string> different(question.options.begin(), question.options.end());
+      if (question.form != AnswerForm::kCaption) {
+        EXPECT_EQ(question.noisy, different.size() > 1) << question.text;
+      }
+    }
+  });
+}
+
 TEST(Generator, RefusesWhatItCannotDraw) {
   const Generator generator{SynthOptions{}};
-  EXPECT_TRUE(says(error_of([&] { generator.sample("scene.smell", "one", 0); }), "no such kind; scene has colour"));
+  EXPECT_TRUE(
+      says(error_of([&] { generator.sample("scene.smell", "one", 0); }), "no such kind; scene has colour"));
   EXPECT_TRUE(says(error_of([&] { generator.sample("scene", "one", 0); }), "name a kind, as scene.colour"));
-  EXPECT_TRUE(says(error_of([&] { generator.sample("scene.colour", "huge", 0); }), "no such level; scene has one"));
-  EXPECT_TRUE(says(error_of([&] { generator.sample("scene.odd", "one", 0); }), "cannot be asked at level one"));
+  EXPECT_TRUE(
+      says(error_of([&] { generator.sample("scene.colour", "huge", 0); }), "no such level; scene has one"));
+  EXPECT_TRUE(
+      says(error_of([&] { generator.sample("scene.odd", "one", 0); }), "cannot be asked at level one"));
   SynthOptions tight;
   tight.max_side = 112;
   tight.min_glyph = tight.max_glyph = 150;
-  EXPECT_TRUE(says(error_of([&] { Generator(tight).sample("ocr.read", "page", 0); }), "leave nothing to draw"));
+  EXPECT_TRUE(
+      says(error_of([&] { Generator(tight).sample("ocr.read", "page", 0); }), "leave nothing to draw"));
 }
 
 }  // namespace

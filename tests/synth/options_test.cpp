@@ -3,15 +3,17 @@
 #include <gtest/gtest.h>
 
 #include "support/temp_dir.h"
-#include "synth/walk.h"
 #include "synth/generator.h"
+#include "synth/walk.h"
 
 namespace vl3::test {
 namespace {
 
 using namespace synth;
 
-SynthOptions read(const std::string& text) { return options_from_json(parse_json(text, "options"), "options"); }
+SynthOptions read(const std::string& text) {
+  return options_from_json(parse_json(text, "options"), "options");
+}
 std::string error(const std::string& text) {
   return error_of([&] { (void)read(text); });
 }
@@ -57,14 +59,16 @@ TEST(Options, NameWhatIsWrong) {
   EXPECT_TRUE(says(error(R"({"mixture": [{"kind": "scene.taste"}]})"), "no such kind"));
   EXPECT_TRUE(says(error(R"({"mixture": [{"kind": "cooking"}]})"), "no such family"));
   EXPECT_TRUE(says(error(R"({"mixture": [{"kind": ""}]})"), "no such family"));
-  EXPECT_TRUE(says(error(R"({"mixture": [{"kind": "scene.odd", "levels": ["one"]}]})"), "cannot be asked at level one"));
+  EXPECT_TRUE(says(error(R"({"mixture": [{"kind": "scene.odd", "levels": ["one"]}]})"),
+                   "cannot be asked at level one"));
   EXPECT_TRUE(says(error(R"({"mixture": [{"kind": "scene", "levels": [1]}]})"), "levels: expected names"));
   EXPECT_TRUE(says(error(R"({"mixture": [{"kind": "scene", "weight": -1}]})"), "weight: -1 is not from 0"));
   EXPECT_TRUE(says(error_of([] {
-                SynthOptions options;
-                options.mixture = {{"scene", {}, 0}};
-                Generator generator(options);
-              }), "no weight is above 0"));
+                     SynthOptions options;
+                     options.mixture = {{"scene", {}, 0}};
+                     Generator generator(options);
+                   }),
+                   "no weight is above 0"));
   EXPECT_TRUE(says(error("[]"), "expected a JSON object"));
 }
 

@@ -36,8 +36,10 @@ std::vector<std::string> held_out_pairs() {
 std::string padded(const std::string& text) {
   std::string out = " ";
   for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    else if (out.back() != ' ') out += ' ';
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0)
+      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    else if (out.back() != ' ')
+      out += ' ';
   }
   return out.back() == ' ' ? out : out + " ";
 }
@@ -51,7 +53,8 @@ TEST(Vocabulary, HoldsOutOneShapeAndOneDirectionOfEveryColour) {
       ++held_shapes;
       shapes.insert(s);
     }
-    for (int d = 0; d < kDirections; ++d) held_directions += is_heldout(static_cast<Colour>(c), static_cast<Direction>(d)) ? 1 : 0;
+    for (int d = 0; d < kDirections; ++d)
+      held_directions += is_heldout(static_cast<Colour>(c), static_cast<Direction>(d)) ? 1 : 0;
     EXPECT_EQ(held_shapes, 1);
     EXPECT_EQ(held_directions, 1);
   }
@@ -83,7 +86,11 @@ TEST(Splits, TrainNeverHoldsWhatIsHeldOut) {
         }
         if (kPrinted.contains(item.type)) {
           ++strings;
-          EXPECT_TRUE(obeys(item.label.substr(0, item.label.find(':') == item.label.size() - 1 ? item.label.size() - 1 : std::string::npos), Split::kTrain)) << item.label;
+          EXPECT_TRUE(
+              obeys(item.label.substr(0, item.label.find(':') == item.label.size() - 1 ? item.label.size() - 1
+                                                                                       : std::string::npos),
+                    Split::kTrain))
+              << item.label;
         }
       }
     }
@@ -93,7 +100,8 @@ TEST(Splits, TrainNeverHoldsWhatIsHeldOut) {
         for (int d = 0; d < kDirections; ++d) {
           const auto colour = static_cast<Colour>(c);
           const auto direction = static_cast<Direction>(d);
-          if (sample.facts.objects[static_cast<size_t>(event.object)].colour == name_of(colour) && event.to == name_of(direction)) {
+          if (sample.facts.objects[static_cast<size_t>(event.object)].colour == name_of(colour) &&
+              event.to == name_of(direction)) {
             EXPECT_FALSE(is_heldout(colour, direction));
           }
         }
@@ -101,7 +109,8 @@ TEST(Splits, TrainNeverHoldsWhatIsHeldOut) {
     }
     for (const Question& question : sample.questions) {
       for (const std::string& said : {padded(question.text), padded(question.answer)}) {
-        for (const std::string& pair : pairs) EXPECT_EQ(said.find(" " + pair + " "), std::string::npos) << said;
+        for (const std::string& pair : pairs)
+          EXPECT_EQ(said.find(" " + pair + " "), std::string::npos) << said;
       }
       if (sample.type == MediaType::kText) {
         for (const char* key : {"text", "keys", "values"}) {
@@ -142,8 +151,10 @@ TEST(Splits, HeldOutSamplesShowSomethingNew) {
       moved = true;
       for (int c = 0; c < kColours; ++c) {
         for (int d = 0; d < kDirections; ++d) {
-          new_direction = new_direction || (sample.facts.objects[0].colour == name_of(static_cast<Colour>(c)) && event.to == name_of(static_cast<Direction>(d)) &&
-                                            is_heldout(static_cast<Colour>(c), static_cast<Direction>(d)));
+          new_direction =
+              new_direction || (sample.facts.objects[0].colour == name_of(static_cast<Colour>(c)) &&
+                                event.to == name_of(static_cast<Direction>(d)) &&
+                                is_heldout(static_cast<Colour>(c), static_cast<Direction>(d)));
         }
       }
     }

@@ -6,8 +6,8 @@
 
 #include "media/video_reader.h"
 #include "support/temp_dir.h"
-#include "synth/walk.h"
 #include "synth/generator.h"
+#include "synth/walk.h"
 
 namespace vl3::test {
 namespace {

@@ -16,10 +16,10 @@ inline testing::AssertionResult says(const std::string& text, const std::string&
   return testing::AssertionFailure() << "\"" << text << "\" does not say \"" << part << "\"";
 }
 
-/// Calls `look` with `count` samples of each kind at each level of the mixture. Long clips are left out unless
-/// `with_long` is set: one of them weighs as much as a hundred others.
-inline void walk(const synth::SynthOptions& options, uint64_t count, const std::function<void(const synth::Sample&)>& look,
-                 bool with_long = false) {
+/// Calls `look` with `count` samples of each kind at each level of the mixture. Long clips are left out
+/// unless `with_long` is set: one of them weighs as much as a hundred others.
+inline void walk(const synth::SynthOptions& options, uint64_t count,
+                 const std::function<void(const synth::Sample&)>& look, bool with_long = false) {
   const synth::Generator generator(options);
   for (const auto& draw : generator.draws()) {
     const std::string kind = fmt::format("{}.{}", draw.family->name, draw.kind->name);

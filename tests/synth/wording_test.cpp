@@ -13,7 +13,9 @@ TEST(Wording, WritesOutAlternativesAndSlots) {
   EXPECT_EQ(plain("[What|Which] colour is {x}?", {{"x", "the Star"}}), "What colour is the Star?");
   Rng rng(1);
   std::set<std::string> said;
-  for (int i = 0; i < 400; ++i) said.insert(say(rng, {"What colour is the {x}?", "[Name|Tell me] the colour of the {x}."}, {{"x", "STAR"}}));
+  for (int i = 0; i < 400; ++i)
+    said.insert(
+        say(rng, {"What colour is the {x}?", "[Name|Tell me] the colour of the {x}."}, {{"x", "STAR"}}));
   EXPECT_TRUE(said.contains("What colour is the STAR?"));
   EXPECT_TRUE(said.contains("What color is the STAR?"));
   EXPECT_TRUE(said.contains("what color is the STAR?"));  // slots keep their case
@@ -25,7 +27,9 @@ TEST(Wording, WritesOutAlternativesAndSlots) {
 TEST(Wording, AsksThePlainWayOften) {
   Rng rng(2);
   int plain_ones = 0;
-  for (int i = 0; i < 1000; ++i) plain_ones += say(rng, {"What moves?", "What is moving?", "Which object moves?"}) == "What moves?" ? 1 : 0;
+  for (int i = 0; i < 1000; ++i)
+    plain_ones +=
+        say(rng, {"What moves?", "What is moving?", "Which object moves?"}) == "What moves?" ? 1 : 0;
   EXPECT_GT(plain_ones, 300);
 }
 

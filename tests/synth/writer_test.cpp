@@ -36,7 +36,11 @@ SynthOptions mixed() {
   options.seed = 9;
   options.image_codec = Codec::kRaw;
   options.sensor_noise = 0;
-  options.mixture = {{"scene", {"few"}, 1}, {"multi", {"few"}, 1}, {"text", {"short"}, 1}, {"video", {"f3"}, 1}, {"stream", {"short"}, 1}};
+  options.mixture = {{"scene", {"few"}, 1},
+                     {"multi", {"few"}, 1},
+                     {"text", {"short"}, 1},
+                     {"video", {"f3"}, 1},
+                     {"stream", {"short"}, 1}};
   return options;
 }
 
@@ -69,7 +73,9 @@ TEST(Writer, WritesTheOfficialFormat) {
       if (i % 2 == 0) human += turn["value"].get<std::string>();
     }
     EXPECT_EQ(sample["conversations"].size() % 2, 0U);
-    const size_t pictures = !sample.contains("image") ? 0 : sample["image"].is_array() ? sample["image"].size() : 1;
+    const size_t pictures = !sample.contains("image")    ? 0
+                            : sample["image"].is_array() ? sample["image"].size()
+                                                         : 1;
     EXPECT_EQ(count(human, "<image>"), static_cast<int>(pictures));
     EXPECT_EQ(count(human, "<video>"), sample.contains("video") ? 1 : 0);
     if (sample.contains("video")) {
@@ -100,7 +106,8 @@ TEST(Writer, MediaComeBackThroughTheReaders) {
     if (sample.type == MediaType::kImage || sample.type == MediaType::kImages) {
       for (size_t k = 0; k < sample.frames.size(); ++k) {
         const std::string name = line["media"][k];
-        const media::Frame back = media::read_image(media::open_media((dir / "set" / name).string()), Flow::kRemote);
+        const media::Frame back =
+            media::read_image(media::open_media((dir / "set" / name).string()), Flow::kRemote);
         ASSERT_EQ(back.width, sample.frames[k].width);
         if (name.ends_with(".png")) {
           EXPECT_EQ(back.rgb, sample.frames[k].rgb);
@@ -126,7 +133,9 @@ TEST(Writer, FramesAsPngAreBitExact) {
   for (uint64_t i = 0; i < 5; ++i) {
     const Sample sample = generator.sample(i);
     for (size_t k = 0; k < sample.frames.size(); ++k) {
-      const media::Frame back = media::read_image(media::open_media((dir / "set" / fmt::format("media/{:07}/{:05}.png", i, k)).string()), Flow::kRemote);
+      const media::Frame back = media::read_image(
+          media::open_media((dir / "set" / fmt::format("media/{:07}/{:05}.png", i, k)).string()),
+          Flow::kRemote);
       EXPECT_EQ(back.rgb, sample.frames[k].rgb);
     }
   }
@@ -136,7 +145,8 @@ TEST(Writer, OneAnnotationAQuestionWhereWanted) {
   TempDir dir;
   write_dataset(mixed(), {.out = dir / "set", .count = 20, .single = true});
   size_t questions = 0;
-  for (const Json& line : lines(dir / "set/facts.jsonl")) questions += line["media_type"] == "stream" ? 1 : line["questions"].size();
+  for (const Json& line : lines(dir / "set/facts.jsonl"))
+    questions += line["media_type"] == "stream" ? 1 : line["questions"].size();
   const auto annotations = lines(dir / "set/annotations.jsonl");
   EXPECT_EQ(annotations.size(), questions);
   for (const Json& sample : annotations) {
@@ -151,15 +161,19 @@ TEST(Writer, WritesWholeFoldersOrNone) {
   dir.write("filled/x", "mine");
   EXPECT_TRUE(says(error_of([&] { write_dataset(mixed(), {dir / "filled", 1}); }), "is not empty"));
   EXPECT_TRUE(says(error_of([&] { write_dataset(mixed(), {dir / "no/such/parent", 1}); }), "cannot be made"));
-  EXPECT_TRUE(says(error_of([&] { write_dataset(mixed(), {dir / "slow", 1, VideoFiles::kH264, 0.5}); }), "file_fps: 0.5 is below fps"));
   EXPECT_TRUE(says(error_of([&] {
-                write_dataset(mixed(), {dir / "stopped", 10}, [](uint64_t done, uint64_t) {
-                  if (done == 3) throw Error(ErrorCode::kCancelled, "stop");
-                });
-              }),
-              "stop"));
+                     write_dataset(mixed(), {dir / "slow", 1, VideoFiles::kH264, 0.5});
+                   }),
+                   "file_fps: 0.5 is below fps"));
+  EXPECT_TRUE(says(error_of([&] {
+                     write_dataset(mixed(), {dir / "stopped", 10}, [](uint64_t done, uint64_t) {
+                       if (done == 3) throw Error(ErrorCode::kCancelled, "stop");
+                     });
+                   }),
+                   "stop"));
   size_t left = 0;
-  for (const auto& entry : fs::directory_iterator(dir.path())) left += entry.path().filename() != "filled" ? 1 : 0;
+  for (const auto& entry : fs::directory_iterator(dir.path()))
+    left += entry.path().filename() != "filled" ? 1 : 0;
   EXPECT_EQ(left, 0U);
   EXPECT_EQ(read_file(dir / "filled/x", 100), "mine");
 }
