@@ -38,7 +38,8 @@ struct SynthCommand {
   std::string out, kinds, split, options_file, video_codec = "h264", score, benchmark_dir, sheet, seed;
   uint64_t count = 100;
   int per_kind = 100;
-  double file_fps = 4, rate_s = 0.5;
+  std::optional<double> file_fps;
+  double rate_s = 0.5;
   bool single = false, benchmark = false, list = false, json = false, rate = false;
 
   synth::SynthOptions options() const {
@@ -158,7 +159,8 @@ void add_synth(CLI::App& app) {
       ->option_text("F");
   command->add_option("--video-codec", synth->video_codec, "h264 (mp4), or png: a folder of frames (h264)")
       ->option_text("NAME");
-  command->add_option("--file-fps", synth->file_fps, "Frames a second of mp4 clips (4)")
+  command
+      ->add_option("--file-fps", synth->file_fps, "Frames a second of clips (4; png: as the options' fps, 1)")
       ->check(number_between(0.1, 60))
       ->option_text("FPS");
   command->add_flag("--single", synth->single,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "media/frame_sampler.h"
 #include "synth/artefacts.h"
 
 namespace vl3::synth {
@@ -53,17 +54,51 @@ void pan(Canvas& canvas, const Canvas& from, int shift) {
   }
 }
 
+// When the frames are drawn, and the times that go with them.
+struct FrameTime {
+  double drawn_s = 0, said_s = 0;
+};
+
+std::vector<FrameTime> frame_times(Rng& rng, const SynthOptions& options, const Clip& clip, double& rate) {
+  // Long clips are drawn at their schedule's own rate: thousands of frames that stand still teach nobody.
+  constexpr double most_frames = 300;
+  const bool all = options.sampler == ClipSampler::kAll;
+  rate = options.render_fps.value_or(all ? clip.fps : clip.fps * rng.pick({2, 4, 8, 10, 24, 25, 30}));
+  if (all && clip.duration_s() * rate > most_frames) rate = clip.fps;
+  const int frames = std::max(1, static_cast<int>(std::lround(clip.duration_s() * rate)));
+  std::vector<FrameTime> times;
+  if (all) {
+    for (int i = 0; i < frames; ++i) times.push_back({i / rate, i / rate});
+    return times;
+  }
+  // The file as the reader's own rule would see it.
+  media::FrameIndex index;
+  index.time_base = av_inv_q(av_d2q(rate, 1001000));
+  index.last_duration = 1;
+  for (int i = 0; i < frames; ++i) index.pts.push_back(i);
+  index.keyframe.assign(index.pts.size(), 1);
+  media::VideoInfo info;
+  info.duration_s = clip.duration_s();
+  info.avg_fps = rate;
+  info.frames = frames;
+  info.container = "mov,mp4,m4a,3gp,3g2,mj2";
+  media::SampleOptions sampling;
+  sampling.flow = options.sampler == ClipSampler::kNative ? Flow::kNative : Flow::kRemote;
+  sampling.fps = clip.fps;
+  for (const media::SampledFrame& frame : media::plan_frames(index, info, sampling))
+    times.push_back({frame.pts_s, frame.timestamp_s});
+  rate = clip.fps;
+  return times;
+}
+
 }  // namespace
 
 std::string span_text(double from_s, double to_s) { return fmt::format("{:.1f}-{:.1f} s", from_s, to_s); }
 
 void render_clip(Rng& rng, const SynthOptions& options, const Clip& clip, const Canvas& backdrop,
                  const Background& background, Sample& sample) {
-  // Long clips are drawn at their schedule's own rate: thousands of frames that stand still teach nobody.
-  constexpr double most_frames = 300;
-  const double wanted = options.render_fps.value_or(clip.fps);
-  const double rate = clip.duration_s() * wanted > most_frames ? clip.fps : wanted;
-  const int frames = std::max(1, static_cast<int>(std::lround(clip.duration_s() * rate)));
+  double rate = 0;
+  const std::vector<FrameTime> times = frame_times(rng, options, clip, rate);
   constexpr int block = 16;
   std::vector<uint8_t> live;
   if (options.static_share < 1) {
@@ -76,8 +111,7 @@ void render_clip(Rng& rng, const SynthOptions& options, const Clip& clip, const 
   }
   // A camera that turns far would take the scene out of sight.
   const double pan_rate = std::min(options.camera_pan, 0.15 * clip.width / clip.duration_s());
-  for (int i = 0; i < frames; ++i) {
-    const double time_s = i / rate;
+  for (const auto& [time_s, said_s] : times) {
     Canvas canvas(backdrop);
     const int shift = static_cast<int>(std::lround(pan_rate * time_s));
     if (shift != 0) pan(canvas, backdrop, shift);
@@ -92,7 +126,7 @@ void render_clip(Rng& rng, const SynthOptions& options, const Clip& clip, const 
       if (actor.turns && time_s >= actor.turn_s - 1e-6) placed.what.colour = *actor.turns;
       facts.items.push_back(shape_item(placed, static_cast<int>(a)));
     }
-    sample.frames.push_back(canvas.to_frame(time_s));
+    sample.frames.push_back(canvas.to_frame(said_s));
     sample.facts.images.push_back(std::move(facts));
   }
   sample.fps = rate;

@@ -10,6 +10,14 @@ namespace vl3::synth {
 namespace {
 
 constexpr std::string_view kCodecNames[] = {"raw", "jpeg", "dct", "h264"};
+constexpr std::string_view kSamplerNames[] = {"all", "native", "remote"};
+
+ClipSampler sampler_of(const std::string& name) {
+  for (int i = 0; i < 3; ++i) {
+    if (name == kSamplerNames[i]) return static_cast<ClipSampler>(i);
+  }
+  VL3_FAIL(kInvalidArgument, "sampler: \"{}\" is none of {}", name, fmt::join(kSamplerNames, ", "));
+}
 
 Codec codec_of(const std::string& name) {
   for (int i = 0; i < 4; ++i) {
@@ -26,6 +34,7 @@ void in_range(const char* name, double value, double low, double high) {
 }  // namespace
 
 std::string_view name_of(Codec codec) { return kCodecNames[static_cast<size_t>(codec)]; }
+std::string_view name_of(ClipSampler sampler) { return kSamplerNames[static_cast<size_t>(sampler)]; }
 
 Split split_of(const std::string& name) {
   for (const Split split : {Split::kTrain, Split::kHeldout, Split::kAll}) {
@@ -59,11 +68,11 @@ void check(const SynthOptions& o) {
 SynthOptions options_from_json(const Json& json, const std::string& where) {
   const JsonView view(json, where);
   static const std::set<std::string> known{
-      "seed",         "split",         "mixture",          "questions_per_medium",
-      "min_side",     "max_side",      "background_level", "min_glyph",
-      "max_glyph",    "sensor_noise",  "image_codec",      "codec",
-      "fps",          "render_fps",    "static_share",     "camera_pan",
-      "detail_level", "caption_noise", "answer_noise"};
+      "seed",       "split",        "mixture",          "questions_per_medium",
+      "min_side",   "max_side",     "background_level", "min_glyph",
+      "max_glyph",  "sensor_noise", "image_codec",      "codec",
+      "fps",        "render_fps",   "static_share",     "sampler",
+      "camera_pan", "detail_level", "caption_noise",    "answer_noise"};
   for (const auto& [key, value] : json.items())
     VL3_CHECK(known.contains(key), kInvalidArgument, "{}: unknown key \"{}\"; known are {}", where, key,
               fmt::join(known, ", "));
@@ -89,6 +98,7 @@ SynthOptions options_from_json(const Json& json, const std::string& where) {
   if (view.has("codec")) o.codec = codec_of(view.string("codec"));
   o.fps = view.number_or("fps", o.fps);
   if (view.has("render_fps")) o.render_fps = view.number("render_fps");
+  o.sampler = sampler_of(view.string_or("sampler", "all"));
   o.static_share = view.number_or("static_share", o.static_share);
   o.camera_pan = view.number_or("camera_pan", o.camera_pan);
   integer("detail_level", o.detail_level);
@@ -131,6 +141,7 @@ OrderedJson to_json(const SynthOptions& o) {
   if (o.codec) json["codec"] = name_of(*o.codec);
   json["fps"] = o.fps;
   if (o.render_fps) json["render_fps"] = *o.render_fps;
+  json["sampler"] = name_of(o.sampler);
   json["static_share"] = o.static_share;
   json["camera_pan"] = o.camera_pan;
   json["detail_level"] = o.detail_level;

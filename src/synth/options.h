@@ -27,6 +27,15 @@ enum class Codec {
 };
 std::string_view name_of(Codec codec);
 
+/// How a reader would choose frames from the clip's file.
+enum class ClipSampler {
+  kAll,     ///< every frame that is drawn
+  kNative,  ///< as transformers' rule takes them from a file of render_fps (default: varied, 2 … 30) at fps a
+            ///< second
+  kRemote  ///< as the official code takes them
+};
+std::string_view name_of(ClipSampler sampler);
+
 struct SynthOptions {
   uint64_t seed = 0;
   Split split = Split::kTrain;
@@ -46,6 +55,8 @@ struct SynthOptions {
   /// Frames a second that are drawn; default fps. A file of 8 a second holds what its reader sees at 1 a
   /// second, and more. Clips that would have more than 300 frames are drawn at fps.
   std::optional<double> render_fps;
+  /// Which frames of a clip are kept, and what their times are.
+  ClipSampler sampler = ClipSampler::kAll;
   double static_share = 1;  ///< of the picture's area whose background stands still
   double camera_pan = 0;    ///< pixels a second
 

@@ -1,5 +1,7 @@
 #include "synth/writer.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "core/file.h"
 #include "media/png_writer.h"
@@ -48,12 +50,15 @@ VideoFiles video_files_of(const std::string& name) {
   VL3_FAIL(kInvalidArgument, "--video-codec: \"{}\" is neither h264 nor png", name);
 }
 
-SynthOptions options_for_files(SynthOptions options, VideoFiles video, double file_fps) {
-  if (video == VideoFiles::kPng) return options;
-  VL3_CHECK(file_fps >= options.fps, kInvalidArgument, "file_fps: {} is below fps, {}", file_fps,
-            options.fps);
-  if (!options.codec) options.codec = Codec::kRaw;
-  if (!options.render_fps) options.render_fps = file_fps;
+SynthOptions options_for_files(SynthOptions options, VideoFiles video, std::optional<double> file_fps) {
+  const bool h264 = video == VideoFiles::kH264;
+  VL3_CHECK(options.sampler == ClipSampler::kAll, kInvalidArgument,
+            "sampler: \"{}\" is for samples in memory; a file's frames are chosen by its reader",
+            name_of(options.sampler));
+  const double rate = file_fps.value_or(h264 ? std::max(4.0, options.fps) : options.fps);
+  VL3_CHECK(rate >= options.fps, kInvalidArgument, "file_fps: {} is below fps, {}", rate, options.fps);
+  if (h264 && !options.codec) options.codec = Codec::kRaw;
+  if (!options.render_fps) options.render_fps = rate;
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,8 @@ struct WriteOptions {
   std::filesystem::path out;  ///< a new or empty folder
   uint64_t count = 100;       ///< samples
   VideoFiles video = VideoFiles::kH264;
-  double file_fps = 4;  ///< of H.264 clips; the schedule keeps options.fps
-  bool single = false;  ///< one annotation a question instead of a conversation of all
+  std::optional<double> file_fps;  ///< of clips; default 4 for H.264, options.fps for PNG
+  bool single = false;             ///< one annotation a question instead of a conversation of all
 };
 
 /// Called now and then: samples written, samples in all.
@@ -44,8 +45,9 @@ std::vector<std::string> write_media(const Sample& sample, const std::filesystem
 std::vector<OrderedJson> annotations_of(const Sample& sample, const std::vector<std::string>& media,
                                         bool single);
 
-/// What a writer of files asks of the generator: clips are drawn at file_fps and left to the file's codec.
-SynthOptions options_for_files(SynthOptions options, VideoFiles video, double file_fps);
+/// What a writer of files asks of the generator: clips are drawn at file_fps, and left to the file's codec
+/// where it has one of its own.
+SynthOptions options_for_files(SynthOptions options, VideoFiles video, std::optional<double> file_fps);
 
 OrderedJson manifest_of(const SynthOptions& options);
 

@@ -26,6 +26,7 @@ TEST(Options, ReadBackWhatTheyWrite) {
   options.codec = Codec::kH264;
   options.sensor_noise = 2.5;
   options.render_fps = 4;
+  options.sampler = ClipSampler::kNative;
   options.caption_noise = 0.25;
   options.mixture = {{"ocr.read", {"large", "small"}, 3}, {"scene", {}, 1}};
   const SynthOptions again = read(to_json(options).dump());
@@ -48,6 +49,7 @@ TEST(Options, NameWhatIsWrong) {
   EXPECT_TRUE(says(error(R"({"split": "test"})"), "\"test\" is none of train, heldout, all"));
   EXPECT_TRUE(says(error(R"({"codec": "vp9"})"), "\"vp9\" is none of raw, jpeg, dct, h264"));
   EXPECT_TRUE(says(error(R"({"image_codec": "h264"})"), "is for clips"));
+  EXPECT_TRUE(says(error(R"({"sampler": "best"})"), "\"best\" is none of all, native, remote"));
   EXPECT_TRUE(says(error(R"({"caption_noise": 1.5})"), "caption_noise: 1.5 is not from 0 to 1"));
   EXPECT_TRUE(says(error(R"({"min_side": 200, "max_side": 150})"), "min_side: 200 is above max_side, 150"));
   EXPECT_TRUE(says(error(R"({"max_side": 99999})"), "max_side: 99999 is not from"));

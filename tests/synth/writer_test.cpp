@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <sstream>
 
 #include "core/file.h"
 #include "media/image_reader.h"
+#include "media/probe.h"
+#include "media/sampled_reader.h"
 #include "media/video_reader.h"
 #include "support/temp_dir.h"
 #include "synth/walk.h"
@@ -120,6 +123,44 @@ TEST(Writer, MediaComeBackThroughTheReaders) {
       EXPECT_NEAR(back.back().pts_s, sample.frames.back().pts_s, 1e-6);
       // Four frames a second; the schedule's own second is one of them.
       EXPECT_NEAR(static_cast<double>(back.size()), sample.facts.duration_s * 4, 1e-6);
+    }
+  }
+}
+
+// What is trained in memory is what `vl3 ask` sees of the file: the same frames with the same times.
+TEST(Writer, SamplersChooseTheFramesThatAReaderOfTheFileChooses) {
+  for (const ClipSampler sampler : {ClipSampler::kNative, ClipSampler::kRemote}) {
+    TempDir dir;
+    SynthOptions options = mixed();
+    options.mixture = {{"video", {"f5", "f8"}, 1}};
+    options.codec = Codec::kRaw;
+    WriteOptions write;
+    write.out = dir / "set";
+    write.count = 6;
+    write.file_fps = 8;
+    write_dataset(options, write);
+    options.render_fps = 8;
+    options.sampler = sampler;
+    const Generator generator(options);
+    const Flow flow = sampler == ClipSampler::kNative ? Flow::kNative : Flow::kRemote;
+    for (uint64_t i = 0; i < write.count; ++i) {
+      const Sample sample = generator.sample(i);
+      const media::MediaData file =
+          media::open_media((dir / "set" / fmt::format("media/{:07}.mp4", i)).string());
+      const media::MediaInfo info = media::probe_media(file, flow);
+      media::SampleOptions sampling;
+      sampling.flow = flow;
+      const media::SampledFrames planned = media::plan_frames(info.index, info.video, sampling);
+      media::SampledReader reader(file, info.index, planned);
+      ASSERT_EQ(planned.size(), sample.frames.size()) << sample.id;
+      for (const media::Frame& frame : sample.frames) {
+        const auto read = reader.next();
+        ASSERT_TRUE(read.has_value());
+        EXPECT_NEAR(reader.sampled().timestamp_s, frame.pts_s, 1e-6) << sample.id;
+        double sum = 0;
+        for (size_t at = 0; at < frame.rgb.size(); ++at) sum += std::abs(read->rgb[at] - frame.rgb[at]);
+        EXPECT_LT(sum / static_cast<double>(frame.rgb.size()), 8) << sample.id << " at " << frame.pts_s;
+      }
     }
   }
 }
