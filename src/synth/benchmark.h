@@ -19,7 +19,7 @@ struct BenchmarkOptions {
   std::filesystem::path out;  ///< a new or empty folder
   int per_kind = 100;         ///< items a kind, spread evenly over its levels; every item has its own medium
   VideoFiles video = VideoFiles::kH264;
-  std::optional<double> file_fps;  ///< as WriteOptions::file_fps
+  std::optional<double> file_fps = std::nullopt;  ///< as WriteOptions::file_fps
 };
 
 /// Writes benchmark.jsonl (id, kind, level, media_type, media, question, answer, accepted, options, form,

@@ -24,8 +24,8 @@ struct WriteOptions {
   std::filesystem::path out;  ///< a new or empty folder
   uint64_t count = 100;       ///< samples
   VideoFiles video = VideoFiles::kH264;
-  std::optional<double> file_fps;  ///< of clips; default 4 for H.264, options.fps for PNG
-  bool single = false;             ///< one annotation a question instead of a conversation of all
+  std::optional<double> file_fps = std::nullopt;  ///< of clips; default 4 for H.264, options.fps for PNG
+  bool single = false;  ///< one annotation a question instead of a conversation of all
 };
 
 /// Called now and then: samples written, samples in all.
