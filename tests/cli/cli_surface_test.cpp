@@ -60,6 +60,10 @@ const std::vector<Command> kCommands{
      {"--help", "--set", "--plan", "--resume", "--max-steps", "--flops", "--sample-tokens", "--processes",
       "--json"}},
     {"bench", kModel + Flags{"--only", "--repeats", "--json"}},
+    {"synth",
+     {"--help", "--out", "--count", "--seed", "--kinds", "--split", "--options", "--video-codec",
+      "--file-fps", "--single", "--benchmark", "--per-kind", "--score", "--benchmark-dir", "--json", "--list",
+      "--sheet", "--rate"}},
 };
 
 // What the lines of a help text begin with: "  -h,--help   Print…".

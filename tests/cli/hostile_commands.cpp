@@ -1,4 +1,4 @@
-// The other commands: convert, trace, pull, plan, inspect, bench.
+// The other commands: convert, trace, pull, synth, plan, inspect, bench.
 #include "cli/hostile_world.h"
 
 namespace vl3::test {
@@ -193,6 +193,59 @@ std::vector<HostileRow> pull_rows() {
   };
 }
 
+std::vector<HostileRow> synth_rows() {
+  return {
+      {"SynthNothingToDo", 2, "say one of --out DIR, --sheet F, --score F, --list and --rate",
+       [](W&) -> Words { return {"synth"}; }},
+      {"SynthTwoThingsToDo", 2, "--list and --rate; found 2",
+       [](W& w) -> Words {
+         return {"synth", "--list", "--out", w.out()};
+       }},
+      {"SynthOutNotEmpty", 2, "/out: is not empty; name a new folder",
+       [](W& w) -> Words {
+         w.file("out/precious.txt", "keep me");
+         return {"synth", "--out", w.out(), "--count", "1"};
+       }},
+      {"SynthUnknownKind", 2, "no such kind; scene has colour",
+       [](W& w) -> Words {
+         return {"synth", "--out", w.out(), "--kinds", "scene.smell"};
+       }},
+      {"SynthUnknownLevel", 2, "\"huge\": no such level; scene has one",
+       [](W& w) -> Words {
+         return {"synth", "--out", w.out(), "--kinds", "scene@huge"};
+       }},
+      {"SynthUnknownSplit", 2, "split: \"test\" is none of train, heldout, all",
+       [](W& w) -> Words {
+         return {"synth", "--out", w.out(), "--split", "test"};
+       }},
+      {"SynthUnknownCodec", 2, "\"vp9\" is neither h264 nor png",
+       [](W& w) -> Words {
+         return {"synth", "--out", w.out(), "--video-codec", "vp9"};
+       }},
+      {"SynthSeedNegative", 2, "--seed: \"-1\": expected a whole number from 0",
+       [](W& w) -> Words {
+         return {"synth", "--out", w.out(), "--seed", "-1"};
+       }},
+      {"SynthCountZero", 2, "--count: Value 0 not in range",
+       [](W& w) -> Words {
+         return {"synth", "--out", w.out(), "--count", "0"};
+       }},
+      {"SynthUnknownOption", 2, "unknown key \"sede\"",
+       [](W& w) -> Words {
+         return {"synth", "--out", w.out(), "--options", w.file("o.json", R"({"sede": 1})")};
+       }},
+      {"SynthScoreWithoutSet", 2, "--score: name the test set with --benchmark-dir DIR",
+       [](W& w) -> Words {
+         return {"synth", "--score", w.file("p.jsonl", "")};
+       }},
+      {"SynthScoreBrokenLine", 1, "line 1: not valid JSON",
+       [](W& w) -> Words {
+         w.file("set/benchmark.jsonl", "{");
+         return {"synth", "--score", w.file("p.jsonl", ""), "--benchmark-dir", w.out("set")};
+       }},
+  };
+}
+
 std::vector<HostileRow> other_rows() {
   return {
       {"PlanWithoutMedia", 2, "no media: name files, URLs or frame folders",
@@ -228,7 +281,7 @@ std::vector<HostileRow> other_rows() {
 
 std::vector<HostileRow> hostile_commands() {
   std::vector<HostileRow> rows = convert_rows();
-  for (const auto& more : {train_rows(), trace_rows(), pull_rows(), other_rows()})
+  for (const auto& more : {train_rows(), trace_rows(), pull_rows(), synth_rows(), other_rows()})
     rows.insert(rows.end(), more.begin(), more.end());
   return rows;
 }

@@ -1,0 +1,52 @@
+// Samples by number: each a pure function of the options and its index, so that any thread may draw any of
+// them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "synth/family.h"
+#include "synth/options.h"
+#include "synth/sample.h"
+
+namespace vl3::synth {
+
+/// Immutable once built; sample() may be called from several threads.
+class Generator {
+ public:
+  /// @throws Error(kInvalidArgument) as check().
+  explicit Generator(SynthOptions options);
+
+  /// Draws kind and level by the mixture's weights, then as below.
+  Sample sample(uint64_t index) const;
+  /// A sample whose first question is of this kind. The others are of kinds of the same family that are in
+  /// the mixture.
+  /// @param kind   "scene.colour"
+  /// @param level  name of one of the family's levels at which the kind can be asked
+  /// @throws Error(kInvalidArgument)
+  Sample sample(const std::string& kind, const std::string& level, uint64_t index) const;
+
+  const SynthOptions& options() const { return options_; }
+
+  /// One thing the mixture can draw.
+  struct Draw {
+    const Family* family;
+    const Kind* kind;
+    int level;
+    double weight;
+  };
+  const std::vector<Draw>& draws() const { return draws_; }
+
+ private:
+  Sample make(const Draw& draw, uint64_t index) const;
+
+  SynthOptions options_;
+  std::vector<Draw> draws_;
+  double total_weight_ = 0;
+};
+
+/// The mixture's entries written out, one a kind and level.
+std::vector<Generator::Draw> expand_mixture(const std::vector<MixtureEntry>& mixture);
+
+}  // namespace vl3::synth
