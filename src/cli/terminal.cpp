@@ -7,17 +7,20 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "cli/output.h"
+
 namespace vl3::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupts = 0;
+volatile std::sig_atomic_t ends_at_once = 0;
+struct sigaction previous_interrupt, previous_terminate;
 
 void on_interrupt(int signal) {
   interrupts = interrupts + 1;
-  if (interrupts > 1) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
-  }
+  if (interrupts == 1 && ends_at_once == 0) return;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);  // delivered when this handler returns
 }
 
 bool plain_terminal(int fd) { return isatty(fd) != 0; }
@@ -28,11 +31,12 @@ ProgressLine::ProgressLine() : enabled_(plain_terminal(STDERR_FILENO)) {}
 
 void ProgressLine::show(const Progress& progress) {
   const auto now = std::chrono::steady_clock::now();
-  if (!enabled_ || (drawn_ && progress.done < progress.total && now - last_ < std::chrono::milliseconds(100)))
-    return;
+  const bool same = drawn_ && stage_ == progress.stage && progress.done < progress.total;
+  if (!enabled_ || (same && now - last_ < std::chrono::milliseconds(100))) return;
+  stage_ = progress.stage;
   last_ = now;
   drawn_ = true;
-  fmt::print(stderr, "\r\x1b[K{} {}/{}", progress.stage, progress.done, progress.total);
+  fmt::print(stderr, "\r\x1b[K{} {}/{}", one_line(progress.stage), progress.done, progress.total);
   std::fflush(stderr);
 }
 
@@ -43,12 +47,24 @@ void ProgressLine::clear() {
   std::fflush(stderr);
 }
 
-InterruptGuard::InterruptGuard() {
+InterruptGuard::InterruptGuard(Mode mode) {
   interrupts = 0;
-  std::signal(SIGINT, on_interrupt);
+  ends_at_once = mode == kEndsUntilPolled ? 1 : 0;
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = mode == kPrompt ? 0 : SA_RESTART;  // reading a line at the prompt has to return
+  ::sigaction(SIGINT, &action, &previous_interrupt);
+  ::sigaction(SIGTERM, mode == kPrompt ? nullptr : &action, &previous_terminate);
 }
 
-InterruptGuard::~InterruptGuard() { std::signal(SIGINT, SIG_DFL); }
+InterruptGuard::~InterruptGuard() {
+  ::sigaction(SIGINT, &previous_interrupt, nullptr);
+  ::sigaction(SIGTERM, &previous_terminate, nullptr);
+}
+
+void InterruptGuard::polled() { ends_at_once = 0; }
+
+void InterruptGuard::forget() { interrupts = 0; }
 
 bool InterruptGuard::interrupted() { return interrupts > 0; }
 
