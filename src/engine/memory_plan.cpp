@@ -27,7 +27,7 @@ constexpr uint64_t kWideningBytes = 16 << 20;  // ops::linear's scratch for bflo
 constexpr int64_t kFramesInDecoder = 12;       // references and threading of one video decoder
 constexpr int64_t kPicturesOnTheirWay = 4;  // in the reader's queue, one being converted, one being resized
 constexpr double kMeasureSeconds = 0.5;     // of decoding, a request
-constexpr int64_t kMeasureFrames = 8;       // of one video
+constexpr int64_t kMeasureFrames = 24;      // of one video
 constexpr double kStillPixelsPerSecond =
     40e6;  // decoding and resizing a picture; formats differ by a factor of two
 
@@ -196,7 +196,10 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
     options = std::move(fit.options);
     plan.warnings = std::move(fit.changes);
   }
+  const auto opening = std::chrono::steady_clock::now();
   Request request = make_request(runtime, conversation, options, opener);
+  const double open_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - opening).count();
   // Before anything is decoded: the pictures that plan() itself looks at are not part of what an ask holds.
   const MemoryEstimate memory = estimate_memory(runtime, request, request.max_rows(), new_tokens(options));
   std::vector<std::vector<int64_t>> kept;
@@ -223,9 +226,10 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
   const double flops = measured_flops();
   plan.decode_seconds = decode_seconds(runtime, request);
   // Decoding overlaps encoding, but both want every core.
-  plan.first_token_seconds = plan.decode_seconds + (encode_flops(runtime.config.vision, request.plan) +
-                                                    prefill_flops(runtime.config.text, plan.prompt_tokens)) /
-                                                       flops;
+  plan.first_token_seconds = open_seconds + plan.decode_seconds +
+                             (encode_flops(runtime.config.vision, request.plan) +
+                              prefill_flops(runtime.config.text, plan.prompt_tokens)) /
+                                 flops;
   if (plan.prompt_tokens > plan.max_position_embeddings) {
     plan.fits = false;
     plan.notes.push_back(fmt::format("{} tokens do not fit the model's context of {}", plan.prompt_tokens,

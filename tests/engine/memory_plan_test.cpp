@@ -88,14 +88,18 @@ TEST(OutOfMemory, OfLibtorchIsAPassedLimit) {
 }
 
 TEST(StillMemory, KnowsWhatTheDecoderHoldsBesideThePicture) {
-  const std::string png = std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10", 24);
-  EXPECT_EQ(engine::decoder_bytes_per_pixel(png + std::string("\x08\x02\0\0\0", 5)), 0.0);
-  EXPECT_EQ(engine::decoder_bytes_per_pixel(png + std::string("\x08\x02\0\0\x01", 5)), 3.0);  // interlaced
-  EXPECT_EQ(engine::decoder_bytes_per_pixel(png + std::string("\x10\x06\0\0\x01", 5)),
+  const auto png = [](const char* rest) {
+    std::string head("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10", 24);
+    return head.append(rest, 5);
+  };
+  EXPECT_EQ(engine::decoder_bytes_per_pixel(png("\x08\x02\0\0\0")), 0.0);
+  EXPECT_EQ(engine::decoder_bytes_per_pixel(png("\x08\x02\0\0\x01")), 3.0);  // interlaced
+  EXPECT_EQ(engine::decoder_bytes_per_pixel(png("\x10\x06\0\0\x01")),
             8.0);  // RGBA of 16 bits
   const auto jpeg = [](char frame) {
-    return std::string("\xff\xd8\xff\xe0\0\x04\0\0\xff", 9) + frame +
-           std::string("\0\x11\x08\0\x10\0\x10\x03\x01\x22\0\x02\x11\x01\x03\x11\x01", 17);
+    std::string head("\xff\xd8\xff\xe0\0\x04\0\0\xff", 9);
+    head.push_back(frame);
+    return head.append("\0\x11\x08\0\x10\0\x10\x03\x01\x22\0\x02\x11\x01\x03\x11\x01", 17);
   };
   EXPECT_EQ(engine::decoder_bytes_per_pixel(jpeg('\xc0')), 0.0);
   EXPECT_EQ(engine::decoder_bytes_per_pixel(jpeg('\xc2')), 3.0);  // progressive, 4:2:0
