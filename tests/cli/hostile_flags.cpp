@@ -126,7 +126,7 @@ std::vector<HostileRow> media_flag_rows() {
        [](W&) -> Words {
          return {"ask", clip(), "hi", "--fit"};
        }},
-      {"PruneToBesideNoPrune", 2, "--no-prune excludes --prune-to",
+      {"PruneToBesideNoPrune", 2, "--prune-to excludes --no-prune",
        [](W&) -> Words { return {"ask", clip(), "hi", "--no-prune", "--prune-to", "9"}; }},
       {"InspectMaxRam", 2, "The following argument was not expected: --max-ram=1G; see vl3 inspect --help",
        [](W&) -> Words {
