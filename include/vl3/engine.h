@@ -109,6 +109,7 @@ struct Answer {
   std::string text;
   std::vector<int64_t> token_ids;  ///< with the end-of-sequence token where there was one
   std::string finish_reason;       ///< "stop", "length", "cancelled", "repetition"
+  bool constraint_met = true;      ///< the text satisfies its schema or regex; false where it was cut before
   Receipt receipt;
 };
 
@@ -122,14 +123,18 @@ struct Plan {
   double prune_threshold = 0;
   int64_t patches = 0;
   uint64_t weight_bytes = 0, kv_bytes = 0, work_bytes = 0, peak_ram_bytes = 0;  ///< predicted
-  double first_token_seconds = 0;  ///< predicted from a short measurement of this machine
+  double first_token_seconds = 0;  ///< predicted from short measurements of this machine and of these videos
+  double decode_seconds = 0;       ///< of it: decoding and resizing
   int64_t max_position_embeddings = 0;
-  bool fits = true;  ///< in max_ram_bytes and in the model's context
-  std::vector<std::string> notes;
+  bool fits = true;                   ///< in max_ram_bytes and in the model's context
+  std::vector<std::string> notes;     ///< why it does not fit
+  std::vector<std::string> warnings;  ///< what `fit` lowered
 };
 
 struct Progress {
-  std::string_view stage;  ///< "encode" (images and frames), "prefill" (tokens)
+  /// "open", "download", "read stdin" (references), "decode" and "encode" (images and frames), "prefill"
+  /// (tokens)
+  std::string_view stage;
   int64_t done = 0;
   int64_t total = 0;
 };
@@ -154,7 +159,8 @@ class Engine {
   Answer ask(const Conversation& conversation, const AskOptions& options = {},
              const Callbacks& callbacks = {}) const;
 
-  /// Looks at the options alone. @throws Error(kInvalidArgument) for a value out of range.
+  /// Looks at the options alone. @throws Error(kInvalidArgument) for a value out of range, a schema or a
+  /// regex that cannot be enforced.
   void check(const AskOptions& options) const;
 
   /// What ask() would cost, without encoding or generating anything.

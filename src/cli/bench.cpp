@@ -7,6 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
+#include "engine/out_of_memory.h"
 
 namespace vl3::cli {
 namespace {
@@ -18,19 +20,19 @@ struct Bench {
 
   void run() {
     const auto runtime = model.load_runtime();
-    const OrderedJson result = engine::bench(*runtime, options);
+    const OrderedJson result = engine::naming_out_of_memory([&] { return engine::bench(*runtime, options); });
     if (json) {
-      fmt::print("{}\n", result.dump(2));
+      print_out("{}\n", result.dump(2));
       return;
     }
     for (const auto& [key, value] : result.items()) {
       if (!value.is_object()) continue;
       const auto rate = value.begin();
-      fmt::print("{:12} {:10.1f} {} (median of {})\n", key, rate.value().get<double>(), rate.key(),
-                 value["repeats"].get<int>());
+      print_out("{:12} {:10.1f} {} (median of {})\n", key, rate.value().get<double>(), rate.key(),
+                value["repeats"].get<int>());
     }
-    fmt::print("{:12} {:10.2f} s\n{:12} {:10.0f} MiB\n", "load", result["load_s"].get<double>(),
-               "peak memory", result["peak_rss_bytes"].get<double>() / (1 << 20));
+    print_out("{:12} {:10.2f} s\n{:12} {:10.0f} MiB\n", "load", result["load_s"].get<double>(), "peak memory",
+              result["peak_rss_bytes"].get<double>() / (1 << 20));
   }
 };
 

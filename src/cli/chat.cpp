@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <iostream>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
 #include "cli/report.h"
 #include "cli/terminal.h"
 #include "core/check.h"
@@ -36,28 +39,88 @@ constexpr const char* kHelp =
     "/show                    settings and size of the conversation\n"
     "/save F, /load F         the conversation as messages JSON\n"
     "/clear                   forget the conversation\n"
-    "/bye                     leave (also Ctrl-D); Ctrl-C stops an answer\n";
+    "/bye                     leave (also Ctrl-D); Ctrl-C stops an answer\n"
+    "A file name with blanks may stand in quotes.\n";
+
+OrderedJson to_json(const ContentPart& part) {
+  if (part.kind == PartKind::kText) return {{"type", "text"}, {"text", part.text}};
+  const bool image = part.kind == PartKind::kImage;
+  OrderedJson json = {{"type", image ? "image" : "video"}};
+  if (part.frames.empty()) {
+    json[image ? "image" : "video"] = part.media;
+  } else {
+    json["video"] = part.frames;
+  }
+  const auto put = [&](const char* key, const auto& value) {
+    if (value) json[key] = *value;
+  };
+  put("timestamp", part.timestamp);
+  if (!part.timestamps.empty()) json["timestamps"] = part.timestamps;
+  put("num_frames", part.num_frames);
+  if (!part.source.empty()) json["source"] = part.source;
+  put("fps", part.fps);
+  put("max_frames", part.max_frames);
+  put("start", part.start);
+  put("end", part.end);
+  return json;
+}
 
 OrderedJson to_json(const Conversation& conversation) {
   OrderedJson messages = OrderedJson::array();
   for (const Message& message : conversation) {
-    OrderedJson parts = OrderedJson::array();
-    for (const ContentPart& part : message.parts) {
-      OrderedJson json;
-      if (part.kind == PartKind::kText) {
-        json = {{"type", "text"}, {"text", part.text}};
-      } else if (part.kind == PartKind::kImage) {
-        json = {{"type", "image"}, {"image", part.media}};
-      } else {
-        json = {{"type", "video"}, {"video", part.media}};
-        if (part.start) json["start"] = *part.start;
-        if (part.end) json["end"] = *part.end;
-      }
-      parts.push_back(std::move(json));
+    if (message.content_was_string && message.parts.size() == 1) {
+      messages.push_back({{"role", role_name(message.role)}, {"content", message.parts.front().text}});
+      continue;
     }
+    OrderedJson parts = OrderedJson::array();
+    for (const ContentPart& part : message.parts) parts.push_back(to_json(part));
     messages.push_back({{"role", role_name(message.role)}, {"content", std::move(parts)}});
   }
   return messages;
+}
+
+// "12 rest", "'a b' rest" or "a b" -> the first word, which quotes may hold together, and what follows it.
+// Without quotes the whole text is the word.
+std::pair<std::string, std::string> unquoted(const std::string& text) {
+  const char quote = text.front();
+  const size_t end = quote == '"' || quote == '\'' ? text.find(quote, 1) : std::string::npos;
+  if (end == std::string::npos) return {text, ""};
+  const size_t rest = text.find_first_not_of(' ', end + 1);
+  return {text.substr(1, end - 1), rest == std::string::npos ? "" : text.substr(rest)};
+}
+
+// Sets the window that a word like "1:00-2:30", "5-" or "-10" names; false, with nothing set, for other
+// words.
+bool read_window(const std::string& word, ContentPart& part) {
+  const size_t dash = word.find('-');
+  if (dash == std::string::npos || word.size() == 1) return false;
+  std::optional<double> start, end;
+  try {
+    if (dash > 0) start = parse_seconds(word.substr(0, dash));
+    if (dash + 1 < word.size()) end = parse_seconds(word.substr(dash + 1));
+  } catch (const Error&) {
+    return false;
+  }
+  part.start = start;
+  part.end = end;
+  return true;
+}
+
+// /video's argument: a name, which may hold blanks and dashes, and a window behind it.
+ContentPart video_of(const std::string& text) {
+  const auto [name, window] = unquoted(text);
+  ContentPart part = video_part(name);
+  if (name.size() != text.size()) {  // it was quoted
+    VL3_CHECK(window.empty() || read_window(window, part), kInvalidArgument,
+              "\"{}\": expected a window like 1:00-2:30 after the quoted name", window);
+    return part;
+  }
+  std::error_code unreadable;
+  const size_t space = text.rfind(' ');
+  if (space == std::string::npos || std::filesystem::exists(text, unreadable)) return part;
+  if (read_window(text.substr(space + 1), part))
+    part.media = text.substr(0, text.find_last_not_of(' ', space) + 1);
+  return part;
 }
 
 class Chat {
@@ -67,10 +130,18 @@ class Chat {
 
   void run() {
     std::string line;
+    // Without a person at the prompt Ctrl-C only is for answers.
     const bool prompt = isatty(STDIN_FILENO) != 0;
+    std::optional<InterruptGuard> guard;
+    if (prompt) guard.emplace(InterruptGuard::kPrompt);
     while (true) {
       if (prompt) fmt::print(stderr, "{}", bold(">>> ", STDERR_FILENO));
-      if (!std::getline(std::cin, line)) return;
+      InterruptGuard::forget();
+      if (!read_line(line)) {
+        if (!InterruptGuard::interrupted()) return;
+        fmt::print(stderr, "\n(Ctrl-D or /bye leaves)\n");
+        continue;
+      }
       if (line.empty()) continue;
       try {
         if (line.front() != '/') {
@@ -85,6 +156,18 @@ class Chat {
   }
 
  private:
+  // One line of stdin without its end; false at the end of stdin, or when a signal came.
+  static bool read_line(std::string& line) {
+    char* buffer = nullptr;
+    size_t size = 0;
+    const ssize_t length = ::getline(&buffer, &size, stdin);
+    if (length > 0) line.assign(buffer, static_cast<size_t>(length));
+    std::free(buffer);
+    std::clearerr(stdin);
+    if (length > 0 && line.back() == '\n') line.pop_back();
+    return length > 0;
+  }
+
   Conversation whole(const std::vector<ContentPart>& parts) const {
     Conversation conversation;
     if (!system_.empty()) conversation.push_back({Role::kSystem, {text_part(system_)}, true});
@@ -97,19 +180,19 @@ class Chat {
     std::vector<ContentPart> parts = waiting_;
     parts.push_back(text_part(question));
     ProgressLine progress;
-    const InterruptGuard guard;
     Callbacks callbacks;
     callbacks.on_progress = [&](const Progress& p) { progress.show(p); };
+    // Without a prompt, so without a guard of its own, an answer has one.
+    std::optional<InterruptGuard> guard;
+    if (isatty(STDIN_FILENO) == 0) guard.emplace(InterruptGuard::kSetsFlag);
     callbacks.cancelled = [] { return InterruptGuard::interrupted(); };
     callbacks.on_text = [&](std::string_view text) {
       progress.clear();
-      fmt::print("{}", text);
-      std::fflush(stdout);
+      write_out(text);
     };
     const Answer result = session_.ask(whole(parts), options_, callbacks);
     progress.clear();
-    fmt::print("\n");
-    std::fflush(stdout);
+    write_out("\n");
     if (result.finish_reason == "cancelled") fmt::print(stderr, "(stopped)\n");
     if (result.finish_reason == "length")
       fmt::print(stderr, "(cut at {} tokens)\n", options_.generation.max_tokens);
@@ -127,17 +210,17 @@ class Chat {
     std::getline(words >> std::ws, rest);
     if (name == "/bye" || name == "/exit" || name == "/quit") return false;
     if (name == "/image") {
-      wait_for_question(image_part(need(rest, "/image F")));
+      wait_for_question(image_part(unquoted(need(rest, "/image F")).first));
     } else if (name == "/video") {
       wait_for_question(video_of(need(rest, "/video F [START-END]")));
     } else if (name == "/cam") {
       wait_for_question(image_part(webcam_picture()));
     } else if (name == "/frames") {
-      fmt::print("{}", frames_text());
+      write_out(frames_text());
     } else if (name == "/plan") {
       VL3_CHECK(!waiting_.empty(), kInvalidArgument,
                 "nothing waits to be asked about: add media with /image or /video");
-      fmt::print("{}", plan_text(engine_.plan(whole(waiting_), options_)));
+      write_out(plan_text(engine_.plan(whole(waiting_), options_)));
     } else if (name == "/system") {
       system_ = rest;
     } else if (name == "/set") {
@@ -145,18 +228,18 @@ class Chat {
     } else if (name == "/show") {
       show();
     } else if (name == "/save") {
-      write_file_atomically(need(rest, "/save F"), to_json(whole({})).dump(1) + "\n");
+      write_file_atomically(unquoted(need(rest, "/save F")).first, to_json(whole({})).dump(1) + "\n");
     } else if (name == "/load") {
-      load(need(rest, "/load F"));
+      load(unquoted(need(rest, "/load F")).first);
     } else if (name == "/clear") {
       history_.clear();
       waiting_.clear();
+      last_ = {};
     } else if (name == "/help" || name == "/?") {
-      fmt::print("{}", kHelp);
+      write_out(kHelp);
     } else {
       VL3_FAIL(kInvalidArgument, "unknown command {}; /help lists them", name);
     }
-    std::fflush(stdout);
     return true;
   }
 
@@ -171,16 +254,6 @@ class Chat {
     waiting_.push_back(std::move(part));
   }
 
-  static ContentPart video_of(const std::string& text) {
-    const size_t space = text.rfind(' ');
-    const size_t dash = space == std::string::npos ? space : text.find('-', space);
-    if (dash == std::string::npos) return video_part(text);
-    ContentPart part = video_part(text.substr(0, space));
-    if (dash > space + 1) part.start = parse_seconds(text.substr(space + 1, dash - space - 1));
-    if (dash + 1 < text.size()) part.end = parse_seconds(text.substr(dash + 1));
-    return part;
-  }
-
   // As a data URL, so that the picture is saved with the conversation.
   static std::string webcam_picture() {
     const std::string png = media::encode_png(media::grab_webcam("/dev/video0"));
@@ -193,7 +266,7 @@ class Chat {
   std::string frames_text() const {
     std::string text;
     for (const MediumReceipt& medium : last_.media) {
-      text += fmt::format("{} {}\n", medium.kind, medium.name);
+      text += fmt::format("{} {}\n", medium.kind, one_line(medium.name));
       for (const FrameReceipt& frame : medium.frames) {
         text += fmt::format("  {:>8} kept {} of {}\n",
                             frame.time_s ? fmt::format("{:.1f} s", *frame.time_s) : "-", frame.kept,
@@ -216,6 +289,10 @@ class Chat {
     VL3_CHECK(!value.empty() && used == value.size() && std::abs(number) <= 1e15,
               kInvalidArgument,  // nor nan
               "usage: /set KEY NUMBER");
+    const bool whole_only = key == "top_k" || key == "seed" || key == "max_tokens" || key == "max_frames";
+    VL3_CHECK(!whole_only || number == std::trunc(number), kInvalidArgument,
+              "/set {} {}: expected a whole number", key, value);
+    VL3_CHECK(key != "seed" || number >= 0, kInvalidArgument, "/set seed {}: expected 0 or more", value);
     GenerationConfig& g = options_.generation;
     const AskOptions before = options_;
     if (key == "temperature")
@@ -229,7 +306,7 @@ class Chat {
     else if (key == "repetition_penalty")
       g.repetition_penalty = number;
     else if (key == "seed")
-      g.seed = static_cast<uint64_t>(std::max(0.0, number));
+      g.seed = static_cast<uint64_t>(number);
     else if (key == "max_tokens")
       g.max_tokens = static_cast<int64_t>(number);
     else if (key == "fps")
@@ -251,14 +328,14 @@ class Chat {
     const auto said = [](const auto& value) {
       return value ? fmt::format("{}", *value) : std::string("(checkpoint's)");
     };
-    fmt::print(
-        "temperature {}\ntop_p {}\ntop_k {}\nrepetition_penalty {}\nmax_tokens {}\nseed {}\nfps "
+    print_out(
+        "temperature {}\ntop_p {}\ntop_k {}\nmin_p {}\nrepetition_penalty {}\nmax_tokens {}\nseed {}\nfps "
         "{}\nmax_frames {}\n",
-        said(g.temperature), said(g.top_p), said(g.top_k), said(g.repetition_penalty), g.max_tokens, g.seed,
-        said(options_.fps), said(options_.max_frames));
-    fmt::print("system {}\nmessages {}\nmedia waiting {}\ntokens {} ({} were cached)\n",
-               system_.empty() ? "(none set)" : system_, history_.size(), waiting_.size(),
-               last_.prompt_tokens, last_.cached_tokens);
+        said(g.temperature), said(g.top_p), said(g.top_k), said(g.min_p), said(g.repetition_penalty),
+        g.max_tokens, g.seed, said(options_.fps), said(options_.max_frames));
+    print_out("system {}\nmessages {}\nmedia waiting {}\ntokens {} ({} were cached)\n",
+              system_.empty() ? "(none set)" : one_line(system_), history_.size(), waiting_.size(),
+              last_.prompt_tokens, last_.cached_tokens);
   }
 
   void load(const std::string& path) {

@@ -5,6 +5,8 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
+#include "cli/terminal.h"
 #include "core/check.h"
 #include "weights/compose.h"
 #include "weights/convert.h"
@@ -35,13 +37,26 @@ struct Convert {
   void run() {
     if (!vision.empty() || !lm.empty()) return compose();
     VL3_CHECK(!out.empty(), kInvalidArgument, "give the folder to read and the folder to write: SRC OUT");
+    const InterruptGuard guard(InterruptGuard::kSetsFlag);
+    ProgressLine line;
+    uint64_t written = 0;
+    const weights::ByteProgress progress = [&](uint64_t done, uint64_t total) {
+      // Thrown, so that the unfinished folder is removed.
+      VL3_CHECK(!InterruptGuard::interrupted(), kCancelled, "stopped; nothing was written");
+      written = done;
+      line.show({"write MiB", static_cast<int64_t>(done >> 20), static_cast<int64_t>(total >> 20)});
+    };
     if (random) {
       weights::RandomInitOptions options;
       options.seed = seed;
       options.scale_residual = scale_residual;
       if (!dtype.empty()) options.dtype = weights::parse_torch_dtype(dtype);
       options.max_shard_size = parse_bytes(max_shard_size);
+      options.progress = progress;
       weights::write_random_checkpoint(std::filesystem::path(source), out, options);
+      line.clear();
+      fmt::print(stderr, "{}: random weights of seed {}, {} bytes, {}\n", one_line(out), seed, written,
+                 weights::torch_dtype_name(options.dtype));
       return;
     }
     VL3_CHECK(!to.empty(), kInvalidArgument, "give the layout to write: --to native or --to remote");
@@ -49,8 +64,10 @@ struct Convert {
     options.to = to == "native" ? Flow::kNative : Flow::kRemote;
     if (!dtype.empty()) options.dtype = weights::parse_torch_dtype(dtype);
     options.max_shard_size = parse_bytes(max_shard_size);
+    options.progress = progress;
     const weights::ConvertReport report = weights::convert_checkpoint(source, out, options);
-    fmt::print(stderr, "{}: {} tensors, {} bytes, {}\n", out, report.tensors, report.bytes,
+    line.clear();
+    fmt::print(stderr, "{}: {} tensors, {} bytes, {}\n", one_line(out), report.tensors, report.bytes,
                weights::torch_dtype_name(report.dtype));
   }
 };
@@ -59,10 +76,13 @@ struct Convert {
 
 void add_convert(CLI::App& app) {
   auto convert = std::make_shared<Convert>();
-  CLI::App* command = app.add_subcommand("convert", "Write a checkpoint in the other layout, dtype or sharding");
+  CLI::App* command =
+      app.add_subcommand("convert", "Write a checkpoint in the other layout, dtype or sharding");
   command->add_option("SRC", convert->source, "Checkpoint folder; left out with --vision and --lm")->required();
   command->add_option("OUT", convert->out, "New folder; appears whole or not at all");
-  command->add_option("--to", convert->to, "Layout: native (transformers) or remote (official code)")
+  command
+      ->add_option("--to", convert->to,
+                   "Layout: native (transformers) or remote (official code); required without --random, --vision")
       ->check(CLI::IsMember({"native", "remote"}));
   command->add_option("--dtype", convert->dtype, "Of all weights (default: each keeps its own)")
       ->check(CLI::IsMember({"float32", "bfloat16", "float16"}));

@@ -134,7 +134,7 @@ std::filesystem::path ModelFlags::folder() const {
     if (set != nullptr) model = set;
   }
   if (model.empty()) {
-    const std::filesystem::path embedded = embedded_model();
+    std::filesystem::path embedded = embedded_model();
     VL3_CHECK(!embedded.empty(), kNotFound,
               "no embedded model beside this program: give --model DIR or set VL3_MODEL");
     return embedded;
@@ -183,9 +183,6 @@ void MediaFlags::add(CLI::App& command, bool with_question) {
                   "OpenAI-style messages instead: roles, text, images, videos in any mix")
       ->option_text("F.json");
   command.add_option("--media-root", media_root, "Where relative paths in --messages start (default: here)");
-  command.add_option("--system", system, "System prompt");
-  command.add_flag("--no-system-prompt", no_system_prompt,
-                   "Leave the checkpoint's habitual system prompt out");
   command.add_option("--fps", options.fps, "Sampled frames a second of video")
       ->check(number_between(0, 1000, false));
   command.add_option("--max-frames", options.max_frames, "Frames of a video at most")
@@ -202,27 +199,42 @@ void MediaFlags::add(CLI::App& command, bool with_question) {
   command
       .add_option("--prune-reference", options.prune.reference, "What a token is compared with (previous)")
       ->check(CLI::IsMember({"previous", "last-kept"}));
+  CLI::Option* prune_to =
+      command
+          .add_option("--prune-to", options.prune.max_tokens,
+                      "Smallest threshold with which the videos keep at most so many tokens")
+          ->option_text("TOKENS")
+          ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command
-      .add_option("--prune-to", options.prune.max_tokens,
-                  "Smallest threshold with which the videos keep at most so many tokens")
-      ->option_text("TOKENS")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  command.add_flag_function(
-      "--no-prune", [this](int64_t) { options.prune.enabled = false; }, "Keep every video token");
-  command
-      .add_option_function<std::string>(
-          "--max-ram", [this](const std::string& text) { options.max_ram_bytes = parse_bytes(text); },
-          "Refuse what is predicted to need more memory (8GiB, 512M)")
-      ->check(parses("SIZE", [](const std::string& text) { parse_bytes(text); }));
-  command.add_flag("--fit", options.fit, "With --max-ram: lower the number of frames until it fits");
+      .add_flag_function(
+          "--no-prune", [this](int64_t) { options.prune.enabled = false; }, "Keep every video token")
+      ->excludes(prune_to);
   command.add_flag("--allow-private-addresses", options.limits.allow_private_addresses,
                    "URLs may name loopback and private hosts");
   command
       .add_option("--timeout", options.limits.timeout_s,
                   "Seconds a download or a silent decoder may take (60)")
       ->check(number_between(0, 1e6, false));
+}
+
+void MediaFlags::add_prompt(CLI::App& command) {
+  command.add_option("--system", system, "System prompt");
+  command.add_flag("--no-system-prompt", no_system_prompt,
+                   "Leave the checkpoint's habitual system prompt out");
   command.add_flag("--parse-special", options.parse_special_in_text,
                    "Text may name special tokens such as <|im_end|>");
+  CLI::Option* max_ram =
+      command
+          .add_option_function<std::string>(
+              "--max-ram", [this](const std::string& text) { options.max_ram_bytes = parse_bytes(text); },
+              "Refuse what is predicted to need more memory (8GiB, 512M)")
+          ->check(parses("SIZE", [](const std::string& text) {
+            VL3_CHECK(parse_bytes(text) > 0, kInvalidArgument,
+                      "\"{}\": expected a size above 0; leave --max-ram out for no limit", text);
+          }));
+  command
+      .add_flag("--fit", options.fit, "With --max-ram: lower the number of frames until it fits, and say so")
+      ->needs(max_ram);
 }
 
 Conversation MediaFlags::conversation() const {
@@ -241,6 +253,9 @@ Conversation MediaFlags::conversation() const {
     VL3_CHECK(!positionals.empty(), kInvalidArgument,
               "no question: write it last, in quotes, as in: vl3 ask clip.mp4 \"What happens?\"");
     question = positionals.back();
+    std::error_code unreadable;
+    VL3_CHECK(!std::filesystem::is_regular_file(question, unreadable), kInvalidArgument,
+              "\"{}\" is a file: where is the question? Write it last, in quotes", question);
     positionals.pop_back();
   }
   std::vector<ContentPart> parts;

@@ -27,7 +27,7 @@ struct ModelFlags {
   std::shared_ptr<const engine::Runtime> load_runtime() const;
 };
 
-/// MEDIA…, --image, --video, --messages, --system and how videos are sampled and pruned.
+/// MEDIA…, --image, --video, --messages and how videos are sampled and pruned; the prompt and its limits.
 struct MediaFlags {
   AskOptions options;
   std::string messages;  ///< file of OpenAI-style messages
@@ -37,6 +37,8 @@ struct MediaFlags {
 
   /// @param with_question  the last positional is the question.
   void add(CLI::App& command, bool with_question);
+  /// --system --no-system-prompt --parse-special --max-ram --fit: what matters only where a prompt is made.
+  void add_prompt(CLI::App& command);
   /// What the command line asks. @throws Error(kInvalidArgument) without a question where one is wanted.
   Conversation conversation() const;
 

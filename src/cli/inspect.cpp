@@ -7,7 +7,9 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
 #include "core/file.h"
+#include "engine/out_of_memory.h"
 #include "engine/runtime.h"
 
 namespace vl3::cli {
@@ -20,9 +22,10 @@ struct Inspect {
 
   void run() {
     const auto runtime = model.load_runtime();
-    const engine::Inspection inspection = engine::inspect(*runtime, media.conversation(), media.options);
+    const engine::Inspection inspection = engine::naming_out_of_memory(
+        [&] { return engine::inspect(*runtime, media.conversation(), media.options); });
     if (!out.empty()) write_file_atomically(out, inspection.png);
-    fmt::print("{}\n", inspection.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace));
+    print_out("{}\n", inspection.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace));
   }
 };
 

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
@@ -5,8 +6,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <string_view>
+#include <utility>
 
 #include "cli/commands.h"
+#include "cli/output.h"
+#include "core/check.h"
 #include "core/log.h"
 #include "vl3/error.h"
 #include "vl3/version.h"
@@ -23,8 +28,32 @@ void log_to_stderr() {
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   sink->set_pattern("vl3: %l: %v");
   logger().sinks().push_back(sink);
-  const char* level = std::getenv("VL3_LOG");
-  logger().set_level(level != nullptr ? spdlog::level::from_str(level) : spdlog::level::warn);
+  logger().set_level(spdlog::level::warn);
+  const char* set = std::getenv("VL3_LOG");
+  if (set == nullptr) return;
+  const spdlog::level::level_enum level = spdlog::level::from_str(set);  // "off" for what it does not know
+  VL3_CHECK(level != spdlog::level::off || std::string_view(set) == "off", kInvalidArgument,
+            "VL3_LOG is \"{}\": expected trace, debug, info, warning, error, critical or off", set);
+  logger().set_level(level);
+}
+
+// A closed standard stream's number would go to the next file opened, and the answer into that file.
+void keep_standard_streams() {
+  for (const auto& [fd, mode] : {std::pair(0, O_WRONLY), std::pair(1, O_RDONLY), std::pair(2, O_WRONLY)}) {
+    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", mode);  // the lowest free number: this one
+  }
+}
+
+// One line, with the command whose help knows more.
+std::string usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  std::string text = error.what(), command = "vl3";
+  if (!app.get_subcommands().empty()) {
+    command += " " + app.get_subcommands().front()->get_name();
+  } else if (argc > 1) {
+    // CLI11 says only "A subcommand is required", also where there is an unknown one or a flag before it.
+    text = fmt::format("unknown {} \"{}\"", argv[1][0] == '-' ? "flag" : "command", argv[1]);
+  }
+  return one_line(text) + "; see " + command + " --help";
 }
 
 int run(int argc, char** argv) {
@@ -45,16 +74,11 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", app.help());
-    return 0;
-  } catch (const CLI::Success& success) {
-    return app.exit(success);
+    write_out(app.help());
+  } catch (const CLI::CallForVersion& version) {
+    print_out("{}\n", version.what());
   } catch (const CLI::ParseError& error) {
-    // CLI11 says only "A subcommand is required", also where there is an unknown one.
-    const bool unknown = app.get_subcommands().empty() && argc > 1 && argv[1][0] != '-';
-    const Error shown(ErrorCode::kInvalidArgument,  // for its escapes: the text quotes the command line
-                      unknown ? fmt::format("unknown command \"{}\"", argv[1]) : error.what());
-    fmt::print(stderr, "vl3: {}\nRun `vl3 --help` or `vl3 COMMAND --help`.\n", shown.what());
+    fmt::print(stderr, "vl3: {}\n", usage_error(app, error, argc, argv));
     return kUsage;
   }
   return 0;
@@ -65,12 +89,13 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not the end of the program
-  vl3::cli::log_to_stderr();
+  std::signal(SIGXFSZ, SIG_IGN);  // so is a file that may not grow
+  vl3::cli::keep_standard_streams();
   try {
-    const int status = vl3::cli::run(argc, argv);
-    if (std::fflush(stdout) != 0)
-      throw vl3::Error(vl3::ErrorCode::kInvalidArgument, "stdout cannot be written");
-    return status;
+    vl3::cli::log_to_stderr();
+    return vl3::cli::run(argc, argv);
+  } catch (const vl3::cli::OutputError& error) {
+    fmt::print(stderr, "vl3: {}\n", error.what());
   } catch (const vl3::Error& error) {
     fmt::print(stderr, "vl3: {}: {}\n", vl3::error_code_name(error.code()), error.what());
     return vl3::cli::exit_status(error.code());

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
 #include "cli/report.h"
 #include "core/check.h"
 
@@ -23,10 +24,11 @@ struct PlanCommand {
     options.generation.max_tokens = max_tokens;
     if (media.no_system_prompt) options.add_system_prompt = false;
     const Plan plan = model.load().plan(conversation, options, measure);
+    for (const std::string& warning : plan.warnings) fmt::print(stderr, "vl3: note: {}\n", warning);
     if (json) {
-      fmt::print("{}\n", to_json(plan).dump(2, ' ', false, OrderedJson::error_handler_t::replace));
+      print_out("{}\n", to_json(plan).dump(2, ' ', false, OrderedJson::error_handler_t::replace));
     } else {
-      fmt::print("{}", plan_text(plan));
+      print_out("{}", plan_text(plan));
     }
     VL3_CHECK(plan.fits, kResourceExhausted, "{}", fmt::join(plan.notes, "; "));
   }
@@ -40,6 +42,7 @@ void add_plan(CLI::App& app) {
       app.add_subcommand("plan", "What an ask would cost: frames, times, tokens, memory, time");
   plan->model.add(*command);
   plan->media.add(*command, /*with_question=*/false);
+  plan->media.add_prompt(*command);
   command->add_option("--max-tokens", plan->max_tokens, "Tokens of the answer at most (1024)")
       ->check(CLI::Range(1, 1 << 20));
   command->add_flag("--measure", plan->measure, "Decode the videos to count the tokens that pruning keeps");

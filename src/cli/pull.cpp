@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "core/check.h"
 #include "hub/hub.h"
@@ -19,8 +20,9 @@ struct Pull {
   void run() {
     if (!include.empty()) options.include = include;
     ProgressLine line;
-    const InterruptGuard guard;
+    const InterruptGuard guard(InterruptGuard::kEndsUntilPolled);
     options.on_progress = [&](const hub::Progress& progress) {
+      InterruptGuard::polled();
       VL3_CHECK(!InterruptGuard::interrupted(), kCancelled, "stopped; the next pull goes on from here");
       const std::string stage = progress.file + " MiB";
       line.show({stage, static_cast<int64_t>(progress.done_bytes >> 20),
@@ -28,7 +30,7 @@ struct Pull {
     };
     const hub::PullResult result = hub::pull(repo, revision, options);
     line.clear();
-    fmt::print("{}\n", result.snapshot.string());
+    print_out("{}\n", result.snapshot.string());
   }
 };
 

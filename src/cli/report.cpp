@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "cli/output.h"
+
 namespace vl3::cli {
 namespace {
 
@@ -44,8 +46,8 @@ std::string media_lines(const std::vector<MediumReceipt>& media, bool pruning_kn
   for (const MediumReceipt& medium : media) {
     int64_t tokens = 0, kept = 0;
     for (const FrameReceipt& frame : medium.frames) tokens += frame.tokens, kept += frame.kept;
-    lines += fmt::format("  {} {}: {}x{} -> {}x{}", medium.kind, medium.name, medium.width, medium.height,
-                         medium.resized_width, medium.resized_height);
+    lines += fmt::format("  {} {}: {}x{} -> {}x{}", medium.kind, one_line(medium.name), medium.width,
+                         medium.height, medium.resized_width, medium.resized_height);
     if (medium.kind == "video") {
       lines += fmt::format(", {} frames", medium.frames.size());
       if (!medium.frames.empty() && medium.frames.front().time_s) {
@@ -107,9 +109,11 @@ OrderedJson to_json(const Plan& plan) {
             {"kv_bytes", plan.kv_bytes},
             {"work_bytes", plan.work_bytes},
             {"peak_ram_bytes", plan.peak_ram_bytes}}},
+          {"decode_seconds", rounded(plan.decode_seconds)},
           {"first_token_seconds", rounded(plan.first_token_seconds)},
           {"fits", plan.fits},
-          {"notes", plan.notes}};
+          {"notes", plan.notes},
+          {"warnings", plan.warnings}};
 }
 
 std::string receipt_text(const Receipt& receipt) {
@@ -124,7 +128,7 @@ std::string receipt_text(const Receipt& receipt) {
       "{:.2f}; first token {:.2f}, total {:.2f} (model loaded in {:.2f})\n",
       s.open, s.decode, s.preprocess, s.encode, s.prefill, s.generate, s.first_token, s.total, s.load);
   text += fmt::format("  peak memory: {:.0f} MiB\n", mib(receipt.peak_rss_bytes));
-  for (const std::string& warning : receipt.warnings) text += fmt::format("  note: {}\n", warning);
+  for (const std::string& warning : receipt.warnings) text += fmt::format("  note: {}\n", one_line(warning));
   return text;
 }
 
@@ -137,8 +141,9 @@ std::string plan_text(const Plan& plan) {
   text +=
       fmt::format("  memory: {:.0f} MiB at the peak ({:.0f} weights, {:.0f} cache, {:.0f} work)\n",
                   mib(plan.peak_ram_bytes), mib(plan.weight_bytes), mib(plan.kv_bytes), mib(plan.work_bytes));
-  text += fmt::format("  first token: about {:.1f} s here\n", plan.first_token_seconds);
-  for (const std::string& note : plan.notes) text += fmt::format("  does not fit: {}\n", note);
+  text += fmt::format("  first token: about {:.1f} s here ({:.1f} of them decoding and resizing)\n",
+                      plan.first_token_seconds, plan.decode_seconds);
+  for (const std::string& note : plan.notes) text += fmt::format("  does not fit: {}\n", one_line(note));
   return text;
 }
 

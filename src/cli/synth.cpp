@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "core/check.h"
 #include "core/file.h"
@@ -58,11 +59,11 @@ struct SynthCommand {
 
   void print_list() const {
     for (const synth::Family& family : synth::families()) {
-      fmt::print("{}\n", family.name);
-      for (const synth::Level& level : family.levels) fmt::print("  @{:<12}{}\n", level.name, level.summary);
+      print_out("{}\n", family.name);
+      for (const synth::Level& level : family.levels) print_out("  @{:<12}{}\n", level.name, level.summary);
       for (const synth::Kind& kind : family.kinds) {
         const auto name = [&](int level) { return family.levels[static_cast<size_t>(level)].name; };
-        fmt::print("  {:<26}{:<22}{}\n", fmt::format("{}.{}", family.name, kind.name),
+        print_out("  {:<26}{:<22}{}\n", fmt::format("{}.{}", family.name, kind.name),
                    kind.first_level == kind.last_level
                        ? std::string(name(kind.first_level))
                        : fmt::format("{} to {}", name(kind.first_level), name(kind.last_level)),
@@ -76,11 +77,11 @@ struct SynthCommand {
               "--score: name the test set with --benchmark-dir DIR");
     const synth::Scores scores =
         synth::score(synth::read_benchmark(benchmark_dir), synth::read_predictions(score));
-    fmt::print("{}", json ? synth::to_json(scores).dump(2) + "\n" : synth::table_of(scores));
+    print_out("{}", json ? synth::to_json(scores).dump(2) + "\n" : synth::table_of(scores));
   }
 
   void print_rate() const {
-    fmt::print("{:<26}{:<12}{:>14}\n", "kind", "level", "samples/core-s");
+    print_out("{:<26}{:<12}{:>14}\n", "kind", "level", "samples/core-s");
     const synth::Generator all(options());
     for (const auto& draw : all.draws()) {
       const std::string kind = fmt::format("{}.{}", draw.family->name, draw.kind->name);
@@ -97,7 +98,7 @@ struct SynthCommand {
         (void)generator.sample(kind, level, ++samples);
         seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
       }
-      fmt::print("{:<26}{:<12}{:>14.0f}\n", kind, level, static_cast<double>(samples) / seconds);
+      print_out("{:<26}{:<12}{:>14.0f}\n", kind, level, static_cast<double>(samples) / seconds);
     }
   }
 

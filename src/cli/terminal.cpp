@@ -8,17 +8,20 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "cli/output.h"
+
 namespace vl3::cli {
 namespace {
 
 volatile std::sig_atomic_t interrupts = 0;
+volatile std::sig_atomic_t ends_at_once = 0;
+struct sigaction previous_interrupt, previous_terminate;
 
 void on_interrupt(int signal) {
   interrupts = interrupts + 1;
-  if (interrupts > 1) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
-  }
+  if (interrupts == 1 && ends_at_once == 0) return;
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);  // delivered when this handler returns
 }
 
 bool plain_terminal(int fd) { return isatty(fd) != 0; }
@@ -28,7 +31,10 @@ bool plain_terminal(int fd) { return isatty(fd) != 0; }
 ProgressLine::ProgressLine() : enabled_(plain_terminal(STDERR_FILENO)) {}
 
 void ProgressLine::show(const Progress& progress) {
-  show(fmt::format("{} {}/{}", progress.stage, progress.done, progress.total), progress.done >= progress.total);
+  const bool other = stage_ != progress.stage;  // a new stage is always seen
+  stage_ = progress.stage;
+  show(fmt::format("{} {}/{}", one_line(progress.stage), progress.done, progress.total),
+       other || progress.done >= progress.total);
 }
 
 void ProgressLine::show(const std::string& text, bool last) {
@@ -53,12 +59,24 @@ void ProgressLine::clear() {
   std::fflush(stderr);
 }
 
-InterruptGuard::InterruptGuard() {
+InterruptGuard::InterruptGuard(Mode mode) {
   interrupts = 0;
-  std::signal(SIGINT, on_interrupt);
+  ends_at_once = mode == kEndsUntilPolled ? 1 : 0;
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = mode == kPrompt ? 0 : SA_RESTART;  // reading a line at the prompt has to return
+  ::sigaction(SIGINT, &action, &previous_interrupt);
+  ::sigaction(SIGTERM, mode == kPrompt ? nullptr : &action, &previous_terminate);
 }
 
-InterruptGuard::~InterruptGuard() { std::signal(SIGINT, SIG_DFL); }
+InterruptGuard::~InterruptGuard() {
+  ::sigaction(SIGINT, &previous_interrupt, nullptr);
+  ::sigaction(SIGTERM, &previous_terminate, nullptr);
+}
+
+void InterruptGuard::polled() { ends_at_once = 0; }
+
+void InterruptGuard::forget() { interrupts = 0; }
 
 bool InterruptGuard::interrupted() { return interrupts > 0; }
 

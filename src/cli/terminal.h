@@ -24,17 +24,28 @@ class ProgressLine {
  private:
   bool enabled_;
   bool drawn_ = false;
+  std::string stage_;
   std::chrono::steady_clock::time_point last_;
 };
 
-/// While it lives, Ctrl-C sets a flag instead of ending the program; a second Ctrl-C ends it.
+/// While it lives, SIGINT (Ctrl-C) and SIGTERM set a flag instead of ending the program; a second one ends
+/// it. One at a time.
 class InterruptGuard {
  public:
-  InterruptGuard();
+  enum Mode {
+    kEndsUntilPolled,  ///< the first signal ends the program as long as nobody looks at the flag (a download)
+    kSetsFlag,
+    kPrompt,  ///< the same for SIGINT alone
+  };
+  explicit InterruptGuard(Mode mode);
   ~InterruptGuard();
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
   static bool interrupted();
+  /// From now on somebody looks at the flag, again and again.
+  static void polled();
+  /// The flag was looked at and taken care of: the next signal counts as the first.
+  static void forget();
 };
 
 /// Bold text for headings, unless NO_COLOR is set or the stream is no terminal. @param fd  1 or 2.

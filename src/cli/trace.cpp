@@ -7,6 +7,7 @@
 #include "cli/flags.h"
 #include "core/check.h"
 #include "core/file.h"
+#include "engine/out_of_memory.h"
 #include "engine/trace_case.h"
 #include "weights/safetensors_writer.h"
 
@@ -56,7 +57,8 @@ struct TraceCommand {
     engine::TraceCase traced = engine::read_trace_case(case_file.empty() ? messages : case_file, media_root);
     traced.trace.greedy_tokens = greedy_tokens;
     const auto runtime = model.load_runtime();
-    const engine::Trace trace = engine::trace(*runtime, traced.conversation, traced.request, traced.trace);
+    const engine::Trace trace = engine::naming_out_of_memory(
+        [&] { return engine::trace(*runtime, traced.conversation, traced.request, traced.trace); });
     write_tensors(trace.tensors, out);
     write_file_atomically(json_path,
                           trace.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");

@@ -8,6 +8,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "core/check.h"
 #include "core/json.h"
@@ -54,8 +55,7 @@ struct Train {
       progress.show(train::progress_text(metrics, total, first, elapsed(), progress.width()),
                     metrics.step >= total);
       if (json) {
-        fmt::print("{}\n", train::to_json(metrics).dump());
-        std::fflush(stdout);
+        print_out("{}\n", train::to_json(metrics).dump());
       }
     };
     hooks.on_note = [&](const std::string& line) {
@@ -90,15 +90,15 @@ struct Train {
       out["flops_per_s"] = *inputs.flops_per_s;
       if (inputs.samples) out["samples"] = *inputs.samples;
       out["missing"] = count.missing;
-      fmt::print("{}\n", out.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
+      print_out("{}\n", out.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
       return;
     }
-    fmt::print("{} from {}\n{}", config.name, folder.string(), train::plan_text(made));
-    fmt::print("  {}: {:.3g} FLOP/s\n", flops ? "given" : "this machine's matrix products",
+    print_out("{} from {}\n{}", config.name, folder.string(), train::plan_text(made));
+    print_out("  {}: {:.3g} FLOP/s\n", flops ? "given" : "this machine's matrix products",
                *inputs.flops_per_s);
-    if (inputs.samples) fmt::print("  samples an epoch: {}\n", count.samples);
-    for (const std::string& file : count.missing) fmt::print("  not there: {}\n", file);
-    for (const std::string& file : count.uncounted) fmt::print("  not counted: {}\n", file);
+    if (inputs.samples) print_out("  samples an epoch: {}\n", count.samples);
+    for (const std::string& file : count.missing) print_out("  not there: {}\n", file);
+    for (const std::string& file : count.uncounted) print_out("  not counted: {}\n", file);
   }
 };
 

@@ -13,6 +13,8 @@
 #include <numeric>
 
 #include "core/check.h"
+#include "engine/bench_clip.h"
+#include "media/video_reader.h"
 #include "preprocess/patchify.h"
 
 namespace vl3::engine {
@@ -20,6 +22,7 @@ namespace {
 
 constexpr int64_t kDecodeTokens = 32;
 constexpr int64_t kChunkRows = 512;
+constexpr int kClipFrames = 48;
 
 double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -94,6 +97,14 @@ Part make_part(const Runtime& runtime, const std::string& key) {
   if (key == "prefill2048") return prefill_part(runtime, 2048);
   if (key == "decode0") return decode_part(runtime, 0);
   if (key == "decode4096") return decode_part(runtime, 4096);
+  if (key == "video1080p") {
+    auto clip = std::make_shared<const media::MediaData>(
+        media::media_from_bytes(make_clip(1920, 1080, kClipFrames), "the clip of the benchmark"));
+    return {"frames_per_s", kClipFrames, [clip] {
+              media::VideoReader reader(*clip);
+              while (reader.next() != nullptr) reader.to_rgb();
+            }};
+  }
   VL3_CHECK(key == "preprocess", kInvalidArgument, "--only {}: expected one of {}", key,
             fmt::join(bench_keys(), ", "));
   const int64_t patch = runtime.config.preprocess.patch_size;
@@ -110,7 +121,8 @@ Part make_part(const Runtime& runtime, const std::string& key) {
 }  // namespace
 
 std::vector<std::string> bench_keys() {
-  return {"preprocess", "encode2240", "encode12544", "prefill512", "prefill2048", "decode0", "decode4096"};
+  return {"video1080p", "preprocess",  "encode2240", "encode12544",
+          "prefill512", "prefill2048", "decode0",    "decode4096"};
 }
 
 OrderedJson bench(const Runtime& runtime, const BenchOptions& options) {

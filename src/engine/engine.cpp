@@ -9,7 +9,9 @@
 #include "core/log.h"
 #include "engine/engine_impl.h"
 #include "engine/generate.h"
+#include "engine/media_fetcher.h"
 #include "engine/memory_plan.h"
+#include "engine/out_of_memory.h"
 #include "engine/prune_scan.h"
 
 namespace vl3 {
@@ -72,8 +74,10 @@ Conversation with_video_defaults(Conversation conversation, const AskOptions& op
   return conversation;
 }
 
-Request make_request(const Runtime& runtime, const Conversation& conversation, const AskOptions& options) {
+Request make_request(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
+                     const MediaOpener& opener) {
   RequestOptions inner = request_options(options);
+  inner.opener = opener;
   Request request = prepare_request(runtime, with_video_defaults(conversation, options), inner);
   if (options.prune.max_tokens) {
     request.options.prune.enabled = true;
@@ -124,14 +128,26 @@ struct Session::Impl {
 
   Answer ask(const Conversation& conversation, const AskOptions& options, const Callbacks& callbacks) {
     const std::lock_guard lock(engine->compute);
+    return engine::naming_out_of_memory([&] { return answer_to(conversation, options, callbacks); });
+  }
+
+ private:
+  Answer answer_to(const Conversation& conversation, const AskOptions& options, const Callbacks& callbacks) {
     const engine::Runtime& runtime = *engine->runtime;
     const auto start = Clock::now();
     engine::validate(options.generation, runtime.config);
+    // Before the media are opened: what is wrong with a schema or a regex should not cost a download.
+    std::optional<sampling::Matcher> matcher = engine::make_matcher(runtime, options.generation);
     Answer answer;
     AskOptions fitted = options;
+    const engine::MediaOpener opener =
+        engine::fetching_once(conversation, engine::request_options(options).limits,
+                              [&](const char* stage, int64_t done, int64_t total) {
+                                if (callbacks.on_progress) callbacks.on_progress({stage, done, total});
+                              });
     if (options.max_ram_bytes > 0)
-      answer.receipt.warnings = engine::fit_memory(runtime, conversation, fitted);
-    engine::Request request = engine::make_request(runtime, conversation, fitted);
+      answer.receipt.warnings = engine::fit_memory(runtime, conversation, fitted, opener);
+    engine::Request request = engine::make_request(runtime, conversation, fitted, opener);
     answer.receipt.seconds.load = runtime.load_seconds;
     answer.receipt.seconds.open = seconds_since(start);
     answer.receipt.prune_threshold = request.options.prune.threshold;
@@ -159,7 +175,8 @@ struct Session::Impl {
     const double before_generation = seconds_since(start);
     engine::GenerateResult generated;
     try {
-      generated = engine::generate(runtime, *cache, prefilled, options.generation, callbacks, keys);
+      generated = engine::generate(runtime, *cache, prefilled, options.generation, std::move(matcher),
+                                   callbacks, keys);
     } catch (...) {
       forget();
       throw;
@@ -173,7 +190,6 @@ struct Session::Impl {
     return answer;
   }
 
- private:
   void forget() {
     cache.reset();
     keys.clear();
@@ -184,6 +200,7 @@ struct Session::Impl {
     answer.text = std::move(generated.text);
     answer.token_ids = std::move(generated.token_ids);
     answer.finish_reason = std::move(generated.finish_reason);
+    answer.constraint_met = generated.constraint_met;
     Receipt& receipt = answer.receipt;
     receipt.media = engine::describe_media(request, prefilled.kept);
     for (const MediumReceipt& medium : receipt.media) {
@@ -208,10 +225,12 @@ Engine Engine::load(const EngineOptions& options) {
             "threads {}: expected 0 to 1024", options.threads);
   if (options.threads > 0) at::set_num_threads(options.threads);
   auto impl = std::make_shared<Impl>();
-  impl->runtime = engine::Runtime::load({.model = options.model,
-                                         .dtype = options.dtype,
-                                         .device = options.device,
-                                         .flow = parse_flow(options.flow)});
+  impl->runtime = engine::naming_out_of_memory([&] {
+    return engine::Runtime::load({.model = options.model,
+                                  .dtype = options.dtype,
+                                  .device = options.device,
+                                  .flow = parse_flow(options.flow)});
+  });
   return Engine(std::move(impl));
 }
 
@@ -228,11 +247,13 @@ Answer Engine::ask(const Conversation& conversation, const AskOptions& options,
 void Engine::check(const AskOptions& options) const {
   engine::validate(options.generation, impl_->runtime->config);
   engine::request_options(options);
+  engine::make_matcher(*impl_->runtime, options.generation);
 }
 
 Plan Engine::plan(const Conversation& conversation, const AskOptions& options, bool measure_pruning) const {
   const std::lock_guard lock(impl_->compute);
-  return engine::make_plan(*impl_->runtime, conversation, options, measure_pruning);
+  return engine::naming_out_of_memory(
+      [&] { return engine::make_plan(*impl_->runtime, conversation, options, measure_pruning); });
 }
 
 Session::Session(const Engine& engine) : impl_(std::make_unique<Impl>(engine.impl_, kSessionVisionBytes)) {}

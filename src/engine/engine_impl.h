@@ -24,7 +24,9 @@ RequestOptions request_options(const AskOptions& options);
 Conversation with_video_defaults(Conversation conversation, const AskOptions& options);
 
 /// A request ready to run or to be costed: media opened, pruning threshold for a token budget found.
-Request make_request(const Runtime& runtime, const Conversation& conversation, const AskOptions& options);
+/// @param opener  see RequestOptions.
+Request make_request(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
+                     const MediaOpener& opener = nullptr);
 
 /// One receipt a medium; `kept` and `times` from the request.
 std::vector<MediumReceipt> describe_media(const Request& request,

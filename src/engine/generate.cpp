@@ -36,6 +36,8 @@ sampling::StopOptions stop_options(const GenerationConfig& config, const weights
   return options;
 }
 
+}  // namespace
+
 std::optional<sampling::Matcher> make_matcher(const Runtime& runtime, const GenerationConfig& config) {
   if (!config.json_schema.empty()) {
     return sampling::Matcher(runtime.constraint().compile_json_schema(config.json_schema));
@@ -44,8 +46,6 @@ std::optional<sampling::Matcher> make_matcher(const Runtime& runtime, const Gene
   if (!config.regex.empty()) return sampling::Matcher(runtime.constraint().compile_regex(config.regex));
   return std::nullopt;
 }
-
-}  // namespace
 
 void validate(const GenerationConfig& config, const weights::ModelConfig& model) {
   VL3_CHECK(static_cast<int>(!config.json_schema.empty()) + static_cast<int>(config.json_object) +
@@ -57,14 +57,13 @@ void validate(const GenerationConfig& config, const weights::ModelConfig& model)
 }
 
 GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const PrefillResult& prefilled,
-                        const GenerationConfig& config, const Callbacks& callbacks,
-                        std::vector<uint64_t>& keys) {
+                        const GenerationConfig& config, std::optional<sampling::Matcher> matcher,
+                        const Callbacks& callbacks, std::vector<uint64_t>& keys) {
   const c10::InferenceMode inference;
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  std::optional<sampling::Matcher> matcher = make_matcher(runtime, config);
   sampling::Sampler sampler(sampling_options(config, runtime.config));
   sampler.accept_prompt(prefilled.ids);
   sampling::StopCondition stop(stop_options(config, runtime.config));
@@ -111,6 +110,7 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
         runtime.model->language_model->embed(at::tensor({id}, at::kLong).to(runtime.device)), {&segment, 1});
     keys.push_back(static_cast<uint64_t>(id));
   }
+  if (matcher) result.constraint_met = matcher->is_terminated() || matcher->is_complete();
   return result;
 }
 

@@ -8,9 +8,12 @@
 #include <fstream>
 
 #include "core/check.h"
+#include "core/log.h"
 #include "engine/engine_impl.h"
 #include "engine/prune_scan.h"
+#include "engine/still_memory.h"
 #include "ops/linear.h"
+#include "preprocess/patchify.h"
 
 namespace vl3::engine {
 namespace {
@@ -21,7 +24,12 @@ constexpr int64_t kMlpRows = 4096;       // as the encoder blocks its MLP
 constexpr int64_t kChunkRows = 512;      // as prefill() chunks
 constexpr uint64_t kQueueBytes = 32 << 20;
 constexpr uint64_t kWideningBytes = 16 << 20;  // ops::linear's scratch for bfloat16 weights
-constexpr int64_t kFramesInDecoder = 12;       // reference, threading and queue of one video decoder
+constexpr int64_t kFramesInDecoder = 12;       // references and threading of one video decoder
+constexpr int64_t kPicturesOnTheirWay = 4;  // in the reader's queue, one being converted, one being resized
+constexpr double kMeasureSeconds = 0.5;     // of decoding, a request
+constexpr int64_t kMeasureFrames = 24;      // of one video
+constexpr double kStillPixelsPerSecond =
+    40e6;  // decoding and resizing a picture; formats differ by a factor of two
 
 uint64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -30,10 +38,26 @@ uint64_t resident_bytes() {
   return resident * 4096;
 }
 
+// Of one medium: what its reader holds, and what encoding a batch of it holds.
+uint64_t decoding_bytes(const Request& request, size_t m) {
+  const preprocess::MediumPlan& plan = request.plan.media[m];
+  const uint64_t pixels = static_cast<uint64_t>(plan.shape.size.height) * plan.shape.size.width;
+  // The resizer's window of rows, and the patches it fills.
+  const uint64_t resizing = 64 * 3 * static_cast<uint64_t>(plan.shape.size.width + plan.size.width) +
+                            2 * 3 * static_cast<uint64_t>(plan.size.height) * plan.size.width;
+  if (plan.shape.kind == preprocess::MediaKind::kImage) {
+    const preprocess::MediaEntry& entry = request.media[m];
+    const text::ContentPart& part = request.conversation[entry.message].parts[entry.part];
+    return still_decoding_bytes(part.media, request.options.opener, plan.shape.size) + resizing;
+  }
+  return pixels * 3 * kPicturesOnTheirWay + pixels * 3 / 2 * kFramesInDecoder + resizing;
+}
+
 uint64_t vision_work(const Runtime& runtime, const Request& request) {
   const weights::VisionConfig& v = runtime.config.vision;
   const uint64_t D = v.hidden_size, F = v.intermediate_size, C = 3 * v.patch_size * v.patch_size;
-  uint64_t most = 0;
+  // While a medium is decoded, those before it are encoded; of a lone picture one comes after the other.
+  uint64_t most = 0, most_encoding = 0;
   for (size_t m = 0; m < request.media.size(); ++m) {
     const preprocess::MediumPlan& plan = request.plan.media[m];
     const int64_t frame = plan.grid.h * plan.grid.w;
@@ -43,12 +67,13 @@ uint64_t vision_work(const Runtime& runtime, const Request& request) {
     // x, its norm, q, k, v, their rotated copies, the attention's result: about ten rows of D a patch.
     const uint64_t activations =
         patches * (2 * C * kFloat + 10 * D * kFloat) + 2 * std::min<uint64_t>(patches, kMlpRows) * F * kFloat;
-    const uint64_t pixels = static_cast<uint64_t>(plan.shape.size.height) * plan.shape.size.width;
-    const bool video = plan.shape.kind == preprocess::MediaKind::kVideo;
-    const uint64_t decoding = video ? pixels * 3 * 4 + pixels * 3 / 2 * kFramesInDecoder : pixels * 3 * 2;
     const uint64_t queued = std::min<uint64_t>(kQueueBytes, plan.patches() * C) + frame * C;
     const uint64_t features = patches * runtime.config.text.hidden_size * kFloat;
-    most = std::max(most, activations + decoding + queued + features);
+    const uint64_t encoding = activations + queued + features, decoding = decoding_bytes(request, m);
+    if (plan.shape.kind == preprocess::MediaKind::kVideo) most_encoding = std::max(most_encoding, encoding);
+    most = std::max(most, decoding + most_encoding);
+    most_encoding = std::max(most_encoding, encoding);
+    most = std::max(most, most_encoding);
   }
   return most;
 }
@@ -96,6 +121,42 @@ double encode_flops(const weights::VisionConfig& v, const preprocess::VisualPlan
   return total;
 }
 
+// Decoding and resizing all frames, from the first few of each video: sparse choices are reached by seeking,
+// so the cost of one depends on the file.
+double decode_seconds(const Runtime& runtime, const Request& request) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  double total = 0;
+  for (size_t m = 0; m < request.media.size(); ++m) {
+    const preprocess::MediumPlan& plan = request.plan.media[m];
+    const double pixels = static_cast<double>(plan.shape.size.height * plan.shape.size.width);
+    const auto frames = static_cast<double>(plan.grid.t);
+    if (plan.shape.kind == preprocess::MediaKind::kImage) {
+      total += pixels / kStillPixelsPerSecond;
+      continue;
+    }
+    const double begin = elapsed();
+    const media::FrameSource source = request.media[m].open();
+    double first = 0;
+    int64_t done = 0;
+    while (done < std::min(plan.grid.t, kMeasureFrames) &&
+           (done < 2 || elapsed() - begin < kMeasureSeconds)) {
+      const std::optional<media::Frame> picture = source();
+      if (!picture) break;
+      preprocess::PatchBatch batch =
+          preprocess::make_patch_batch(plan.size, runtime.config.preprocess.patch_size, plan.merge);
+      preprocess::append_frame(batch, picture->rgb, {picture->height, picture->width});
+      if (++done == 1) first = elapsed() - begin;
+    }
+    // The first one pays for opening the decoder.
+    const double rest = elapsed() - begin - first;
+    total += first + (done > 1 ? rest / static_cast<double>(done - 1) * (frames - 1) : 0);
+  }
+  return total;
+}
+
 bool has_media(const Request& request) { return !request.media.empty(); }
 
 }  // namespace
@@ -125,10 +186,22 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
   return estimate;
 }
 
-Plan make_plan(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
+Plan make_plan(const Runtime& runtime, const Conversation& conversation, const AskOptions& asked,
                bool measure_pruning) {
-  Request request = make_request(runtime, conversation, options);
   Plan plan;
+  AskOptions options = asked;
+  const MediaOpener opener = fetching_once(conversation, request_options(options).limits);
+  if (options.fit && options.max_ram_bytes > 0) {
+    Fit fit = fewer_frames(runtime, conversation, options, opener);
+    options = std::move(fit.options);
+    plan.warnings = std::move(fit.changes);
+  }
+  const auto opening = std::chrono::steady_clock::now();
+  Request request = make_request(runtime, conversation, options, opener);
+  const double open_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - opening).count();
+  // Before anything is decoded: the pictures that plan() itself looks at are not part of what an ask holds.
+  const MemoryEstimate memory = estimate_memory(runtime, request, request.max_rows(), new_tokens(options));
   std::vector<std::vector<int64_t>> kept;
   if (measure_pruning || options.prune.max_tokens) {
     kept = count_kept(runtime, request, request.options.prune);
@@ -146,15 +219,17 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
   plan.prompt_tokens = request.max_rows() - plan.visual_tokens + plan.visual_tokens_kept;
   plan.max_position_embeddings = runtime.config.text.max_position_embeddings;
   // The cache is reserved before pruning is known.
-  const MemoryEstimate memory = estimate_memory(runtime, request, request.max_rows(), new_tokens(options));
   plan.weight_bytes = memory.weights;
   plan.kv_bytes = memory.kv;
   plan.work_bytes = memory.work;
   plan.peak_ram_bytes = memory.total();
   const double flops = measured_flops();
-  plan.first_token_seconds = (encode_flops(runtime.config.vision, request.plan) +
+  plan.decode_seconds = decode_seconds(runtime, request);
+  // Decoding overlaps encoding, but both want every core.
+  plan.first_token_seconds = open_seconds + plan.decode_seconds +
+                             (encode_flops(runtime.config.vision, request.plan) +
                               prefill_flops(runtime.config.text, plan.prompt_tokens)) /
-                             flops;
+                                 flops;
   if (plan.prompt_tokens > plan.max_position_embeddings) {
     plan.fits = false;
     plan.notes.push_back(fmt::format("{} tokens do not fit the model's context of {}", plan.prompt_tokens,
@@ -168,11 +243,12 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
   return plan;
 }
 
-std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& conversation,
-                                    AskOptions& options) {
+Fit fewer_frames(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
+                 const MediaOpener& opener) {
   const auto need = [&](const AskOptions& tried) {
-    const Request request =
-        prepare_request(runtime, with_video_defaults(conversation, tried), request_options(tried));
+    RequestOptions inner = request_options(tried);
+    inner.opener = opener;
+    const Request request = prepare_request(runtime, with_video_defaults(conversation, tried), inner);
     int64_t most_frames = 0;
     for (const preprocess::MediumPlan& medium : request.plan.media)
       most_frames = std::max(most_frames, medium.grid.t);
@@ -180,9 +256,8 @@ std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& 
     return std::pair(memory.total(), most_frames);
   };
   auto [bytes, frames] = need(options);
-  if (bytes <= options.max_ram_bytes) return {};
-  const uint64_t wanted = bytes;
-  AskOptions tried = options;
+  Fit fit{.options = options, .wanted = bytes, .bytes = bytes, .changes = {}};
+  AskOptions& tried = fit.options;
   while (options.fit && bytes > options.max_ram_bytes && frames > 1) {
     tried.max_frames = std::max<int64_t>(1, frames * 3 / 4);
     const auto [less, fewer] = need(tried);
@@ -190,6 +265,21 @@ std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& 
     bytes = less;
     frames = fewer;
   }
+  fit.bytes = bytes;
+  if (bytes > options.max_ram_bytes || bytes == fit.wanted) {
+    tried = options;
+  } else {
+    fit.changes.push_back(
+        fmt::format("max_frames lowered to {} so that {} MiB fit --max-ram ({} MiB would have been needed)",
+                    frames, bytes >> 20, fit.wanted >> 20));
+  }
+  return fit;
+}
+
+std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& conversation,
+                                    AskOptions& options, const MediaOpener& opener) {
+  Fit fit = fewer_frames(runtime, conversation, options, opener);
+  const uint64_t bytes = fit.bytes, wanted = fit.wanted;
   VL3_CHECK(bytes <= options.max_ram_bytes, kResourceExhausted,
             "about {} MiB are needed{}, --max-ram allows {} MiB; {}", wanted >> 20,
             options.fit ? fmt::format(" ({} MiB with the fewest frames)", bytes >> 20) : "",
@@ -197,9 +287,9 @@ std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& 
             options.fit
                 ? "raise it, or lower --max-visual-tokens or --max-tokens"
                 : "raise it, lower --max-frames or --max-visual-tokens, or let --fit lower the frames");
-  options = tried;
-  return {fmt::format("max_frames lowered to {} so that {} MiB fit --max-ram ({} MiB would have been needed)",
-                      frames, bytes >> 20, wanted >> 20)};
+  options = std::move(fit.options);
+  for (const std::string& change : fit.changes) logger().warn("{}", change);
+  return std::move(fit.changes);
 }
 
 }  // namespace vl3::engine

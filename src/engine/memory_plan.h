@@ -26,11 +26,23 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
 Plan make_plan(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
                bool measure_pruning);
 
+/// What `fit` makes of a request.
+struct Fit {
+  AskOptions options;                     ///< with max_frames lowered where that is enough, else as they were
+  uint64_t wanted = 0;                    ///< predicted as asked
+  uint64_t bytes = 0;                     ///< predicted with the fewest frames that were tried
+  std::vector<std::string> changes = {};  ///< a line each, for people
+};
+
+/// With options.fit lowers max_frames until options.max_ram_bytes are enough; decides nothing.
+Fit fewer_frames(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
+                 const MediaOpener& opener);
+
 /// Checks a request against options.max_ram_bytes. With options.fit, max_frames of its videos is lowered
-/// until it fits.
+/// until it fits, which is logged as a warning.
 /// @return what was changed, a line each.
 /// @throws Error(kResourceExhausted) when it does not fit.
 std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& conversation,
-                                    AskOptions& options);
+                                    AskOptions& options, const MediaOpener& opener);
 
 }  // namespace vl3::engine

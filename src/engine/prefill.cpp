@@ -105,7 +105,12 @@ class Prefiller {
       };
     }
     stream_ = std::make_unique<VisualStream>(*runtime_.model, runtime_.config.preprocess, std::move(inputs),
-                                             runtime_.device, runtime_.activation_dtype, std::move(observer));
+                                             runtime_.device, runtime_.activation_dtype, std::move(observer),
+                                             [this](int64_t decoded) {
+                                               check_cancelled();
+                                               if (hooks_.progress)
+                                                 hooks_.progress({"decode", decoded, total_frames_});
+                                             });
   }
 
   // Rows that the cache holds already are only counted; the first different row cuts the cache there.

@@ -13,7 +13,7 @@
 namespace vl3::engine {
 
 struct Progress {
-  const char* stage;  ///< "encode" (images and frames), "prefill" (rows)
+  const char* stage;  ///< "decode", "encode" (images and frames), "prefill" (rows)
   int64_t done;
   int64_t total;  ///< 0 = unknown
 };

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/media_fetcher.h"
 #include "engine/runtime.h"
 #include "preprocess/compression_mask.h"
 #include "preprocess/media_set.h"
@@ -22,6 +23,7 @@ struct RequestOptions {
   std::optional<int64_t> max_visual_tokens;
   preprocess::PruneOptions prune;
   media::MediaLimits limits;
+  MediaOpener opener;  ///< finds what a reference names; unset: media::open_media()
 };
 
 /// One id of the template: text, or the place of a frame.

@@ -16,6 +16,7 @@ namespace {
 // activations (about 20 KB a patch at 2B dims) stay near 60 MB.
 constexpr int64_t kBatchPatches = 3072;
 constexpr size_t kQueueBytes = 32u << 20;
+constexpr std::chrono::milliseconds kReport{100};
 
 class Stopwatch {
  public:
@@ -33,7 +34,8 @@ class Stopwatch {
 
 VisualStream::VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config,
                            std::vector<VisualInput> inputs, at::Device device,
-                           at::ScalarType activation_dtype, VisualObserver observer)
+                           at::ScalarType activation_dtype, VisualObserver observer,
+                           std::function<void(int64_t)> waiting)
     : model_(model),
       config_(config),
       table_(preprocess::make_normalise_table(config)),
@@ -41,6 +43,7 @@ VisualStream::VisualStream(const VideoLlama3Impl& model, const weights::Preproce
       device_(device),
       activation_dtype_(activation_dtype),
       observer_(std::move(observer)),
+      waiting_(std::move(waiting)),
       worker_([this] { work(); }) {}
 
 VisualStream::~VisualStream() {
@@ -100,6 +103,7 @@ void VisualStream::work() {
           const std::lock_guard lock(mutex_);
           seconds_.decode += std::exchange(decode, 0.0);
           seconds_.preprocess += std::exchange(prepare, 0.0);
+          ++decoded_;
         }
         if (!push(std::move(item))) return;
       }
@@ -112,11 +116,22 @@ void VisualStream::work() {
   }
 }
 
+void VisualStream::wait_for_frame(std::unique_lock<std::mutex>& lock) {
+  const auto ready = [&] { return failure_ || !queue_.empty(); };
+  while (!changed_.wait_for(lock, kReport, ready)) {
+    if (!waiting_) continue;
+    const int64_t decoded = decoded_;
+    lock.unlock();
+    waiting_(decoded);
+    lock.lock();
+  }
+}
+
 void VisualStream::encode_batch() {
   std::vector<Prepared> batch;
   {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return failure_ || !queue_.empty(); });
+    wait_for_frame(lock);
     if (queue_.empty()) std::rethrow_exception(failure_);
     const preprocess::MediumPlan& plan = inputs_[queue_.front().medium].plan;
     const int64_t frame_patches = plan.grid.h * plan.grid.w;

@@ -50,9 +50,11 @@ using VisualObserver =
 class VisualStream {
  public:
   /// @param inputs  in the order their frames are wanted. Opened one after the other by the worker.
+  /// @param waiting  called about ten times a second by next() while it waits for the reader, with the images
+  /// and frames that the reader has handed over; what it throws leaves next().
   VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config,
                std::vector<VisualInput> inputs, at::Device device, at::ScalarType activation_dtype,
-               VisualObserver observer = nullptr);
+               VisualObserver observer = nullptr, std::function<void(int64_t decoded)> waiting = nullptr);
   ~VisualStream();
   VisualStream(const VisualStream&) = delete;
   VisualStream& operator=(const VisualStream&) = delete;
@@ -76,6 +78,7 @@ class VisualStream {
   void work();
   bool push(Prepared item);  // false when the stream is being destroyed
   void encode_batch();
+  void wait_for_frame(std::unique_lock<std::mutex>& lock);
 
   const VideoLlama3Impl& model_;
   weights::PreprocessConfig config_;
@@ -84,6 +87,7 @@ class VisualStream {
   at::Device device_;
   at::ScalarType activation_dtype_;
   VisualObserver observer_;
+  std::function<void(int64_t)> waiting_;
 
   std::deque<std::optional<FrameFeatures>> ready_;
 
@@ -91,6 +95,7 @@ class VisualStream {
   std::condition_variable changed_;
   std::deque<Prepared> queue_;
   size_t queued_bytes_ = 0;
+  int64_t decoded_ = 0;
   bool stopping_ = false;
   std::exception_ptr failure_;
   VisualSeconds seconds_;

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 
 #include "cli/hostile_world.h"
 #include "cli/run_vl3.h"
@@ -127,6 +129,12 @@ TEST(CliTrain, PlansWithoutRunning) {
   }
 }
 
+// What stderr says of an answer that was cut where the command line said so.
+std::string cut_note(const Json& answer, int max_tokens) {
+  if (answer.at("finish_reason") != "length") return "";
+  return "vl3: the answer was cut at --max-tokens " + std::to_string(max_tokens) + "; raise it\n";
+}
+
 class CliAnswers : public testing::TestWithParam<Asked> {};
 
 TEST_P(CliAnswers, InJsonOnStdout) {
@@ -141,8 +149,8 @@ TEST_P(CliAnswers, InJsonOnStdout) {
   const RunResult run = run_vl3(words, {.stdin_bytes = world.stdin_bytes, .environment = world.environment});
   SCOPED_TRACE(command_text(words));
   ASSERT_EQ(run.status, 0) << run.err;
-  EXPECT_EQ(run.err, "");
   const Json answer = parse_json(run.out, "stdout");
+  EXPECT_EQ(run.err, cut_note(answer, 4));
   EXPECT_TRUE(answer.at("answer").is_string());
   EXPECT_TRUE(answer.at("token_ids").size() >= 1 && answer.at("token_ids").size() <= 4);
   EXPECT_TRUE(answer.at("finish_reason") == "stop" || answer.at("finish_reason") == "length");
@@ -172,7 +180,7 @@ TEST_F(CliRuns, TheAnswerAloneIsOnStdout) {
   const RunResult plain = run_vl3(W::ask({flags.begin() + 1, flags.end()}));
   const RunResult receipt = run_vl3(W::ask({"--receipt", flags[1], flags[2]}));
   EXPECT_EQ(plain.status, 0);
-  EXPECT_EQ(plain.err, "");
+  EXPECT_EQ(plain.err, cut_note(parse_json(json.out, "stdout"), 2));
   EXPECT_EQ(plain.out, parse_json(json.out, "stdout").at("answer").get<std::string>() + "\n");
   EXPECT_EQ(receipt.out, plain.out);
   EXPECT_NE(receipt.err.find("tokens: "), std::string::npos) << receipt.err;
@@ -193,6 +201,127 @@ TEST_F(CliRuns, PlanSaysByItsStatusWhetherItFits) {
   EXPECT_EQ(parse_json(too_small.out, "plan").at("fits"), false);
   EXPECT_EQ(lines_of(too_small.err).size(), 1u) << too_small.err;
   EXPECT_NE(too_small.err.find("--max-ram allows 1 MiB"), std::string::npos) << too_small.err;
+}
+
+TEST_F(CliRuns, AStdoutThatTakesNothingIsAFailure) {
+  const std::vector<Words> commands{W::ask({"hi"}),
+                                    W::ask({"hi", "--json"}),
+                                    W::with_model("plan", {W::data("picture.png")}),
+                                    W::with_model("inspect", {W::data("picture.png")}),
+                                    {"--help"},
+                                    {"ask", "--help"},
+                                    {"--version"}};
+  for (const Words& words : commands) {
+    for (const char* out : {"/dev/full", "closed", "pipe"}) {
+      SCOPED_TRACE(command_text(words) + " to " + out);
+      const RunResult run = run_vl3(words, {.stdout_to = out});
+      EXPECT_EQ(run.status, 1);
+      const std::vector<std::string> lines = lines_of(run.err);
+      ASSERT_EQ(lines.size(), 1u) << run.err;
+      EXPECT_TRUE(lines[0].starts_with("vl3: stdout: cannot be written: ")) << run.err;
+    }
+  }
+}
+
+TEST_F(CliRuns, AnAnswerCutInsideItsConstraintIsAFailure) {
+  const RunResult run = run_vl3(
+      W::with_model("ask", {"--temperature", "0", "--max-tokens", "3", "--regex", "[0-9]{40}", "hi"}));
+  EXPECT_EQ(run.status, 1);
+  EXPECT_FALSE(run.out.empty());
+  EXPECT_NE(run.err.find("does not satisfy its constraint: it was cut at --max-tokens 3; raise it"),
+            std::string::npos)
+      << run.err;
+  const RunResult whole =
+      run_vl3(W::with_model("ask", {"--temperature", "0", "--max-tokens", "9", "--regex", "[0-9]", "hi"}));
+  EXPECT_EQ(whole.status, 0) << whole.err;
+}
+
+TEST_F(CliRuns, AnAnswerCutByTheDefaultLimitIsAFailure) {
+  const RunResult run =
+      run_vl3(W::with_model("ask", {"--temperature", "0", "--json", "hi"}), {.timeout_s = 120});
+  const bool cut = parse_json(run.out, "stdout").at("finish_reason") == "length";
+  EXPECT_EQ(run.status, cut ? 1 : 0) << run.err;
+}
+
+TEST_F(CliRuns, CtrlCEndsTheReadingOfStdin) {
+  const auto start = std::chrono::steady_clock::now();
+  const RunResult run = run_vl3(W::ask({"-", "hi"}), {.stdin_waits = true, .interrupt_when = [start] {
+                                                        return std::chrono::steady_clock::now() - start >
+                                                               std::chrono::seconds(2);
+                                                      }});
+  EXPECT_FALSE(run.timed_out);
+  EXPECT_TRUE(run.signal == SIGINT || run.status == 1 || run.status == 130) << run.status;
+}
+
+TEST_F(CliRuns, CtrlCLeavesNothingOfAConversion) {
+  const W world;
+  const std::string source =
+      world.bent_config([](Json& config) { config["text_config"]["num_hidden_layers"] = 900; });
+  const auto staged = [&] {
+    for (const auto& entry : fs::directory_iterator(world.dir.path())) {
+      if (entry.path().filename().string().starts_with("out.tmp-") && !fs::is_empty(entry.path()))
+        return true;
+    }
+    return false;
+  };
+  const RunResult run = run_vl3({"convert", "--random", source, world.out()}, {.interrupt_when = staged});
+  EXPECT_EQ(run.status, 1) << run.err;
+  EXPECT_NE(run.err.find("cancelled: stopped; nothing was written"), std::string::npos) << run.err;
+  EXPECT_FALSE(staged());
+  EXPECT_FALSE(fs::exists(world.out()));
+}
+
+TEST_F(CliRuns, ChatSavesAllItLoaded) {
+  const W world;
+  const Json messages = {
+      {{"role", "system"}, {"content", "Be brief."}},
+      {{"role", "user"},
+       {"content",
+        {{{"type", "video"}, {"video", {"a.png", "b.png"}}, {"timestamps", {0.5, 2.0}}, {"source", "c.mp4"}},
+         {{"type", "video"},
+          {"video", "c.mp4"},
+          {"fps", 2.0},
+          {"max_frames", 7},
+          {"start", 1.0},
+          {"end", 9.0}},
+         {{"type", "image"}, {"image", "a.png"}, {"timestamp", 3.0}},
+         {{"type", "text"}, {"text", "hi"}}}}},
+      {{"role", "assistant"}, {"content", "ho"}}};
+  const std::string in = world.file("in.json", messages.dump());
+  const RunResult run = run_vl3(W::with_model("chat", {}), {.stdin_bytes = "/load " + in + "\n/save \"" +
+                                                                           world.out("o u t.json") + "\"\n"});
+  EXPECT_EQ(run.err, "");
+  EXPECT_EQ(read_json_file(world.out("o u t.json")), messages);
+}
+
+TEST_F(CliRuns, ChatTellsAWindowFromAName) {
+  const W world;
+  const std::string bytes = W::bytes_of(W::data("clip.mp4"));
+  for (const char* name : {"my clip-1.mp4", "holiday 2024-05.mp4", "x 1-2"}) world.file(name, bytes);
+  std::string lines;
+  for (const char* name : {"my clip-1.mp4", "holiday 2024-05.mp4", "x 1-2", "my clip-1.mp4 0-1"})
+    lines += "/video " + world.out(name) + "\n";
+  lines += "/video \"" + world.out("x 1-2") + "\" 0:00-0:01\n/show\n";
+  const RunResult run = run_vl3(W::with_model("chat", {}), {.stdin_bytes = lines});
+  EXPECT_EQ(run.err, "");
+  EXPECT_NE(run.out.find("media waiting 5\n"), std::string::npos) << run.out;
+}
+
+TEST_F(CliRuns, ChatRefusesSettingsThatAreNone) {
+  const RunResult run =
+      run_vl3(W::with_model("chat", {}),
+              {.stdin_bytes = "/set top_k 2.7\n/set seed -3\n/set max_tokens 1.5\n/show\n"});
+  const std::vector<std::string> lines = lines_of(run.err);
+  ASSERT_EQ(lines.size(), 3u) << run.err;
+  EXPECT_NE(lines[0].find("/set top_k 2.7: expected a whole number"), std::string::npos);
+  EXPECT_NE(lines[1].find("/set seed -3: expected 0 or more"), std::string::npos);
+  EXPECT_NE(run.out.find("min_p (checkpoint's)"), std::string::npos) << run.out;
+}
+
+TEST_F(CliRuns, StdinIsReadOnceUnderAMemoryLimit) {
+  const RunResult run = run_vl3(W::ask({"-", "hi", "--max-ram", "64GiB"}),
+                                {.stdin_bytes = W::bytes_of(W::data("picture.png"))});
+  EXPECT_EQ(run.status, 0) << run.err;
 }
 
 TEST_F(CliRuns, ChatGoesOnAfterAMistake) {

@@ -17,24 +17,12 @@ Flags operator+(Flags all, const Flags& more) {
 
 const Flags kModel{"--help", "--model", "--dtype", "--device", "--flow", "--threads"};
 const Flags kSampling{"--fps", "--max-frames"};
-const Flags kMedia = kSampling + Flags{"--image",
-                                       "--video",
-                                       "--messages",
-                                       "--media-root",
-                                       "--system",
-                                       "--no-system-prompt",
-                                       "--start",
-                                       "--end",
-                                       "--max-visual-tokens",
-                                       "--prune-threshold",
-                                       "--prune-reference",
-                                       "--prune-to",
-                                       "--no-prune",
-                                       "--max-ram",
-                                       "--fit",
-                                       "--allow-private-addresses",
-                                       "--timeout",
-                                       "--parse-special"};
+const Flags kMedia =
+    kSampling + Flags{"--image",           "--video",    "--messages",          "--media-root",
+                      "--start",           "--end",      "--max-visual-tokens", "--prune-threshold",
+                      "--prune-reference", "--prune-to", "--no-prune",          "--allow-private-addresses",
+                      "--timeout"};
+const Flags kPrompt{"--system", "--no-system-prompt", "--parse-special", "--max-ram", "--fit"};
 const Flags kGeneration{
     "--max-tokens",  "--temperature", "--top-p",     "--top-k",      "--min-p",
     "--seed",        "--stop",        "--regex",     "--loop-guard", "--repetition-penalty",
@@ -46,9 +34,9 @@ struct Command {
 };
 
 const std::vector<Command> kCommands{
-    {"ask", kModel + kMedia + kGeneration + Flags{"--json", "--receipt"}},
+    {"ask", kModel + kMedia + kPrompt + kGeneration + Flags{"--json", "--receipt"}},
     {"chat", kModel + kSampling + kGeneration + Flags{"--system"}},
-    {"plan", kModel + kMedia + Flags{"--max-tokens", "--measure", "--json"}},
+    {"plan", kModel + kMedia + kPrompt + Flags{"--max-tokens", "--measure", "--json"}},
     {"inspect", kModel + kMedia + Flags{"--out"}},
     {"trace", kModel + Flags{"--messages", "--case", "--media-root", "--out", "--greedy-tokens"}},
     {"convert",

@@ -24,7 +24,16 @@ std::vector<HostileRow> parser_rows() {
        [](W&) -> Words {
          return {"ask", "hi", "--a\nb\x1b[31m"};
        }},
-      {"NoCommand", 2, "A subcommand is required", [](W&) -> Words { return {}; }},
+      {"NoCommand", 2, "A subcommand is required; see vl3 --help", [](W&) -> Words { return {}; }},
+      {"UnknownFlagAlone", 2, "unknown flag \"--bogus\"; see vl3 --help",
+       [](W&) -> Words { return {"--bogus"}; }},
+      {"LogLevel", 2, "VL3_LOG is \"bogus\": expected trace, debug",
+       [](W& w) -> Words {
+         w.environment["VL3_LOG"] = "bogus";
+         return {"--version"};
+       }},
+      {"QuestionIsAFile", 2, "picture.png\" is a file: where is the question?",
+       [](W&) { return W::ask({W::data("picture.png")}); }},
       {"QuestionMissing", 2, "no question: write it last, in quotes", [](W&) { return W::ask({}); }},
       {"QuestionNotUtf8", 2, "the text is not UTF-8: byte 0xe9", [](W&) { return W::ask({"caf\xe9"}); }},
       {"ValueMissing", 2, "--max-tokens: 1 required",
@@ -109,6 +118,20 @@ std::vector<HostileRow> media_flag_rows() {
        [](W&) -> Words {
          return {"ask", "hi", "--max-ram", "12X"};
        }},
+      {"MaxRamZero", 2, "--max-ram: \"0\": expected a size above 0",
+       [](W&) -> Words {
+         return {"ask", "hi", "--max-ram", "0"};
+       }},
+      {"FitWithoutMaxRam", 2, "--fit requires --max-ram",
+       [](W&) -> Words {
+         return {"ask", clip(), "hi", "--fit"};
+       }},
+      {"PruneToBesideNoPrune", 2, "--prune-to excludes --no-prune",
+       [](W&) -> Words { return {"ask", clip(), "hi", "--no-prune", "--prune-to", "9"}; }},
+      {"InspectMaxRam", 2, "The following argument was not expected: --max-ram=1G; see vl3 inspect --help",
+       [](W&) -> Words {
+         return {"inspect", clip(), "--max-ram=1G"};
+       }},
       {"MaxRamTooSmall", 1, "MiB are needed, --max-ram allows 1 MiB",
        [](W&) {
          return W::ask({clip(), "hi", "--max-ram", "1M"});
@@ -158,6 +181,10 @@ std::vector<HostileRow> constraint_rows() {
       {"RegexBroken", 2, "invalid argument: regex: ",
        [](W&) {
          return W::ask({"--regex", "a(b", "hi"});
+       }},
+      {"RegexBrokenBeforeTheMediaAreOpened", 2, "invalid argument: regex: ",
+       [](W& w) {
+         return W::ask({"--regex", "a(b", w.out("no-such.png"), "hi"});
        }},
       {"TwoConstraints", 2, "json_schema, json_object and regex exclude one another",
        [](W&) {

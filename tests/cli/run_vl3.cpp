@@ -1,5 +1,6 @@
 #include "cli/run_vl3.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -82,8 +83,18 @@ RunResult run_vl3(const std::vector<std::string>& arguments, const RunOptions& o
   if (child == 0) {
     const rlimit no_core{};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    ::dup2(in.fd(), 0);
+    int waits[2], unread[2];
+    if (::pipe2(waits, O_CLOEXEC) != 0 || ::pipe2(unread, O_CLOEXEC) != 0) ::_exit(127);
+    if (options.stdin_waits) ::fcntl(waits[1], F_SETFD, 0);  // the child's own end keeps it open
+    ::dup2(options.stdin_waits ? waits[0] : in.fd(), 0);
     ::dup2(out.fd(), 1);
+    if (options.stdout_to == "pipe") {
+      ::dup2(unread[1], 1);
+    } else if (options.stdout_to == "closed") {
+      ::close(1);
+    } else if (!options.stdout_to.empty()) {
+      ::dup2(::open(options.stdout_to.c_str(), O_WRONLY | O_CLOEXEC), 1);
+    }
     ::dup2(err.fd(), 2);
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
@@ -92,7 +103,12 @@ RunResult run_vl3(const std::vector<std::string>& arguments, const RunOptions& o
   const auto deadline =
       std::chrono::steady_clock::now() + std::chrono::duration<double>(allowed_seconds(options));
   int state = 0;
+  bool interrupted = !options.interrupt_when;
   while (::waitpid(child, &state, WNOHANG) == 0) {
+    if (!interrupted && options.interrupt_when()) {
+      ::kill(child, SIGINT);
+      interrupted = true;
+    }
     if (std::chrono::steady_clock::now() > deadline) {
       result.timed_out = true;
       ::kill(child, SIGKILL);

@@ -1,6 +1,7 @@
 // Runs the vl3 program as a user does: arguments, stdin and environment in; exit status and both streams out.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,6 +15,12 @@ struct RunOptions {
   /// Wall-clock seconds after which the run counts as hanging and is killed.
   /// $VL3_CLI_TIMEOUT_S replaces it, for machines that are slow or crowded.
   double timeout_s = 30;
+  /// Stdout is this file instead ("/dev/full"), or closed for "closed", or a pipe nobody reads for "pipe".
+  std::string stdout_to = {};
+  /// Stdin is a pipe that stays open and empty.
+  bool stdin_waits = false;
+  /// SIGINT is sent once, as soon as this says so.
+  std::function<bool()> interrupt_when = nullptr;
 };
 
 struct RunResult {

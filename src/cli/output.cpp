@@ -1,0 +1,40 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "vl3/error.h"
+
+namespace vl3::cli {
+
+std::string one_line(std::string_view text) {
+  return Error(ErrorCode::kInternal, std::string(text)).what();  // the rule of error messages
+}
+
+std::string terminal_text(std::string_view text) {
+  std::string shown;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find_first_of("\n\t", begin), text.size());
+    shown += one_line(text.substr(begin, end - begin));
+    if (end < text.size()) shown += text[end];
+    begin = end + 1;
+  }
+  return shown;
+}
+
+void write_out(std::string_view text) {
+  static const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  std::string shown;
+  if (terminal) text = shown = terminal_text(text);
+  while (!text.empty()) {
+    const ssize_t put = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) throw OutputError(fmt::format("stdout: cannot be written: {}", std::strerror(errno)));
+    text.remove_prefix(static_cast<size_t>(put));
+  }
+}
+
+}  // namespace vl3::cli

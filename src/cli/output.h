@@ -1,0 +1,35 @@
+// What the commands write to stdout: every write is checked, for an answer that did not arrive is no success.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace vl3::cli {
+
+/// Stdout took less than it was given (full disk, closed pipe). Not a vl3::Error: a conversation does not go
+/// on after it. main() ends the program with status 1.
+class OutputError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Writes to stdout at once, unbuffered. On a terminal control characters other than line feed and tab are
+/// shown as \xNN, since answers and file names come from outside; into a file or pipe the text goes as it is.
+/// @throws OutputError.
+void write_out(std::string_view text);
+
+template <typename... Args>
+void print_out(fmt::format_string<Args...> format, Args&&... args) {
+  write_out(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// The text with control characters (C0 but line feed and tab, DEL, C1) and bytes that are no UTF-8 as \xNN.
+std::string terminal_text(std::string_view text);
+
+/// The text on one line, control characters as \xNN: for names inside a report.
+std::string one_line(std::string_view text);
+
+}  // namespace vl3::cli
