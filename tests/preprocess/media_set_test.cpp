@@ -18,7 +18,7 @@ MediaEntry open_video(const std::string& reference, int64_t max_frames = 180) {
   text::ContentPart part = text::video_part(reference);
   part.max_frames = max_frames;
   text::Conversation conversation = {{text::Role::kUser, {part}, false}};
-  return open_media_set(conversation, {}, {}).at(0);
+  return open_media_set(conversation, {}, {.decoder_threads = 1}).at(0);
 }
 
 // A picture written over in place leaves its folder as it was.
