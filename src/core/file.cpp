@@ -42,6 +42,18 @@ int open_regular(const std::filesystem::path& path, uint64_t* size) {
   return fd;
 }
 
+// The file that a path names in the end, which need not exist; a rename onto a link would replace the link.
+std::filesystem::path follow_links(std::filesystem::path path) {
+  constexpr int kMaxLinks = 40;  // as the kernel's limit
+  std::error_code error;
+  for (int i = 0; i < kMaxLinks && std::filesystem::is_symlink(path, error); ++i) {
+    const std::filesystem::path to = std::filesystem::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / to;  // an absolute `to` replaces it all
+  }
+  return path;
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes) {
@@ -70,16 +82,28 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   static std::atomic<int> counter{0};
-  temporary_ = path_;
-  temporary_ += fmt::format(".tmp-{}-{}", ::getpid(), counter++);
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  struct stat status {};
+  const bool there = ::stat(path_.c_str(), &status) == 0;
+  VL3_CHECK(there || errno == ENOENT, kInvalidArgument, "{}: cannot be written: {}", path_.string(),
+            std::strerror(errno));
+  if (there && !S_ISREG(status.st_mode)) {
+    VL3_CHECK(S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode), kInvalidArgument,
+              "{}: is neither a file nor a stream; name a file to write", path_.string());
+    // O_NOCTTY and no O_CREAT, O_TRUNC: the device or pipe is written to and stays what it is.
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  } else {
+    target_ = follow_links(path_);
+    temporary_ = target_;
+    temporary_ += fmt::format(".tmp-{}-{}", ::getpid(), counter++);
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  }
   VL3_CHECK(fd_ >= 0, kInvalidArgument, "{}: cannot be written: {}", path_.string(), std::strerror(errno));
 }
 
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(temporary_.c_str());
+  if (!streamed()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::fail(const char* what) {
@@ -102,13 +126,13 @@ void AtomicFile::append(const void* data, size_t size) {
 }
 
 void AtomicFile::commit() {
-  if (::fsync(fd_) != 0) fail("fsync");
+  if (!streamed() && ::fsync(fd_) != 0) fail("fsync");
   const int fd = std::exchange(fd_, -1);
-  if (::close(fd) != 0 || ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+  if (::close(fd) != 0 || (!streamed() && ::rename(temporary_.c_str(), target_.c_str()) != 0)) {
     const int error = errno;
-    ::unlink(temporary_.c_str());
+    if (!streamed()) ::unlink(temporary_.c_str());
     errno = error;
-    fail("rename");
+    fail(streamed() ? "write" : "rename");
   }
 }
 

@@ -13,8 +13,10 @@ namespace vl3 {
 std::string read_file(const std::filesystem::path& path, uint64_t max_bytes);
 
 /// Writes beside `path` under a temporary name, fsyncs, renames. On failure nothing is left at `path` that
-/// was not there before. @throws Error(kResourceExhausted) for a full disk, Error(kInvalidArgument)
-/// otherwise.
+/// was not there before. Through a symbolic link, the file it leads to is written and the link stays; a
+/// character device or a FIFO (/dev/stdout, /dev/null) is written straight to. @throws
+/// Error(kResourceExhausted) for a full disk, Error(kInvalidArgument) otherwise: folders, block devices,
+/// sockets.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// The same for content written in pieces: append() …, then commit(). Destroyed without commit: removed.
@@ -30,8 +32,10 @@ class AtomicFile {
 
  private:
   void fail(const char* what);
+  bool streamed() const { return temporary_.empty(); }  // to a device or pipe: nothing to rename
 
   std::filesystem::path path_;
+  std::filesystem::path target_;  // path_ behind its links
   std::filesystem::path temporary_;
   int fd_ = -1;
 };

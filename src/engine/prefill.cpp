@@ -75,6 +75,10 @@ class Prefiller {
     if (computed_ == 0 && embeddings_.rows() == 0) recompute_last();
     while (embeddings_.rows() > 0) step();
     if (stream_) result_.visual = stream_->seconds();
+    for (const preprocess::MediaEntry& medium : request_.media) {
+      const std::vector<std::string> warnings = medium.warnings->list();
+      result_.warnings.insert(result_.warnings.end(), warnings.begin(), warnings.end());
+    }
     remember();
     return std::move(result_);
   }

@@ -7,6 +7,9 @@
 namespace vl3::engine {
 namespace {
 
+// Patches that the search for a threshold may hold: with the default limits a request has 40 MB of them.
+constexpr size_t kHeldBytes = 256u << 20;
+
 int64_t count(std::span<const uint8_t> mask) { return std::count(mask.begin(), mask.end(), uint8_t{1}); }
 
 bool is_video(const Request& request, size_t medium) {
@@ -55,13 +58,31 @@ double threshold_for_budget(const Runtime& runtime, const Request& request,
     });
     return search.smallest_threshold(budget, prune.threshold);
   }
+  // Decoding is what a scan costs: the first one holds the patches for those after it, where they fit.
+  std::vector<std::vector<std::vector<uint8_t>>> held(request.media.size());  // a medium, a frame
+  size_t held_bytes = 0;
+  bool all_held = false;
   const auto kept_at = [&](double threshold) {
     preprocess::PruneOptions tried = prune;
     tried.threshold = threshold;
     int64_t total = 0;
+    if (all_held) {
+      for (size_t m = 0; m < held.size(); ++m) {
+        const preprocess::MediumPlan& plan = request.plan.media[m];
+        preprocess::TokenPruner pruner(config, plan.merge, plan.tokens_per_frame, tried);
+        for (const std::vector<uint8_t>& patches : held[m]) total += count(pruner.next(patches));
+      }
+      return total;
+    }
     scan_media(runtime, request, tried, [&](const ScannedFrame& f) {
-      if (is_video(request, f.medium)) total += count(f.mask);
+      if (!is_video(request, f.medium)) return;
+      total += count(f.mask);
+      if (held_bytes > kHeldBytes) return;
+      held_bytes += f.patches.patches_u8.size();
+      held[f.medium].push_back(f.patches.patches_u8);
     });
+    all_held = held_bytes <= kHeldBytes;
+    if (!all_held) held.assign(held.size(), {});
     return total;
   };
   return preprocess::search_threshold(

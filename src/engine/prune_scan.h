@@ -1,5 +1,6 @@
 // Looks at the videos of a request without encoding them: how many tokens pruning keeps, and which threshold
-// fits a budget. Decodes each video once (previous reference) or about twenty times (last-kept, budget).
+// fits a budget. Decodes each video once; for a budget with the last-kept reference, about twenty times
+// where the patches of all frames are too many to be held.
 #pragma once
 
 #include <functional>

@@ -16,6 +16,7 @@ extern "C" {
 #include <vector>
 
 #include "core/check.h"
+#include "media/early_end.h"
 #include "media/rotation.h"
 #include "media/sniff.h"
 
@@ -74,6 +75,15 @@ struct Input {
     return self->at;
   }
 
+  std::string tail(int count) {
+    const int64_t before = std::exchange(at, std::max<int64_t>(0, size - count));
+    std::string out(static_cast<size_t>(size - at), '\0');
+    const int got = read(this, reinterpret_cast<uint8_t*>(out.data()), static_cast<int>(out.size()));
+    out.resize(static_cast<size_t>(std::max(got, 0)));
+    at = before;
+    return out;
+  }
+
   int fd = -1;
   std::shared_ptr<const std::string> bytes;
   std::shared_ptr<const void> owner;
@@ -107,6 +117,13 @@ int choose_stream(const AVFormatContext& format) {
     }
   }
   return best;
+}
+
+void check_size(const AVCodecParameters& codec, const std::string& name, const MediaLimits& limits) {
+  if (codec.codec_type != AVMEDIA_TYPE_VIDEO || codec.width <= 0 || codec.height <= 0) return;
+  VL3_CHECK(codec.width <= frame_pixels(limits) / codec.height, kResourceExhausted,
+            "{}: frames of {} x {} pixels, the limit is {} in all", name, codec.width, codec.height,
+            frame_pixels(limits));
 }
 
 }  // namespace
@@ -173,11 +190,13 @@ void Demuxer::State::open(const MediaData& media, const MediaLimits& limits) {
 
 void Demuxer::State::find_streams(const MediaLimits& limits) {
   VL3_CHECK(format->nb_streams <= 64, kUnsupported, "{}: {} streams in one file", name, format->nb_streams);
-  // The search decodes a few frames: its decoders get the same limit on the picture's size.
+  // The search decodes a few frames, and forgets the container's word on their size where they are refused.
+  for (unsigned i = 0; i < format->nb_streams; ++i) check_size(*format->streams[i]->codecpar, name, limits);
+  // Its decoders get the same limit on the picture's size.
   const unsigned known = format->nb_streams;
   std::vector<AVDictionary*> options(known + 1, nullptr);
   for (unsigned i = 0; i < known; ++i) {
-    av_dict_set_int(&options[i], "max_pixels", limits.max_pixels, 0);
+    av_dict_set_int(&options[i], "max_pixels", frame_pixels(limits), 0);
     av_dict_set(&options[i], "threads", "1", 0);
   }
   const int found = avformat_find_stream_info(format, options.data());
@@ -197,8 +216,7 @@ void Demuxer::State::describe(const MediaLimits& limits) {
   const AVCodecParameters& codec = *stream->codecpar;
   VL3_CHECK(codec.width > 0 && codec.height > 0, kCorrupt, "{}: its video stream has no readable frames",
             name);
-  VL3_CHECK(codec.width <= limits.max_pixels / codec.height, kResourceExhausted,
-            "{}: {} x {} pixels, the limit is {} in all", name, codec.width, codec.height, limits.max_pixels);
+  check_size(codec, name, limits);
   const Rotation rotation = stream_rotation(*stream);
   info.rotation = rotation.degrees();
   info.height = rotation.swaps_sides() ? codec.width : codec.height;
@@ -257,6 +275,12 @@ bool Demuxer::next(AVPacket& packet) {
     // Empty packets would mean "end of stream" to a decoder; ffmpeg skips them, too.
     if (packet.stream_index == s.stream->index && packet.size > 0) return true;
   }
+}
+
+std::string Demuxer::early_end(double end_s, double tolerance_s) {
+  State& s = *state_;
+  s.input.progress = Clock::now();
+  return media::early_end(*s.format, *s.stream, s.input.size, s.input.tail(kTailBytes), end_s, tolerance_s);
 }
 
 bool Demuxer::seek(int64_t pts) {

@@ -33,8 +33,8 @@ class Demuxer {
  public:
   /// @throws Error(kCorrupt) for data that is no readable container or has no video frames;
   /// Error(kUnsupported) for a
-  ///   container or stream not read; Error(kResourceExhausted) past limits.max_pixels or max_seconds;
-  ///   Error(kNotFound).
+  ///   container or stream not read; Error(kResourceExhausted) past limits.max_pixels, max_frame_pixels or
+  ///   max_seconds; Error(kNotFound).
   Demuxer(const MediaData& media, const MediaLimits& limits);
   ~Demuxer();
   Demuxer(Demuxer&&) noexcept;
@@ -51,6 +51,10 @@ class Demuxer {
 
   /// True when reading ended at an error rather than at the end of the file.
   bool damaged() const;
+
+  /// What is missing behind a last frame that ends at `end_s`, "" when nothing is known to be; for a video
+  /// read to its end, see early_end.h.
+  std::string early_end(double end_s, double tolerance_s);
 
   /// Continues at the keyframe at or before `pts` (stream time base). False when the container cannot.
   bool seek(int64_t pts);

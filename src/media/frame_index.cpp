@@ -55,6 +55,36 @@ bool complete_times(std::vector<Entry>& entries, int64_t ticks, int delay) {
   return false;
 }
 
+// Decoding is bound by pixels, of which a small file can announce any number.
+void check_work(const Demuxer& demuxer, size_t frames, const MediaLimits& limits) {
+  const VideoInfo& info = demuxer.info();
+  const double pixels = static_cast<double>(info.width) * info.height * static_cast<double>(frames);
+  const double limit = info.container == "gif" || info.container == "apng" ? limits.max_animation_pixels
+                                                                           : limits.max_video_pixels;
+  VL3_CHECK(
+      pixels <= limit, kResourceExhausted,
+      "{}: {} frames of {} x {} are {:.2g} pixels to decode, the limit is {:.2g}; scale it down or cut it",
+      demuxer.name(), frames, info.width, info.height, pixels, limit);
+}
+
+// Says what is missing at the end of a video, "" for nothing.
+std::string find_damage(Demuxer& demuxer, const FrameIndex& index) {
+  const bool error = demuxer.damaged();
+  int64_t largest_gap = 0;
+  for (size_t i = 1; i < index.pts.size(); ++i) {
+    largest_gap = std::max(largest_gap, index.pts[i] - index.pts[i - 1]);
+  }
+  // The last frame may be shown as long as any other before it, and few state that.
+  const double tolerance = std::max({0.25, static_cast<double>(largest_gap) * to_double(index.time_base),
+                                     4 * index.span_s() / static_cast<double>(index.size())});
+  const double end_s =
+      index.seconds(index.size() - 1) + static_cast<double>(index.last_duration) * to_double(index.time_base);
+  const std::string missing = demuxer.early_end(end_s, tolerance);
+  if (!error && missing.empty()) return "";
+  return fmt::format("{}: broken or cut off after {} frames ({:.1f} s){}; the rest is left out",
+                     demuxer.name(), index.size(), index.span_s(), missing.empty() ? "" : ": " + missing);
+}
+
 }  // namespace
 
 double FrameIndex::span_s() const {
@@ -67,6 +97,7 @@ FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) 
   std::vector<Entry> entries = read_entries(demuxer, limits);
   VL3_CHECK(!entries.empty(), kCorrupt, "{}: its video stream holds no frame{}", demuxer.name(),
             demuxer.damaged() ? "; the file is cut off or broken" : "");
+  check_work(demuxer, entries.size(), limits);
   const int64_t ticks = frame_ticks(demuxer);
   FrameIndex index;
   index.exact = complete_times(entries, ticks, std::clamp(demuxer.stream()->codecpar->video_delay, 0, 16));
@@ -74,7 +105,6 @@ FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) 
                    [](const Entry& a, const Entry& b) { return a.pts < b.pts; });
   index.time_base = demuxer.stream()->time_base;
   index.container_start_us = demuxer.container_start_us();
-  index.damaged = demuxer.damaged();
   index.last_duration = entries.back().duration > 0 ? entries.back().duration : ticks;
   index.pts.reserve(entries.size());
   index.keyframe.reserve(entries.size());
@@ -87,10 +117,9 @@ FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) 
   index.seekable = index.exact && (container.starts_with("mov,") || container.starts_with("matroska,"));
   VL3_CHECK(index.span_s() <= limits.max_seconds, kResourceExhausted,
             "{}: {:.0f} s long, the limit is {:.0f}", demuxer.name(), index.span_s(), limits.max_seconds);
-  if (index.damaged) {
-    logger().warn("{}: broken or cut off after {} frames ({:.1f} s); the rest is left out", demuxer.name(),
-                  index.size(), index.span_s());
-  }
+  index.warning = find_damage(demuxer, index);
+  index.damaged = !index.warning.empty();
+  if (index.damaged) logger().warn("{}", index.warning);
   return index;
 }
 

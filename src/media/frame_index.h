@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "media/demuxer.h"
@@ -19,7 +20,8 @@ struct FrameIndex {
   /// Every packet stated its own time and no two the same: frames can be recognised by it, after a seek, too.
   bool exact = false;
   bool seekable = false;  ///< exact, and in a container whose seeking is dependable
-  bool damaged = false;   ///< the file ended at an error; entries are those before it
+  bool damaged = false;   ///< the file is cut off or its tail is broken; entries are those before that
+  std::string warning;    ///< says so; "" unless damaged. Also logged as a warning
 
   int64_t size() const { return static_cast<int64_t>(pts.size()); }
   double seconds(int64_t i) const {
@@ -30,8 +32,8 @@ struct FrameIndex {
 };
 
 /// Streams without presentation times get them from decoding times, or from the frame rate.
-/// @throws Error(kCorrupt) when there is no frame; Error(kResourceExhausted) past limits.max_frames or
-/// max_seconds.
+/// @throws Error(kCorrupt) when there is no frame; Error(kResourceExhausted) past limits.max_frames,
+/// max_seconds, max_video_pixels or max_animation_pixels.
 FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits = {});
 
 }  // namespace vl3::media

@@ -8,6 +8,11 @@
 #include "media/image_reader.h"
 
 namespace vl3::media {
+namespace {
+
+constexpr size_t kQueueBytes = 128u << 20;
+
+}  // namespace
 
 SampledReader::SampledReader(MediaData media, FrameIndex index, SampledFrames frames,
                              const MediaLimits& limits, const SampledReaderOptions& options)
@@ -45,7 +50,9 @@ std::string SampledReader::warning() const {
 
 std::optional<Frame> SampledReader::next() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !queue_.empty() || done_ || cancelled_; });
+  // The last frame waits until the thread has told all that it knows.
+  const auto ready = [this] { return !queue_.empty() && queue_.front().entry + 1 < frames_.size(); };
+  changed_.wait(lock, [&] { return ready() || done_ || cancelled_; });
   VL3_CHECK(!cancelled_, kCancelled, "{}: reading was cancelled", media_.name);
   if (queue_.empty()) {
     if (failure_ != nullptr) std::rethrow_exception(failure_);
@@ -54,6 +61,7 @@ std::optional<Frame> SampledReader::next() {
   }
   Item item = std::move(queue_.front());
   queue_.pop_front();
+  queued_bytes_ -= item.frame.rgb.size();
   changed_.notify_all();
   current_ = item.entry;
   ++given_;
@@ -63,9 +71,13 @@ std::optional<Frame> SampledReader::next() {
 // False when there is nobody left to read.
 bool SampledReader::put(Frame frame, size_t entry) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock,
-                [this] { return queue_.size() < static_cast<size_t>(options_.queue_frames) || cancelled_; });
+  const auto room = [&] {
+    return queue_.empty() || (queue_.size() < static_cast<size_t>(options_.queue_frames) &&
+                              queued_bytes_ + frame.rgb.size() <= kQueueBytes);
+  };
+  changed_.wait(lock, [&] { return room() || cancelled_; });
   if (cancelled_) return false;
+  queued_bytes_ += frame.rgb.size();
   queue_.push_back({std::move(frame), entry});
   changed_.notify_all();
   return true;

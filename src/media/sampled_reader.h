@@ -25,7 +25,7 @@ namespace vl3::media {
 
 struct SampledReaderOptions {
   // Does not change the result:
-  int queue_frames = 4;     ///< decoded RGB frames waiting for next(), at least 1
+  int queue_frames = 4;     ///< decoded RGB frames waiting for next(), at least 1; fewer where they are large
   int decoder_threads = 2;  ///< see VideoOptions
   bool allow_seeking = true;
   // Changes the result:
@@ -55,8 +55,8 @@ class SampledReader {
   /// Any thread may ask; next() throws from then on.
   void cancel();
 
-  /// What was wrong with the video, "" when nothing; complete once next() has given nothing. Also logged as a
-  /// warning.
+  /// What was wrong with the video, "" when nothing; complete once next() has given the last chosen frame, or
+  /// nothing. Also logged as a warning.
   std::string warning() const;
 
  private:
@@ -80,7 +80,8 @@ class SampledReader {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Item> queue_;  // guarded by mutex_, as the three below
+  std::deque<Item> queue_;  // guarded by mutex_, as the four below
+  size_t queued_bytes_ = 0;
   bool done_ = false;
   std::exception_ptr failure_;
   std::string warning_;

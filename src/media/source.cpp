@@ -12,6 +12,7 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/printable.h"
 #include "media/data_url.h"
 #include "media/gif.h"
 #include "media/sniff.h"
@@ -23,7 +24,13 @@ namespace {
 constexpr uint64_t kSpoolInMemory = 64ull << 20;
 constexpr size_t kHeadBytes = 1024;
 
-std::string short_name(const std::string& ref) { return ref.size() > 80 ? ref.substr(0, 77) + "..." : ref; }
+// For people: short, on one line, without terminal escapes.
+std::string short_name(const std::string& ref) {
+  if (ref.size() <= 80) return printable(ref);
+  size_t end = 77;
+  while (end > 0 && (static_cast<unsigned char>(ref[end]) & 0xc0) == 0x80) --end;  // whole characters
+  return printable(ref.substr(0, end)) + "...";
+}
 
 // A file without a name: gone when the descriptor closes, whatever happens to the process.
 class TemporaryFile {
@@ -52,6 +59,38 @@ class TemporaryFile {
 
  private:
   int fd_ = -1;
+};
+
+// Takes in a medium of unknown length: in memory at first, then in a temporary file.
+class Spool {
+ public:
+  Spool(std::string name, const MediaLimits& limits) : name_(std::move(name)), limits_(limits) {}
+
+  void append(std::string_view piece) {
+    size_ += piece.size();
+    VL3_CHECK(size_ <= limits_.max_bytes, kResourceExhausted, "{}: more than {} bytes, the limit", name_,
+              limits_.max_bytes);
+    if (file_ != nullptr) {
+      file_->append(piece);
+    } else if (memory_.append(piece); memory_.size() > kSpoolInMemory) {
+      file_ = std::make_shared<TemporaryFile>();
+      file_->append(memory_);
+      memory_ = std::string();
+    }
+  }
+  uint64_t size() const { return size_; }
+
+  MediaData take() {
+    if (file_ == nullptr) return media_from_bytes(std::move(memory_), name_, limits_);
+    return {.name = printable(name_), .path = file_->path(), .bytes = nullptr, .owner = file_};
+  }
+
+ private:
+  std::string name_;
+  const MediaLimits& limits_;
+  std::string memory_;
+  std::shared_ptr<TemporaryFile> file_;
+  uint64_t size_ = 0;
 };
 
 MediaData from_path(const std::filesystem::path& path, const MediaLimits& limits) {
@@ -102,41 +141,27 @@ bool is_picture(const std::filesystem::path& path) {
 MediaData media_from_bytes(std::string bytes, std::string name, const MediaLimits& limits) {
   VL3_CHECK(bytes.size() <= limits.max_bytes, kResourceExhausted, "{}: {} bytes, the limit is {}", name,
             bytes.size(), limits.max_bytes);
-  return {.name = std::move(name),
+  return {.name = printable(name),
           .path = {},
           .bytes = std::make_shared<const std::string>(std::move(bytes)),
           .owner = nullptr};
 }
 
 MediaData media_from_descriptor(int fd, const std::string& name, const MediaLimits& limits) {
-  std::string memory;
-  std::shared_ptr<TemporaryFile> file;
+  Spool spool(name, limits);
   std::vector<char> buffer(1 << 18);
-  uint64_t total = 0;
   while (true) {
     pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
     const int state = ::poll(&ready, 1, static_cast<int>(std::min(limits.timeout_s, 1e6) * 1000));
     if (state < 0 && errno == EINTR) continue;
     VL3_CHECK(state != 0, kResourceExhausted, "{}: nothing came for {} s after {} bytes", name,
-              limits.timeout_s, total);
+              limits.timeout_s, spool.size());
     const ssize_t got = ::read(fd, buffer.data(), buffer.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     VL3_CHECK(got >= 0, kCorrupt, "{}: read failed: {}", name, std::strerror(errno));
-    if (got == 0) break;
-    total += static_cast<uint64_t>(got);
-    VL3_CHECK(total <= limits.max_bytes, kResourceExhausted, "{}: more than {} bytes, the limit", name,
-              limits.max_bytes);
-    const std::string_view piece(buffer.data(), static_cast<size_t>(got));
-    if (file != nullptr) {
-      file->append(piece);
-    } else if (memory.append(piece); memory.size() > kSpoolInMemory) {
-      file = std::make_shared<TemporaryFile>();
-      file->append(memory);
-      memory = std::string();
-    }
+    if (got == 0) return spool.take();
+    spool.append({buffer.data(), static_cast<size_t>(got)});
   }
-  if (file == nullptr) return media_from_bytes(std::move(memory), name, limits);
-  return {.name = name, .path = file->path(), .bytes = nullptr, .owner = file};
 }
 
 MediaData open_media(const std::string& ref, const MediaLimits& limits) {
@@ -151,7 +176,9 @@ MediaData open_media(const std::string& ref, const MediaLimits& limits) {
     options.max_bytes = limits.max_bytes;
     options.timeout_s = limits.timeout_s;
     options.allow_private_addresses = limits.allow_private_addresses;
-    return media_from_bytes(net::fetch(ref, options).body, short_name(ref), limits);
+    Spool spool(short_name(ref), limits);
+    net::download(ref, options, [&](std::string_view piece) { spool.append(piece); });
+    return spool.take();
   }
   const size_t scheme = ref.find("://");
   VL3_CHECK(scheme == std::string::npos || scheme == 0 || std::filesystem::exists(ref), kInvalidArgument,
@@ -220,7 +247,8 @@ std::vector<std::filesystem::path> list_frames(const std::filesystem::path& fold
   }
   VL3_CHECK(!error, kNotFound, "{}: cannot be listed: {}", folder.string(), error.message());
   VL3_CHECK(!frames.empty(), kNotFound, "{}: a folder without pictures", folder.string());
-  if (others > 0) logger().warn("{}: {} files are no pictures and were left out", folder.string(), others);
+  if (others > 0)
+    logger().warn("{}: {} files are no pictures and were left out", short_name(folder.string()), others);
   std::sort(frames.begin(), frames.end());
   return frames;
 }

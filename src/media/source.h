@@ -15,7 +15,7 @@ namespace vl3::media {
 
 /// A medium to be opened. Copies share the bytes or the temporary file, which goes with the last copy.
 struct MediaData {
-  std::string name;                          ///< for messages; a data: URL is shortened
+  std::string name;                          ///< for people: printable(), and a long one is shortened
   std::filesystem::path path;                ///< file or folder; empty when the bytes are in memory
   std::shared_ptr<const std::string> bytes;  ///< null when there is a path
   std::shared_ptr<const void> owner;         ///< keeps a temporary file alive
@@ -32,8 +32,8 @@ MediaData open_media(const std::string& ref, const MediaLimits& limits = {});
 /// The same for bytes already at hand (a request's body).
 MediaData media_from_bytes(std::string bytes, std::string name, const MediaLimits& limits = {});
 
-/// The same for any open descriptor (stdin is 0): kept in memory up to 64 MiB, then in an unlinked temporary
-/// file.
+/// The same for any open descriptor (stdin is 0). What comes from there or over http(s) is kept in memory up
+/// to 64 MiB, then in an unlinked temporary file.
 MediaData media_from_descriptor(int fd, const std::string& name, const MediaLimits& limits = {});
 
 enum class MediaKind { kImage, kVideo, kFrameFolder };

@@ -106,7 +106,7 @@ bool convert(const AVFrame& frame, Still& still) {
 bool decode_plain_avif(const StillRequest& request, Still& still) {
   try {
     MediaLimits limits;
-    limits.max_pixels = request.max_pixels;
+    limits.max_pixels = limits.max_frame_pixels = request.max_pixels;
     const MediaData media{.name = request.name, .path = {}, .bytes = request.owner, .owner = nullptr};
     VideoReader reader(media, limits);
     const AVFrame* frame = reader.next();

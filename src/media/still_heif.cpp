@@ -4,6 +4,7 @@
 // only.
 #include <libheif/heif.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -62,7 +63,7 @@ Still decode_heif(const StillRequest& request) {
   const bool avif = sniff_still(request.bytes.substr(0, 1024)) == StillFormat::kAvif;
   const ContextPtr context(heif_context_alloc());
   VL3_CHECK(context != nullptr, kResourceExhausted, "{}: no memory for a HEIF decoder", request.name);
-  heif_context_set_maximum_image_size_limit(context.get(), 65535);  // a side; the product is checked below
+  heif_context_set_maximum_image_size_limit(context.get(), 65535);  // a side; set_size() checks the product
   check(heif_context_read_from_memory_without_copy(context.get(), request.bytes.data(), request.bytes.size(),
                                                    nullptr),
         request);
@@ -92,6 +93,9 @@ Still decode_heif(const StillRequest& request) {
     still.rgb = std::move(plain.rgb);
   }
 
+  // What is decoded may claim other sizes than the header did; tiles may stand over the picture's edge.
+  constexpr int kMaxTileSide = 4096;
+  heif_context_set_maximum_image_size_limit(context.get(), std::max({width, height, kMaxTileSide}));
   const OptionsPtr options(heif_decoding_options_alloc());
   options->ignore_transformations = turned ? 0 : 1;
   options->convert_hdr_to_8bit = 1;

@@ -135,17 +135,21 @@ Still decode_png(const StillRequest& request) {
         png_read_info(reader.png, reader.info);
         png_get_IHDR(reader.png, reader.info, &layout.width, &layout.height, &layout.depth, &layout.color,
                      &layout.interlace, nullptr, nullptr);
-        png_set_packing(reader.png);  // palette indices below 8 bits: one a byte
-        if (layout.color == PNG_COLOR_TYPE_GRAY && layout.depth < 8)
-          png_set_expand_gray_1_2_4_to_8(reader.png);
-        png_set_interlace_handling(reader.png);
-        png_read_update_info(reader.png, reader.info);
       })) {
     fail();
   }
   Still still;
   set_size(still, layout.width, layout.height, request);
   if (!request.header_only) {
+    if (!reader.guarded([&] {
+          png_set_packing(reader.png);  // palette indices below 8 bits: one a byte
+          if (layout.color == PNG_COLOR_TYPE_GRAY && layout.depth < 8)
+            png_set_expand_gray_1_2_4_to_8(reader.png);
+          png_set_interlace_handling(reader.png);
+          png_read_update_info(reader.png, reader.info);  // takes memory for rows: after set_size()
+        })) {
+      fail();
+    }
     // An interlaced picture is refined pass by pass, so all its rows stay; otherwise one row is enough.
     const bool interlaced = layout.interlace != PNG_INTERLACE_NONE;
     const size_t stride = png_get_rowbytes(reader.png, reader.info);

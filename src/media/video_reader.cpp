@@ -28,7 +28,7 @@ void VideoReader::open_decoder(const VideoOptions& options) {
   codec_->pkt_timebase = stream.time_base;
   codec_->thread_count = options.threads;
   codec_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
-  codec_->max_pixels = limits_.max_pixels;
+  codec_->max_pixels = frame_pixels(limits_);
   const int opened = avcodec_open2(codec_.get(), decoder, nullptr);
   VL3_CHECK(opened >= 0, kCorrupt, "{}: the {} decoder does not start: {}", demuxer_.name(), info().codec,
             ffmpeg_error(opened));

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "core/check.h"
+#include "core/printable.h"
 #include "media/frame_sampler.h"
 #include "media/image_reader.h"
 #include "media/probe.h"
@@ -25,13 +26,23 @@ std::string sha256_hex(std::string_view data) {
   return hex;
 }
 
-/// Names content: a hash of bytes in memory; path, inode, size and time of change of a file.
-std::string content_key(const media::MediaData& data) {
-  if (data.in_memory()) return "sha256:" + sha256_hex(*data.bytes);
+std::string file_key(const std::filesystem::path& path, const std::string& name) {
   struct stat status {};
-  VL3_CHECK(::stat(data.path.c_str(), &status) == 0, kNotFound, "{}: cannot be read", data.name);
-  return fmt::format("file:{}:{}:{}:{}.{}", std::filesystem::absolute(data.path).string(), status.st_ino,
+  VL3_CHECK(::stat(path.c_str(), &status) == 0, kNotFound, "{}: cannot be read", name);
+  return fmt::format("file:{}:{}:{}:{}.{}", std::filesystem::absolute(path).string(), status.st_ino,
                      status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
+/// Names content: a hash of bytes in memory; path, inode, size and time of change of a file. A folder's own
+/// time does not change when a picture in it is written over, so the pictures count one by one.
+std::string content_key(const media::MediaData& data, const media::MediaLimits& limits) {
+  if (data.in_memory()) return "sha256:" + sha256_hex(*data.bytes);
+  if (!std::filesystem::is_directory(data.path)) return file_key(data.path, data.name);
+  std::string keys;
+  for (const std::filesystem::path& picture : media::list_frames(data.path, limits)) {
+    keys += file_key(picture, data.name) + ";";
+  }
+  return "folder:" + sha256_hex(keys);
 }
 
 MediaContent open_content(const std::string& reference, const MediaSetOptions& options) {
@@ -94,7 +105,8 @@ void describe_pictures(MediaEntry& entry, std::vector<media::MediaData> pictures
   const media::ImageSize size = media::read_image_size(pictures.front(), flow, limits);
   entry.shape.size = {size.height, size.width};
   entry.shape.frames = static_cast<int64_t>(pictures.size());
-  for (size_t i = 0; options.keys && i < pictures.size(); ++i) entry.key += content_key(pictures[i]) + ";";
+  for (size_t i = 0; options.keys && i < pictures.size(); ++i)
+    entry.key += content_key(pictures[i], limits) + ";";
   entry.open = [pictures = std::move(pictures), flow, limits]() -> media::FrameSource {
     return [pictures, flow, limits, next = size_t{0}]() mutable -> std::optional<media::Frame> {
       if (next == pictures.size()) return std::nullopt;
@@ -130,8 +142,9 @@ void describe_video(MediaEntry& entry, const media::MediaData& data, media::Medi
   entry.shape.frames = static_cast<int64_t>(frames.size());
   entry.duration_s = info.duration_s;
   entry.damaged = info.index.damaged;
+  entry.warnings->add(info.index.warning);
   entry.numpy_times = config.flow == Flow::kRemote && info.kind == media::MediaKind::kVideo;
-  if (options.keys) entry.key = content_key(data);
+  if (options.keys) entry.key = content_key(data, options.limits);
   for (const media::SampledFrame& frame : frames) {
     entry.timestamps.push_back(frame.timestamp_s);
     entry.source_index.push_back(frame.source_index);
@@ -140,12 +153,17 @@ void describe_video(MediaEntry& entry, const media::MediaData& data, media::Medi
   // The index is shared, not copied, by every opening.
   auto index = std::make_shared<const media::FrameIndex>(std::move(info.index));
   entry.open = [data, index, frames = std::move(frames), limits = options.limits,
-                threads = options.decoder_threads, flow = config.flow]() -> media::FrameSource {
+                threads = options.decoder_threads, flow = config.flow,
+                warnings = entry.warnings]() -> media::FrameSource {
     media::SampledReaderOptions reader_options;
     reader_options.flow = flow;
     reader_options.decoder_threads = threads;
     auto reader = std::make_shared<media::SampledReader>(data, *index, frames, limits, reader_options);
-    return [reader] { return reader->next(); };
+    return [reader, warnings] {
+      std::optional<media::Frame> frame = reader->next();
+      warnings->add(reader->warning());
+      return frame;
+    };
   };
 }
 
@@ -161,7 +179,7 @@ MediaEntry open_part(text::ContentPart& part, const weights::PreprocessConfig& c
   }
   const MediaContent content = open_content(part.media, options);
   if (const auto* pictures = std::get_if<std::shared_ptr<const Pictures>>(&content)) {
-    entry.name = part.media;
+    entry.name = printable(part.media);
     describe_memory(entry, *pictures, part, config);
     return entry;
   }

@@ -11,6 +11,7 @@
 #include "core/flow.h"
 #include "media/frame.h"
 #include "media/source.h"
+#include "media/warnings.h"
 #include "preprocess/media_item.h"
 #include "text/conversation.h"
 #include "weights/model_config.h"
@@ -45,7 +46,10 @@ struct MediaEntry {
       timestamps;  ///< of the frames as the prompt says them; may be empty (remote: none said)
   std::vector<int64_t> source_index;  ///< of the frames in the file; empty for pictures
   std::optional<double> duration_s;
-  bool damaged = false;      ///< a video whose file ends at an error; frames are those before it
+  bool damaged = false;  ///< a video that is cut off or whose tail is broken; frames are those before that
+  /// Never null. What is known when it was opened, then what the sources that open() gave came across:
+  /// complete once the last frame is taken.
+  std::shared_ptr<media::Warnings> warnings = std::make_shared<media::Warnings>();
   bool numpy_times = false;  ///< the official loader's rounding of times
   std::function<media::FrameSource()> open;
 };

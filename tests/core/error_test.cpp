@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "core/printable.h"
+
 namespace vl3 {
 namespace {
 
@@ -25,6 +27,11 @@ TEST(Error, IsValidUtf8WithoutControlCharacters) {
   EXPECT_EQ(shown("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // surrogate
   EXPECT_EQ(shown("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // beyond Unicode
   EXPECT_EQ(shown("\xc2\x9b[31m"), "\\xc2\\x9b[31m");            // a terminal's escape in one character
+}
+
+TEST(Printable, KeepsTextOnOneLineWithoutEscapes) {
+  EXPECT_EQ(printable("a\x1b[31mb\nc\td\r.png"), "a\\x1b[31mb c d\\x0d.png");
+  EXPECT_EQ(printable("\u00e9 ok"), "\u00e9 ok");
 }
 
 }  // namespace

@@ -50,7 +50,9 @@ VideoInfo file_info(const FrameIndex& index, double fps) {
 TEST(GoldenSampling, NativeRule) {
   const std::filesystem::path path = golden_dir() / "tables/frame_sampling.json";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no tables/frame_sampling.json in " << golden_dir();
-  for (const Json& row : read_json_file(path).at("native")) {
+  const Json table = read_json_file(path);
+  ASSERT_FALSE(table.at("native").empty());
+  for (const Json& row : table.at("native")) {
     SampleOptions options;
     options.flow = Flow::kNative;
     options.fps = row.at(2).get<double>();
@@ -70,6 +72,7 @@ TEST(GoldenSampling, RemoteIndexRule) {
   const std::filesystem::path path = golden_dir() / "tables/frame_sampling.json";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no tables/frame_sampling.json in " << golden_dir();
   const Json table = read_json_file(path);
+  ASSERT_FALSE(table.at("remote_index").empty());
   for (const Json& row : table.at("remote_index")) {
     const auto rule = [&] {
       return remote_index_rule(row.at(0).get<int64_t>(), row.at(1).get<double>(), row.at(2).get<double>(),
@@ -90,7 +93,7 @@ TEST(GoldenSampling, FfmpegRuleOnTheClip) {
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "no tables/mp4.json in " << golden_dir();
   const Json info = read_json_file(path);
   const std::filesystem::path clip = golden_dir() / info.at("file").get<std::string>();
-  if (!std::filesystem::exists(clip)) GTEST_SKIP() << "no " << clip;
+  ASSERT_TRUE(std::filesystem::exists(clip)) << "mp4.json lists " << clip;
   const MediaData media = open_media(clip.string());
   const FrameIndex index = build_frame_index(media);
   const VideoInfo video = Demuxer(media, {}).info();

@@ -216,6 +216,107 @@ TEST(HostileMedia, WrongExtensionsDoNotMatter) {
             "");
 }
 
+std::string bytes_of(std::initializer_list<int> values) {
+  std::string out;
+  for (const int value : values) out += static_cast<char>(value);
+  return out;
+}
+
+// A TIFF of one directory: (tag, value) as LONGs.
+std::string make_tiff(const std::vector<std::pair<uint16_t, uint32_t>>& tags) {
+  std::string out = "II*\0\x08\0\0\0"s + static_cast<char>(tags.size()) + '\0';
+  for (const auto& [tag, value] : tags) {
+    out += bytes_of({tag & 255, tag >> 8, 4, 0, 1, 0, 0, 0});
+    for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(value >> shift);
+  }
+  return out + std::string(4, '\0');
+}
+
+// A picture's size is judged by its header, before anything of that size is allocated: a PNG of 69 bytes took
+// 6.4 GB.
+TEST(HostileMedia, HugeHeadersTakeNoMemory) {
+  constexpr uint32_t kHuge = 0x7fffffff;
+  struct Case {
+    std::string what, bytes;
+  };
+  std::vector<Case> cases = {
+      {"GIF", make_gif(1, 65535, 65535)},
+      {"BMP", make_bmp(1 << 30, 1 << 30, 24, 0, "", "x")},
+      {"BMP runs", make_bmp(1 << 30, 1 << 30, 8, 1, std::string(1024, 'p'), "\x05\x01")},
+      {"JPEG",
+       bytes_of({0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, 0xff, 0xdc, 0xff, 0xdc, 3, 1, 0x22, 0,  2, 0x22, 0, 3,
+                 0x22, 0,    0xff, 0xda, 0, 12, 3, 1,    0,    2,    0,    3, 0, 0,    63, 0, 0,    0, 0})},
+      {"progressive JPEG",
+       bytes_of({0xff, 0xd8, 0xff, 0xc2, 0, 17, 8, 0xff, 0xdc, 0xff, 0xdc, 3, 1, 0x22, 0, 2, 0x22, 0, 3,
+                 0x22, 0,    0xff, 0xda, 0, 12, 3, 1,    0,    2,    0,    3, 0, 0,    0, 0, 0,    0, 0})},
+      {"WebP", "RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f\xff\xff\xff\x0f\0\0\0\0\0\0\0\0\0"s},
+      {"TIFF of one strip", make_tiff({{256, kHuge},
+                                       {257, kHuge},
+                                       {258, 8},
+                                       {259, 1},
+                                       {262, 1},
+                                       {273, 8},
+                                       {277, 1},
+                                       {278, kHuge},
+                                       {279, kHuge}})},
+      {"TIFF of a strip a row, sizes left out",
+       make_tiff({{256, kHuge}, {257, kHuge}, {258, 8}, {259, 1}, {262, 1}, {273, 8}, {277, 1}, {278, 1}})},
+      {"TIFF of tiles", make_tiff({{256, kHuge},
+                                   {257, kHuge},
+                                   {258, 8},
+                                   {259, 1},
+                                   {262, 1},
+                                   {277, 1},
+                                   {322, 16},
+                                   {323, 16},
+                                   {324, 8},
+                                   {325, 8}})},
+  };
+  for (const int color : {0, 2, 3, 4, 6}) {
+    cases.push_back({fmt::format("PNG of colour {}", color), make_png(kHuge, kHuge, 8, color, "")});
+  }
+  const int64_t idle = test::peak_kb([] {});
+  for (const Case& c : cases) {
+    const MediaData media = media_from_bytes(c.bytes, "m");
+    const int64_t peak = test::peak_kb([&] {
+      error_of([&] { read_image(media, Flow::kNative); });
+      error_of([&] { read_image_size(media, Flow::kNative); });
+    });
+    EXPECT_NE(error_of([&] { read_image(media, Flow::kNative); }), "") << c.what;
+    EXPECT_LT(peak - idle, 32 * 1024) << c.what << " took " << peak << " kB, an idle process " << idle;
+    EXPECT_GT(peak, 0) << c.what;
+  }
+}
+
+// A GIF of 46 KB asked for 200 thousand million pixels.
+TEST(HostileMedia, SmallFilesOfManyLargeFramesAreRefused) {
+  const auto error = [](int frames, int width, int height, const MediaLimits& limits) {
+    const MediaData media = media_from_bytes(make_gif(frames, width, height), "m");
+    return error_of([&] { probe_media(media, Flow::kRemote, limits); });
+  };
+  EXPECT_TRUE(error(2, 10000, 10000, {}).starts_with("limit reached: m: frames of 10000 x 10000"))
+      << error(2, 10000, 10000, {});
+  EXPECT_EQ(error(100, 400, 300, {}), "");
+  MediaLimits limits;
+  limits.max_animation_pixels = 400 * 300 * 99;
+  EXPECT_TRUE(error(100, 400, 300, limits).starts_with("limit reached: m: 100 frames of 400 x 300 are"))
+      << error(100, 400, 300, limits);
+  EXPECT_EQ(error(99, 400, 300, limits), "");
+}
+
+TEST(HostileMedia, EveryVideoHasABudgetOfPixels) {
+  VL3_NEED_ENCODER("libx264");
+  const TempDir dir;
+  const MediaData media = open_media(
+      make_media(dir, "a.mp4", pattern(64, 48, "10", "2") + "-vf format=yuv420p -c:v libx264").string());
+  MediaLimits limits;
+  limits.max_video_pixels = 64 * 48 * 19;
+  EXPECT_TRUE(error_of([&] { probe_media(media, Flow::kRemote, limits); }).starts_with("limit reached"));
+  limits.max_video_pixels = 64 * 48 * 20;
+  limits.max_animation_pixels = 1;
+  EXPECT_EQ(error_of([&] { probe_media(media, Flow::kRemote, limits); }), "");
+}
+
 TEST(HostileMedia, OneErrorEach) {
   const TempDir dir;
   struct Case {

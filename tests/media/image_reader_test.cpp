@@ -27,15 +27,14 @@ TEST(GoldenStills, EqualPillow) {
   const std::filesystem::path table = golden_dir() / "tables/decode.json";
   if (!std::filesystem::exists(table)) GTEST_SKIP() << "no tables/decode.json in " << golden_dir();
   const Json files = read_json_file(table);
-  int compared = 0;
   for (const auto& [name, entry] : files.items()) {
     const std::filesystem::path path = golden_dir() / "media" / name;
-    if (!std::filesystem::exists(path)) continue;
+    ASSERT_TRUE(std::filesystem::exists(path)) << "decode.json lists " << path;
     for (const Flow flow : {Flow::kRemote, Flow::kNative}) {
       const std::string key =
           flow == Flow::kNative && entry.contains("native_png") ? "native_png" : "remote_png";
       const std::filesystem::path expected_path = golden_dir() / "media" / entry.at(key).get<std::string>();
-      if (!std::filesystem::exists(expected_path)) continue;
+      ASSERT_TRUE(std::filesystem::exists(expected_path)) << "decode.json lists " << expected_path;
       const Frame got = read_image(open_media(path.string()), flow);
       const Frame expected = read_image(open_media(expected_path.string()), Flow::kRemote);
       const Json& size = entry.at(flow == Flow::kNative ? "native_hw" : "remote_hw");
@@ -45,10 +44,8 @@ TEST(GoldenStills, EqualPillow) {
       const ImageSize header = read_image_size(open_media(path.string()), flow);
       EXPECT_EQ(header.height, got.height) << name;
       EXPECT_EQ(header.width, got.width) << name;
-      ++compared;
     }
   }
-  if (compared == 0) GTEST_SKIP() << "the set holds none of the files of its decode.json";
 }
 
 TEST(ImageReader, SixteenBitGreyIsClippedAndColourIsCut) {

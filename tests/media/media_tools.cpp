@@ -1,5 +1,7 @@
 #include "media/media_tools.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <cstdio>
@@ -66,6 +68,32 @@ std::string pattern(int width, int height, const std::string& rate, const std::s
                      width, height);
 }
 
+int64_t peak_kb(const std::function<void()>& action) {
+  int ends[2];
+  VL3_CHECK(::pipe(ends) == 0, kInternal, "pipe");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int64_t peak = -1;
+    try {
+      std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts anew
+      action();
+      std::ifstream status("/proc/self/status");
+      for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmHWM:")) peak = std::stoll(line.substr(6));
+      }
+    } catch (...) {
+    }
+    const ssize_t put = ::write(ends[1], &peak, sizeof peak);
+    ::_exit(put == sizeof peak ? 0 : 1);
+  }
+  ::close(ends[1]);
+  int64_t peak = -1;
+  const ssize_t got = ::read(ends[0], &peak, sizeof peak);
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  return got == sizeof peak ? peak : -1;
+}
+
 std::string read_bytes(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -110,10 +138,12 @@ std::string make_bmp(int32_t width, int32_t height, int bits, int compression, c
          std::string(16, '\0') + palette + pixels;
 }
 
-std::string make_gif(int frames) {
+std::string make_gif(int frames, int width, int height) {
   using std::literals::string_literals::operator""s;
-  // A screen of 2 x 1 with four colours: black, red, green, blue.
-  std::string gif = "GIF89a\x02\0\x01\0\x81\0\0"s + "\0\0\0\xff\0\0\0\xff\0\0\0\xff"s;
+  // Four colours: black, red, green, blue.
+  std::string gif = "GIF89a" + little_endian(static_cast<uint64_t>(width), 2) +
+                    little_endian(static_cast<uint64_t>(height), 2) + "\x81\0\0"s +
+                    "\0\0\0\xff\0\0\0\xff\0\0\0\xff"s;
   for (int i = 0; i < frames; ++i) {
     gif += "!\xf9\x04\0\x0a\0\0\0"s;
     // Codes of 3 bits, lowest first: clear (4), colour, colour, end (5).

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,10 @@ std::string ffmpeg_rgb(const std::string& arguments);
 /// An input of moving colours with a frame counter.
 std::string pattern(int width, int height, const std::string& rate, const std::string& seconds);
 
+/// Peak memory in kB of a child process that runs `action`, which should catch its own errors; -1 when it
+/// fails.
+int64_t peak_kb(const std::function<void()>& action);
+
 std::string read_bytes(const std::filesystem::path& path);
 std::string as_bytes(const media::Frame& frame);
 std::string as_bytes(const std::vector<media::Frame>& frames);
@@ -35,7 +40,8 @@ std::string make_bmp(int32_t width, int32_t height, int bits, int compression, c
                      const std::string& pixels);
 
 /// A GIF of `frames` one-colour pictures of 2 x 1 pixels; 0 gives a header and a trailer.
-std::string make_gif(int frames);
+/// @param width, height  of the screen that they stand on
+std::string make_gif(int frames, int width = 2, int height = 1);
 
 }  // namespace vl3::test
 

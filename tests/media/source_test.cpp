@@ -124,6 +124,49 @@ TEST(Source, FetchesOverHttp) {
   thread.join();
 }
 
+// As with a pipe, memory stays bounded, whether the server says the length or not, or packs the body.
+TEST(Source, SpoolsLargeRepliesToAFile) {
+  const std::string large = std::string(65 << 20, 'x') + "end";
+  httplib::Server server;
+  server.Get("/plain",
+             [&](const httplib::Request&, httplib::Response& reply) { reply.set_content(large, "a/b"); });
+  server.Get("/chunked", [&](const httplib::Request&, httplib::Response& reply) {
+    reply.set_chunked_content_provider("a/b", [&](size_t offset, httplib::DataSink& sink) {
+      const size_t size = std::min<size_t>(1 << 20, large.size() - offset);
+      if (size == 0) sink.done();
+      return size == 0 || sink.write(large.data() + offset, size);
+    });
+  });
+  const int port = server.bind_to_any_port("127.0.0.1");
+  std::thread thread([&] { server.listen_after_bind(); });
+  MediaLimits limits;
+  limits.allow_private_addresses = true;
+  for (const char* path : {"plain", "chunked"}) {
+    const std::string failed = error_of([&] {
+      const MediaData media = open_media(fmt::format("http://127.0.0.1:{}/{}", port, path), limits);
+      EXPECT_FALSE(media.in_memory()) << path;
+      EXPECT_NE(std::filesystem::read_symlink(media.path).string().find("(deleted)"), std::string::npos)
+          << path;
+      EXPECT_TRUE(content(media) == large) << path;
+    });
+    EXPECT_EQ(failed, "") << path;
+  }
+  server.stop();
+  thread.join();
+}
+
+// Names are shown on terminals, in reports and in replies.
+TEST(Source, NamesArePrintableOnOneLine) {
+  const TempDir dir;
+  const std::string odd = dir.write("a\x1b[31m\nb.png", make_png(1, 1, 8, 0, "\0\x07"s)).string();
+  const MediaData media = open_media(odd);
+  EXPECT_TRUE(media.name.ends_with("a\\x1b[31m b.png")) << media.name;
+  EXPECT_EQ(sniff_media(media), MediaKind::kImage);  // the path is as it was
+  EXPECT_EQ(media_from_bytes("x", "\x1b]0;t\x07").name, "\\x1b]0;t\\x07");
+  EXPECT_EQ(open_media("data:,\xc3\xa9" + std::string(71, '.') + "\xc3\xa9" + std::string(20, '.')).name,
+            "data:,\xc3\xa9" + std::string(69, '.') + "...");
+}
+
 TEST(Source, TellsKindsByContentNotByName) {
   const TempDir dir;
   const auto kind = [&](const std::string& name, const std::string& bytes) {

@@ -4,14 +4,32 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "preprocess/compression_mask.h"
 #include "preprocess/golden_request.h"
 #include "preprocess/normalise.h"
 #include "preprocess/request_plan.h"
+#include "support/temp_dir.h"
 
 namespace vl3::preprocess {
 namespace {
+
+// Walking a set that lacks a listed case must not look like passing.
+TEST(GoldenSet, AListedCaseWithoutItsFilesIsAnError) {
+  const test::TempDir dir;
+  dir.write("manifest.json", R"({"cases": ["cases/tiny/gone.remote"]})");
+  const char* before = std::getenv("VL3_GOLDEN_DIR");
+  const std::string restored = before != nullptr ? before : "";
+  ::setenv("VL3_GOLDEN_DIR", dir.path().c_str(), 1);
+  const std::string error = test::error_of([] { test::golden_cases(); });
+  if (before != nullptr) {
+    ::setenv("VL3_GOLDEN_DIR", restored.c_str(), 1);
+  } else {
+    ::unsetenv("VL3_GOLDEN_DIR");
+  }
+  EXPECT_NE(error.find("lists cases/tiny/gone.remote"), std::string::npos) << error;
+}
 
 class PreprocessGolden : public testing::Test {
  protected:

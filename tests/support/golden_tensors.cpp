@@ -51,7 +51,8 @@ std::vector<GoldenCase> golden_cases() {
     one.name = listed.get<std::string>();
     const std::string stem = (golden_dir() / one.name).string();
     one.tensors = stem + ".safetensors";
-    if (!fs::exists(stem + ".json") || !fs::exists(one.tensors)) continue;
+    VL3_CHECK(fs::exists(stem + ".json") && fs::exists(one.tensors), kNotFound,
+              "{}: lists {}, but its .json or .safetensors is missing", manifest.string(), one.name);
     one.json = read_json_file(stem + ".json");
     one.flow = one.json.at("flow").get<std::string>();
     one.model_dir = golden_dir() / "models" / one.json.at("model").get<std::string>() / one.flow;

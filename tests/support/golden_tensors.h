@@ -54,7 +54,8 @@ struct GoldenCase {
   std::string flow;                 ///< "native" or "remote"
 };
 
-/// The cases that manifest.json lists and the set holds, in that order; a subset may lack some.
+/// The cases that manifest.json lists, in that order; none without a manifest. @throws Error(kNotFound) when
+/// the files of one are missing: a subset lists what it has.
 std::vector<GoldenCase> golden_cases();
 
 /// The models/<model>/<flow> folders of the set that hold `file`, sorted.
