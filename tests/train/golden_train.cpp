@@ -4,10 +4,8 @@
 #include <ATen/ops/norm.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
-#include "support/temp_dir.h"
 #include "weights/hf_names.h"
 
 namespace vl3::test {
@@ -58,11 +56,6 @@ void finish(data::PackedRow& row, int64_t image_token) {
 }
 
 }  // namespace
-
-std::filesystem::path golden_train_dir() {
-  if (const char* dir = std::getenv("VL3_GOLDEN_TRAIN_DIR"); dir != nullptr && *dir != '\0') return dir;
-  return std::filesystem::path(VL3_SOURCE_DIR) / "tests/data/golden_train";
-}
 
 bool has_golden_train() { return std::filesystem::exists(golden_train_dir() / "manifest.json"); }
 

@@ -13,11 +13,11 @@
 #include "core/json.h"
 #include "data/packed_row.h"
 #include "support/golden_tensors.h"
+#include "support/temp_dir.h"
 #include "weights/checkpoint.h"
 
 namespace vl3::test {
 
-std::filesystem::path golden_train_dir();
 /// False, with the reason said by the test, where the set is absent.
 bool has_golden_train();
 
