@@ -42,8 +42,8 @@ std::filesystem::path wide_model(const test::TempDir& dir) {
   std::filesystem::copy(source, bent);
   Json config = read_json_file(bent / "config.json");
   Json& vision = config[config.contains("vision_config") ? "vision_config" : "vision_encoder_config"];
-  vision["hidden_size"] = 512;
-  vision["intermediate_size"] = 512;
+  vision["hidden_size"] = 1024;
+  vision["intermediate_size"] = 1024;
   vision["num_hidden_layers"] = 1;
   write_file_atomically(bent / "config.json", config.dump());
   weights::write_random_checkpoint(bent, dir / "model", {.seed = 1, .dtype = weights::DType::kF32});
