@@ -17,8 +17,9 @@ std::string missing_samples(AVStream& stream, int64_t size_bytes) {
     const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
     if (entry->pos + entry->size > size_bytes) ++missing;
   }
-  return missing == 0 ? ""
-                      : fmt::format("{} of its {} frames lie beyond the end of the file", missing, count);
+  // With none of them whole there is nothing to warn about: reading fails, and says so.
+  if (missing == 0 || missing == count) return "";
+  return fmt::format("{} of its {} frames lie beyond the end of the file", missing, count);
 }
 
 // Packets of 188 bytes, with 4 in front (BDAV) or 16 behind (error correction): each has its sync byte.
