@@ -36,7 +36,8 @@ TEST(Plan, SaysWhenTheMemoryIsTooSmall) {
   EXPECT_NE(error_of([&] { engine.ask(clip(), options); }).find("--max-ram allows 1 MiB"), std::string::npos);
 }
 
-// The golden model with a vision tower so wide that frames outweigh the process itself.
+// The golden model with a vision tower so wide that frames outweigh the process itself, and with the released
+// models' limits: under the golden ones many frames share the pixels of a few, whatever their number.
 std::filesystem::path wide_model(const test::TempDir& dir) {
   const std::filesystem::path source = test::golden_models("config.json").front(), bent = dir / "config";
   std::filesystem::copy(source, bent);
@@ -46,6 +47,12 @@ std::filesystem::path wide_model(const test::TempDir& dir) {
   vision["intermediate_size"] = 1024;
   vision["num_hidden_layers"] = 1;
   write_file_atomically(bent / "config.json", config.dump());
+  const bool native = std::filesystem::exists(bent / "video_preprocessor_config.json");
+  const std::filesystem::path limits =
+      bent / (native ? "video_preprocessor_config.json" : "preprocessor_config.json");
+  Json preprocess = read_json_file(limits);
+  preprocess[native ? "max_pixels" : "max_tokens"] = native ? 12845056 : 16384;
+  write_file_atomically(limits, preprocess.dump());
   weights::write_random_checkpoint(bent, dir / "model", {.seed = 1, .dtype = weights::DType::kF32});
   return dir / "model";
 }
