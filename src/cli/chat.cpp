@@ -20,6 +20,7 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "core/printable.h"
 #include "media/png_writer.h"
 #include "media/webcam.h"
 #include "text/conversation.h"
@@ -266,7 +267,7 @@ class Chat {
   std::string frames_text() const {
     std::string text;
     for (const MediumReceipt& medium : last_.media) {
-      text += fmt::format("{} {}\n", medium.kind, one_line(medium.name));
+      text += fmt::format("{} {}\n", medium.kind, printable(medium.name));
       for (const FrameReceipt& frame : medium.frames) {
         text += fmt::format("  {:>8} kept {} of {}\n",
                             frame.time_s ? fmt::format("{:.1f} s", *frame.time_s) : "-", frame.kept,
@@ -334,7 +335,7 @@ class Chat {
         said(g.temperature), said(g.top_p), said(g.top_k), said(g.min_p), said(g.repetition_penalty),
         g.max_tokens, g.seed, said(options_.fps), said(options_.max_frames));
     print_out("system {}\nmessages {}\nmedia waiting {}\ntokens {} ({} were cached)\n",
-              system_.empty() ? "(none set)" : one_line(system_), history_.size(), waiting_.size(),
+              system_.empty() ? "(none set)" : printable(system_), history_.size(), waiting_.size(),
               last_.prompt_tokens, last_.cached_tokens);
   }
 

@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "core/check.h"
 #include "core/log.h"
+#include "core/printable.h"
 #include "vl3/error.h"
 #include "vl3/version.h"
 
@@ -53,7 +54,7 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error, int a
     // CLI11 says only "A subcommand is required", also where there is an unknown one or a flag before it.
     text = fmt::format("unknown {} \"{}\"", argv[1][0] == '-' ? "flag" : "command", argv[1]);
   }
-  return one_line(text) + "; see " + command + " --help";
+  return printable(text) + "; see " + command + " --help";
 }
 
 int run(int argc, char** argv) {

@@ -6,19 +6,15 @@
 #include <cerrno>
 #include <cstring>
 
-#include "vl3/error.h"
+#include "core/printable.h"
 
 namespace vl3::cli {
-
-std::string one_line(std::string_view text) {
-  return Error(ErrorCode::kInternal, std::string(text)).what();  // the rule of error messages
-}
 
 std::string terminal_text(std::string_view text) {
   std::string shown;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find_first_of("\n\t", begin), text.size());
-    shown += one_line(text.substr(begin, end - begin));
+    shown += printable(text.substr(begin, end - begin));
     if (end < text.size()) shown += text[end];
     begin = end + 1;
   }

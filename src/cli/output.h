@@ -29,7 +29,4 @@ void print_out(fmt::format_string<Args...> format, Args&&... args) {
 /// The text with control characters (C0 but line feed and tab, DEL, C1) and bytes that are no UTF-8 as \xNN.
 std::string terminal_text(std::string_view text);
 
-/// The text on one line, control characters as \xNN: for names inside a report.
-std::string one_line(std::string_view text);
-
 }  // namespace vl3::cli

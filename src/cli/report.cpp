@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "cli/output.h"
+#include "core/printable.h"
 
 namespace vl3::cli {
 namespace {
@@ -46,7 +46,7 @@ std::string media_lines(const std::vector<MediumReceipt>& media, bool pruning_kn
   for (const MediumReceipt& medium : media) {
     int64_t tokens = 0, kept = 0;
     for (const FrameReceipt& frame : medium.frames) tokens += frame.tokens, kept += frame.kept;
-    lines += fmt::format("  {} {}: {}x{} -> {}x{}", medium.kind, one_line(medium.name), medium.width,
+    lines += fmt::format("  {} {}: {}x{} -> {}x{}", medium.kind, printable(medium.name), medium.width,
                          medium.height, medium.resized_width, medium.resized_height);
     if (medium.kind == "video") {
       lines += fmt::format(", {} frames", medium.frames.size());
@@ -128,7 +128,7 @@ std::string receipt_text(const Receipt& receipt) {
       "{:.2f}; first token {:.2f}, total {:.2f} (model loaded in {:.2f})\n",
       s.open, s.decode, s.preprocess, s.encode, s.prefill, s.generate, s.first_token, s.total, s.load);
   text += fmt::format("  peak memory: {:.0f} MiB\n", mib(receipt.peak_rss_bytes));
-  for (const std::string& warning : receipt.warnings) text += fmt::format("  note: {}\n", one_line(warning));
+  for (const std::string& warning : receipt.warnings) text += fmt::format("  note: {}\n", printable(warning));
   return text;
 }
 
@@ -143,7 +143,7 @@ std::string plan_text(const Plan& plan) {
                   mib(plan.peak_ram_bytes), mib(plan.weight_bytes), mib(plan.kv_bytes), mib(plan.work_bytes));
   text += fmt::format("  first token: about {:.1f} s here ({:.1f} of them decoding and resizing)\n",
                       plan.first_token_seconds, plan.decode_seconds);
-  for (const std::string& note : plan.notes) text += fmt::format("  does not fit: {}\n", one_line(note));
+  for (const std::string& note : plan.notes) text += fmt::format("  does not fit: {}\n", printable(note));
   return text;
 }
 

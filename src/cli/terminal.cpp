@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "cli/output.h"
+#include "core/printable.h"
 
 namespace vl3::cli {
 namespace {
@@ -33,7 +33,7 @@ ProgressLine::ProgressLine() : enabled_(plain_terminal(STDERR_FILENO)) {}
 void ProgressLine::show(const Progress& progress) {
   const bool other = stage_ != progress.stage;  // a new stage is always seen
   stage_ = progress.stage;
-  show(fmt::format("{} {}/{}", one_line(progress.stage), progress.done, progress.total),
+  show(fmt::format("{} {}/{}", printable(progress.stage), progress.done, progress.total),
        other || progress.done >= progress.total);
 }
 

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <csignal>
-#include <cstdio>
 #include <memory>
 
 #include "cli/commands.h"
@@ -39,8 +37,6 @@ struct Train {
     if (max_steps) set.push_back(fmt::format("max_steps={}", *max_steps));
     const train::TrainConfig config = train::load_recipe(recipe, set);
     if (plan) return print_plan(config);
-    std::signal(SIGXFSZ,
-                SIG_IGN);  // a limit on file sizes is an error of the write, not the end of the program
     run_training(config);
   }
 
@@ -54,9 +50,7 @@ struct Train {
     hooks.on_step = [&](const train::StepMetrics& metrics, int64_t total, int64_t first) {
       progress.show(train::progress_text(metrics, total, first, elapsed(), progress.width()),
                     metrics.step >= total);
-      if (json) {
-        print_out("{}\n", train::to_json(metrics).dump());
-      }
+      if (json) print_out("{}\n", train::to_json(metrics).dump());
     };
     hooks.on_note = [&](const std::string& line) {
       progress.clear();
@@ -95,7 +89,7 @@ struct Train {
     }
     print_out("{} from {}\n{}", config.name, folder.string(), train::plan_text(made));
     print_out("  {}: {:.3g} FLOP/s\n", flops ? "given" : "this machine's matrix products",
-               *inputs.flops_per_s);
+              *inputs.flops_per_s);
     if (inputs.samples) print_out("  samples an epoch: {}\n", count.samples);
     for (const std::string& file : count.missing) print_out("  not there: {}\n", file);
     for (const std::string& file : count.uncounted) print_out("  not counted: {}\n", file);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/printable.h"
+
 namespace vl3::cli {
 namespace {
 
@@ -16,7 +18,7 @@ TEST(TerminalText, KeepsLinesAndTabsAndShowsOtherControls) {
   EXPECT_EQ(terminal_text("\n\n"), "\n\n");
 }
 
-TEST(OneLine, HasNoLineFeeds) { EXPECT_EQ(one_line("a\nb\x1b"), "a b\\x1b"); }
+TEST(Printable, HasNoLineFeeds) { EXPECT_EQ(printable("a\nb\x1b"), "a b\\x1b"); }
 
 }  // namespace
 }  // namespace vl3::cli
