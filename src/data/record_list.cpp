@@ -68,20 +68,24 @@ class AnnotationList final : public RecordList {
 std::vector<fs::path> expand(const std::vector<std::string>& patterns) {
   std::vector<fs::path> paths;
   for (const std::string& pattern : patterns) {
-    if (pattern.find_first_of("*?[") == pattern.npos || fs::exists(pattern)) {
-      paths.emplace_back(pattern);
-      continue;
-    }
-    glob_t found{};
-    const int status = ::glob(pattern.c_str(), 0, nullptr, &found);  // sorted by the library
-    for (size_t i = 0; status == 0 && i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
-    ::globfree(&found);
-    VL3_CHECK(status == 0, kNotFound, "{}: no file matches", pattern);
+    const std::vector<fs::path> files = matching_files(pattern);
+    VL3_CHECK(!files.empty(), kNotFound, "{}: no file matches", pattern);
+    paths.insert(paths.end(), files.begin(), files.end());
   }
   return paths;
 }
 
 }  // namespace
+
+std::vector<fs::path> matching_files(const std::string& pattern) {
+  if (pattern.find_first_of("*?[") == pattern.npos || fs::exists(pattern)) return {pattern};
+  std::vector<fs::path> paths;
+  glob_t found{};
+  const int status = ::glob(pattern.c_str(), 0, nullptr, &found);  // sorted by the library
+  for (size_t i = 0; status == 0 && i < found.gl_pathc; ++i) paths.emplace_back(found.gl_pathv[i]);
+  ::globfree(&found);
+  return paths;
+}
 
 std::shared_ptr<const RecordList> open_record_list(const DataSource& source, int64_t list,
                                                    int64_t shuffle_window) {

@@ -25,7 +25,10 @@ class RecordList {
   virtual std::string fingerprint() const = 0;
 };
 
-/// Opens a list: .json and .jsonl files, or tars. Globs (*, ?, [...]) in data_path are expanded, sorted.
+/// A data_path: itself, or the files that its *, ? and [...] match, sorted; none where nothing matches.
+std::vector<std::filesystem::path> matching_files(const std::string& pattern);
+
+/// Opens a list: .json and .jsonl files, or tars. Each data_path as matching_files() has it.
 /// @param list  index into DataConfig::sources, for the records' origins.
 /// @param shuffle_window  records of a tar list that are shuffled among each other; see WebDatasetList.
 /// @throws Error(kNotFound) when a path names nothing; Error(kInvalidArgument) for a mix of tars and

@@ -1,11 +1,11 @@
 // The plan as JSON and as a table for people; samples counted without reading them.
 #include <fmt/format.h>
-#include <glob.h>
 
 #include <cmath>
 #include <filesystem>
 
-#include "core/file.h"
+#include "data/annotation_file.h"
+#include "data/record_list.h"
 #include "train/planner.h"
 
 namespace vl3::train {
@@ -28,72 +28,22 @@ std::string duration_text(double seconds) {
                           : fmt::format("{:.1f} days", seconds / 86400);
 }
 
-std::vector<std::string> expand(const std::string& pattern) {
-  glob_t found{};
-  std::vector<std::string> files;
-  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
-    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  ::globfree(&found);
-  return files;
-}
-
-// Lines that hold something.
-int64_t count_lines(const MappedFile& file) {
-  int64_t lines = 0;
-  bool blank = true;
-  for (uint64_t i = 0; i < file.size(); ++i) {
-    const auto c = static_cast<char>(file.data()[i]);
-    if (c == '\n') {
-      lines += blank ? 0 : 1;
-      blank = true;
-    } else if (c != ' ' && c != '\t' && c != '\r') {
-      blank = false;
-    }
-  }
-  return lines + (blank ? 0 : 1);
-}
-
-// Objects that stand directly in the outer list.
-int64_t count_objects(const MappedFile& file) {
-  int64_t depth = 0, objects = 0;
-  bool in_string = false;
-  for (uint64_t i = 0; i < file.size(); ++i) {
-    const auto c = static_cast<char>(file.data()[i]);
-    if (in_string) {
-      if (c == '\\')
-        ++i;
-      else if (c == '"')
-        in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      objects += depth == 1 && c == '{' ? 1 : 0;
-      ++depth;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return objects;
-}
-
 }  // namespace
 
-SampleCount count_samples(const DataConfig& data) {
+SampleCount count_samples(const DataConfig& config) {
   SampleCount count;
   double samples = 0;
-  for (const DataSource& source : data.sources) {
+  for (const DataSource& source : config.sources) {
     for (const std::string& pattern : source.data_path) {
-      const std::vector<std::string> files = expand(pattern);
+      std::vector<fs::path> files = data::matching_files(pattern);
+      std::erase_if(files, [](const fs::path& file) { return !fs::exists(file); });
       if (files.empty()) count.missing.push_back(pattern);
-      for (const std::string& file : files) {
-        const std::string extension = fs::path(file).extension().string();
-        if (extension != ".json" && extension != ".jsonl") {
-          count.uncounted.push_back(file);
+      for (const fs::path& file : files) {
+        if (file.extension() != ".json" && file.extension() != ".jsonl") {
+          count.uncounted.push_back(file.string());
           continue;
         }
-        const MappedFile map{fs::path(file)};
-        samples +=
-            source.weight * static_cast<double>(extension == ".json" ? count_objects(map) : count_lines(map));
+        samples += source.weight * static_cast<double>(data::AnnotationFile(file).size());
       }
     }
   }

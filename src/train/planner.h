@@ -69,6 +69,7 @@ struct SampleCount {
   std::vector<std::string> missing;    ///< files that are not there
   std::vector<std::string> uncounted;  ///< tars: their entries are known only after reading them whole
 };
-SampleCount count_samples(const DataConfig& data);
+/// @throws as data::AnnotationFile: what training would refuse.
+SampleCount count_samples(const DataConfig& config);
 
 }  // namespace vl3::train
