@@ -5,7 +5,6 @@
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
 #include <c10/core/InferenceMode.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +12,7 @@
 #include <numeric>
 
 #include "core/check.h"
+#include "core/process.h"
 #include "engine/bench_clip.h"
 #include "media/video_reader.h"
 #include "preprocess/patchify.h"
@@ -141,10 +141,8 @@ OrderedJson bench(const Runtime& runtime, const BenchOptions& options) {
                    {"seconds", seconds},
                    {"repeats", options.repeats}};
   }
-  struct rusage usage {};
-  getrusage(RUSAGE_SELF, &usage);
   result["load_s"] = runtime.load_seconds;
-  result["peak_rss_bytes"] = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  result["peak_rss_bytes"] = vl3::peak_rss_bytes();
   result["threads"] = at::get_num_threads();
   result["dtype"] = runtime.weight_dtype == at::kBFloat16 ? "bfloat16" : "float32";
   result["device"] = runtime.device.str();

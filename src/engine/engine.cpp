@@ -1,12 +1,12 @@
 #include "vl3/engine.h"
 
 #include <ATen/Parallel.h>
-#include <sys/resource.h>
 
 #include <chrono>
 
 #include "core/check.h"
 #include "core/log.h"
+#include "core/process.h"
 #include "engine/engine_impl.h"
 #include "engine/generate.h"
 #include "engine/media_fetcher.h"
@@ -23,12 +23,6 @@ constexpr int64_t kSessionVisionBytes = 256 << 20;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-uint64_t peak_rss_bytes() {
-  struct rusage usage {};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
 std::optional<Flow> parse_flow(const std::string& name) {

@@ -1,26 +1,12 @@
 #include "engine/runtime.h"
 
-#include <torch/cuda.h>
-
 #include <chrono>
 
 #include "core/check.h"
+#include "engine/device.h"
 
 namespace vl3::engine {
 namespace {
-
-at::Device parse_device(const std::string& name) {
-  std::optional<at::Device> device;
-  try {
-    device.emplace(name);
-  } catch (const c10::Error&) {
-  }
-  VL3_CHECK(device && (device->is_cpu() || device->is_cuda()), kInvalidArgument,
-            "device \"{}\": expected cpu, cuda or cuda:N", name);
-  VL3_CHECK(!device->is_cuda() || torch::cuda::is_available(), kInvalidArgument,
-            "device \"{}\": this libtorch sees no CUDA device; use cpu", name);
-  return *device;
-}
 
 at::ScalarType parse_dtype(const std::string& name, weights::DType stored) {
   if (name == "float32") return at::kFloat;

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/hash.h"
+
 namespace vl3::synth {
 
 /// Mixes one more number into a seed (the finaliser of SplitMix64).
@@ -20,11 +22,7 @@ inline uint64_t mix(uint64_t seed, uint64_t value) {
 }
 
 /// FNV-1a of a text, mixed: what decides which strings are held out.
-inline uint64_t hash_text(std::string_view text, uint64_t seed = 0) {
-  uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return mix(seed, hash);
-}
+inline uint64_t hash_text(std::string_view text, uint64_t seed = 0) { return mix(seed, fnv1a(text)); }
 
 class Rng {
  public:

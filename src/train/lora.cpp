@@ -6,17 +6,12 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "core/hash.h"
 #include "nn/modules.h"
 #include "train/lora_targets.h"
 
 namespace vl3::train {
 namespace {
-
-uint64_t hash_of(const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a: a tensor's numbers depend on seed and name alone
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
 
 void each_linear(torch::nn::Module& model,
                  const std::function<void(const std::string&, nn::LinearImpl&)>& body) {
@@ -45,7 +40,7 @@ void attach_adapters(torch::nn::Module& model, ParameterStore& store, const Lora
     const Parameter* b = store.find(name + ".lora_B.weight");
     if (a == nullptr || b == nullptr) return;
     at::Generator generator = at::globalContext().defaultGenerator(at::kCPU).clone();
-    generator.set_current_seed(seed ^ hash_of(name));
+    generator.set_current_seed(seed ^ fnv1a(name));  // its numbers depend on seed and name alone
     const double bound = 1 / std::sqrt(static_cast<double>(a->shape[1]));
     const at::Tensor first = at::empty(a->shape, at::kFloat).uniform_(-bound, bound, generator);
     a->weight.detach().copy_(first);
@@ -59,7 +54,7 @@ void attach_adapters(torch::nn::Module& model, ParameterStore& store, const Lora
 
 void seed_adapters(torch::nn::Module& model, uint64_t seed) {
   each_linear(model, [&](const std::string& name, nn::LinearImpl& linear) {
-    if (linear.adapter.a.defined()) linear.adapter.seed = seed ^ hash_of(name);
+    if (linear.adapter.a.defined()) linear.adapter.seed = seed ^ fnv1a(name);
   });
 }
 

@@ -1,10 +1,11 @@
 #include "train/machine_speed.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Context.h>
 
 #include <algorithm>
 #include <chrono>
+
+#include "engine/device.h"
 
 namespace vl3::train {
 
@@ -13,9 +14,9 @@ double measure_flops(const std::string& dtype, const std::string& device) {
   constexpr int kRepeats = 20;
   constexpr double kSeconds = 1.0;
   const at::NoGradGuard no_grad;
-  const std::string chosen = device == "auto" ? (at::hasCUDA() ? "cuda" : "cpu") : device;
-  const at::TensorOptions options =
-      at::TensorOptions().device(chosen).dtype(dtype == "float32" ? at::kFloat : at::kBFloat16);
+  const at::TensorOptions options = at::TensorOptions()
+                                        .device(engine::parse_device(device, /*may_be_auto=*/true))
+                                        .dtype(dtype == "float32" ? at::kFloat : at::kBFloat16);
   const at::Tensor a = at::randn({kSide, kSide}, options), b = at::randn({kSide, kSide}, options);
   const auto one = [&] {
     const auto begin = std::chrono::steady_clock::now();

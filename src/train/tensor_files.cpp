@@ -1,10 +1,9 @@
 #include "train/tensor_files.h"
 
-#include <ATen/ops/from_blob.h>
-
 #include <memory>
 
 #include "core/check.h"
+#include "nn/mapped_tensor.h"
 #include "weights/safetensors.h"
 
 namespace vl3::train {
@@ -22,22 +21,6 @@ weights::DType dtype_of(at::ScalarType type) {
       return weights::DType::kI64;
     default:
       VL3_FAIL(kUnsupported, "tensors of type {} are not written", c10::toString(type));
-  }
-}
-
-at::ScalarType type_of(weights::DType dtype, const std::string& name) {
-  switch (dtype) {
-    case weights::DType::kF32:
-      return at::kFloat;
-    case weights::DType::kBF16:
-      return at::kBFloat16;
-    case weights::DType::kF16:
-      return at::kHalf;
-    case weights::DType::kI64:
-      return at::kLong;
-    default:
-      VL3_FAIL(kUnsupported, "{}: dtype {}; expected F32, BF16, F16 or I64", name,
-               weights::dtype_name(dtype));
   }
 }
 
@@ -62,10 +45,7 @@ std::map<std::string, at::Tensor> read_tensors(const std::filesystem::path& path
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, view] : file->tensors()) {
     VL3_CHECK(view.aligned(), kCorrupt, "{}: {} is not aligned to its elements", path.string(), name);
-    // The map is read-only; from_blob wants a mutable pointer.
-    tensors[name] = at::from_blob(
-        const_cast<std::byte*>(view.data), view.shape, [file](void*) {},
-        at::TensorOptions(type_of(view.dtype, name)));
+    tensors[name] = nn::mapped_tensor(view, file);
   }
   return tensors;
 }

@@ -2,19 +2,20 @@
 
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
-#include <sys/resource.h>
-#include <torch/cuda.h>
 #include <torch/version.h>
 
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "core/check.h"
 #include "core/file.h"
+#include "core/process.h"
 #include "data/loader.h"
 #include "data/mixture_stream.h"
 #include "data/sample_builder.h"
+#include "engine/device.h"
 #include "text/tokenizer.h"
 #include "train/checkpoint.h"
 #include "train/event_file.h"
@@ -35,26 +36,6 @@ double seconds_between(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double>(end - start).count();
 }
 
-at::Device device_of(const std::string& name) {
-  if (name == "auto") return {torch::cuda::is_available() ? at::kCUDA : at::kCPU};
-  std::optional<at::Device> device;
-  try {
-    device.emplace(name);
-  } catch (const c10::Error&) {
-  }
-  VL3_CHECK(device && (device->is_cpu() || device->is_cuda()), kInvalidArgument,
-            "device \"{}\": expected auto, cpu, cuda or cuda:N", name);
-  VL3_CHECK(!device->is_cuda() || torch::cuda::is_available(), kInvalidArgument,
-            "device \"{}\": this libtorch sees no CUDA device; use cpu", name);
-  return *device;
-}
-
-uint64_t peak_rss_bytes() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
-}
-
 /// Rank 0's text, in every process.
 std::string broadcast_text(Collective& collective, std::string text, at::Device device) {
   if (collective.world_size() == 1) return text;
@@ -70,10 +51,21 @@ std::string broadcast_text(Collective& collective, std::string text, at::Device 
 }
 
 /// A run's records: passes over the lists, or no end where max_steps says when it is over.
-std::unique_ptr<data::Loader> make_loader(const TrainConfig& config, const weights::ModelConfig& model,
+std::unique_ptr<data::MixtureStream> open_records(const TrainConfig& config) {
+  return data::open_mixture(config.data, config.seed, config.max_steps ? 0 : config.num_train_epochs);
+}
+
+int64_t count_steps(const TrainConfig& config, const data::MixtureStream& records) {
+  if (config.max_steps) return *config.max_steps;
+  VL3_CHECK(!config.global_batch_tokens, kInvalidArgument,
+            "global_batch_tokens is set, so the number of steps is not known beforehand: set max_steps, too");
+  VL3_CHECK(records.total_records() > 0, kInvalidArgument, "the data has no record: look at data.sources");
+  return (records.total_records() + config.global_batch_size - 1) / config.global_batch_size;
+}
+
+std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> records,
+                                          const TrainConfig& config, const weights::ModelConfig& model,
                                           const Collective& collective) {
-  const double epochs = config.max_steps ? 0 : config.num_train_epochs;
-  auto stream = data::open_mixture(config.data, config.seed, epochs);
   auto tokenizer = std::make_shared<const text::Tokenizer>(text::Tokenizer::load(model.dir));
   media::MediaLimits limits;
   limits.timeout_s = config.data.sample_timeout_s;
@@ -87,18 +79,8 @@ std::unique_ptr<data::Loader> make_loader(const TrainConfig& config, const weigh
       .bad_samples = fs::path(config.output) /
                      (rank == 0 ? "bad_samples.jsonl" : fmt::format("bad_samples.{}.jsonl", rank)),
   };
-  return std::make_unique<data::Loader>(std::move(stream), data::sample_functions(builder), config.data,
+  return std::make_unique<data::Loader>(std::move(records), data::sample_functions(builder), config.data,
                                         options);
-}
-
-int64_t count_steps(const TrainConfig& config) {
-  if (config.max_steps) return *config.max_steps;
-  VL3_CHECK(!config.global_batch_tokens, kInvalidArgument,
-            "global_batch_tokens is set, so the number of steps is not known beforehand: set max_steps, too");
-  const int64_t records =
-      data::open_mixture(config.data, config.seed, config.num_train_epochs)->total_records();
-  VL3_CHECK(records > 0, kInvalidArgument, "the data has no record: look at data.sources");
-  return (records + config.global_batch_size - 1) / config.global_batch_size;
 }
 
 /// What only rank 0 has: the run's folder, its checkpoints and its logs.
@@ -157,7 +139,7 @@ class Run {
   Run(const TrainConfig& config, const TrainHooks& hooks)
       : config_(config),
         hooks_(hooks),
-        device_(device_of(config.device)),
+        device_(engine::parse_device(config.device, /*may_be_auto=*/true)),
         collective_(join_processes(device_)) {
     if (collective_->rank() == 0) writer_ = std::make_unique<Writer>(config_);
   }
@@ -180,15 +162,13 @@ class Run {
       asked = Clock::now();
       report.last_loss = metrics.loss;
       stopped = across(StopSignal::requested() != 0 ? 1 : 0) > 0;
-      if (stopped || state_.step % config_.save_steps == 0) save();
+      if (!stopped && state_.step < total_steps_ && state_.step % config_.save_steps == 0) save();
     }
+    const fs::path last = save();
     report.steps = state_.step;
     report.bad_samples = loader_->bad_samples().total().bad;
     report.finished = !stopped;
-    if (report.finished) {
-      const fs::path last = save();
-      if (writer_) writer_->publish(last);
-    }
+    if (report.finished && writer_) writer_->publish(last);
     collective_->barrier();
     return report;
   }
@@ -214,9 +194,10 @@ class Run {
     const fs::path base = from.empty() || config_.lora ? resolve_model(config_) : fs::path(from);
     const weights::ModelConfig model = weights::load_model_config(base);
     auto checkpoint = std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(base, model));
-    total_steps_ = count_steps(config_);
+    auto records = open_records(config_);
+    total_steps_ = count_steps(config_, *records);
     step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, *collective_);
-    loader_ = make_loader(config_, model, *collective_);
+    loader_ = make_loader(std::move(records), config_, model, *collective_);
     if (!from.empty()) {
       state_ = read_trainer_state(from);
       if (config_.lora) step_->load_adapter(read_adapter(fs::path(from) / kAdapterFolder));

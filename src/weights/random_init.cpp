@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/check.h"
+#include "core/hash.h"
 #include "weights/hf_names.h"
 #include "weights/model_folder.h"
 #include "weights/staged_folder.h"
@@ -49,11 +50,7 @@ uint64_t mix(uint64_t z) {
 
 constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
 
-uint64_t stream_of(uint64_t seed, const std::string& name) {
-  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return mix(seed * kGolden + hash);
-}
+uint64_t stream_of(uint64_t seed, const std::string& name) { return mix(seed * kGolden + fnv1a(name)); }
 
 enum class Fill { kNormal, kOnes, kZeros };
 

@@ -1,0 +1,11 @@
+// What the operating system says of this process.
+#pragma once
+
+#include <cstdint>
+
+namespace vl3 {
+
+/// The most memory this process has held so far, in bytes (resident set).
+uint64_t peak_rss_bytes();
+
+}  // namespace vl3
