@@ -1,11 +1,8 @@
-// What a run says of itself: a JSON line a logged step, the same as TensorBoard scalars, and a line for a
-// terminal. No torch here; nothing is printed here.
+// What a run says of itself each step: as JSON (a line of train_log.jsonl) and as a line for a terminal. No
+// torch here; nothing is printed here.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <filesystem>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -32,26 +29,6 @@ struct StepMetrics {
 /// Keys are the members, with tokens_per_s; what is unset is left out. Non-finite numbers become strings
 /// ("nan").
 OrderedJson to_json(const StepMetrics& metrics);
-
-/// train_log.jsonl: appended, a line at once, so that a killed process loses at most the line it was writing.
-class MetricsLog {
- public:
-  /// @param resumed_step  lines of later steps and a torn last line are cut off: no step stands there twice.
-  /// @throws Error(kInvalidArgument) where the file cannot be opened.
-  MetricsLog(const std::filesystem::path& file, int64_t resumed_step);
-  ~MetricsLog();
-  MetricsLog(const MetricsLog&) = delete;
-  MetricsLog& operator=(const MetricsLog&) = delete;
-
-  /// @throws Error(kResourceExhausted) for a full disk; no part of the line stays then.
-  void write(const StepMetrics& metrics);
-  /// To the disk; before a checkpoint is written, so that the log never lacks its steps.
-  void sync();
-
- private:
-  std::filesystem::path file_;
-  int fd_ = -1;
-};
 
 /// "  120/1000  12%  loss 1.2345  3.1k tok/s  ETA 1:02:03" with a bar in front where `width` has room for it.
 /// @param first_step  step this process began with (0 for a fresh run); @param elapsed_s  since then.

@@ -10,9 +10,9 @@
 
 #include "core/check.h"
 #include "engine/model.h"
+#include "train/dist/exchange.h"
 #include "train/gradient_sync.h"
 #include "train/learning_rate.h"
-#include "train/lora_targets.h"
 #include "train/optimizer.h"
 #include "train/parameter_store.h"
 #include "train/parts.h"
@@ -59,10 +59,10 @@ std::vector<Trainable> trainables(const TrainConfig& config, const weights::Chec
   return found;
 }
 
-std::string ids_of(std::span<const data::PackedRow> rows) {
+std::vector<std::string> ids_of(std::span<const data::PackedRow> rows) {
   std::vector<std::string> ids;
   for (const data::PackedRow& row : rows) ids.insert(ids.end(), row.sample_ids.begin(), row.sample_ids.end());
-  return ids.empty() ? std::string("none on this process") : fmt::format("{}", fmt::join(ids, ", "));
+  return ids;
 }
 
 }  // namespace
@@ -124,6 +124,14 @@ struct TrainStep::Impl {
            static_cast<uint64_t>(collective->rank()) * 0xbf58476d1ce4e5b9;
   }
 
+  // Ids of all processes, for an error that all of them meet.
+  std::string everywhere(const std::vector<std::string>& ids) {
+    std::vector<std::string> all =
+        Exchange(*collective, store.options().device).from_all(fmt::format("{}", fmt::join(ids, ", ")));
+    std::erase(all, "");
+    return fmt::format("{}", fmt::join(all, ", "));
+  }
+
   std::shared_ptr<const weights::Checkpoint> checkpoint;
   TrainConfig config;
   Collective* collective;
@@ -148,12 +156,10 @@ StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
   const auto [loss_sum, labelled, tokens, bad_rows] = my.accumulate(rows, &bad);
   VL3_CHECK(bad_rows == 0, kCorrupt,
             "step {}: the loss is not finite; samples: {}. Weights are as before the step. Look at these "
-            "samples, or "
-            "lower the learning rate",
-            my.steps + 1,
-            bad.empty() ? std::string("on another process") : fmt::format("{}", fmt::join(bad, ", ")));
+            "samples, or lower the learning rate",
+            my.steps + 1, my.everywhere(bad));
   VL3_CHECK(labelled > 0, kInvalidArgument, "step {}: no token is labelled; samples: {}", my.steps + 1,
-            ids_of(rows));
+            my.everywhere(ids_of(rows)));
 
   StepLog log{.step = my.steps + 1,
               .loss = loss_sum / labelled,
@@ -170,9 +176,8 @@ StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
   log.grad_norm = std::sqrt(squares) / labelled;
   VL3_CHECK(std::isfinite(log.grad_norm), kCorrupt,
             "step {}: the gradient is not finite; samples: {}. Weights are as before the step. Look at these "
-            "samples, "
-            "or lower the learning rate",
-            my.steps + 1, ids_of(rows));
+            "samples, or lower the learning rate",
+            my.steps + 1, my.everywhere(ids_of(rows)));
   double scale = 1 / labelled;
   // Source: torch.nn.utils.clip_grad_norm_, whose 1e-6 it keeps.
   if (my.config.optim.max_grad_norm)
@@ -220,9 +225,10 @@ std::map<std::string, at::Tensor> TrainStep::gradients(std::span<const data::Pac
 
 int64_t TrainStep::steps_done() const { return impl_->steps; }
 
-std::map<std::string, at::Tensor> TrainStep::state() {
-  auto state = impl_->optimizer->state();
-  state["step"] = at::full({1}, impl_->steps, at::kLong);
+std::vector<LazyTensor> TrainStep::state() {
+  std::vector<LazyTensor> state = {
+      {"step", at::kLong, {1}, [steps = impl_->steps] { return at::full({1}, steps, at::kLong); }}};
+  std::ranges::move(impl_->optimizer->state(), std::back_inserter(state));
   return state;
 }
 
@@ -240,15 +246,18 @@ std::map<std::string, at::Tensor> TrainStep::weights() const {
   return weights;
 }
 
-std::map<std::string, at::Tensor> TrainStep::merged_weights() const {
-  auto all = weights();
-  if (!impl_->config.lora) return all;
-  const c10::AutoGradMode off(false);
-  for (const auto& [linear, shape] : lora_linears(*impl_->config.lora, impl_->checkpoint->config())) {
-    at::Tensor& weight = all.at(linear + ".weight");
+std::vector<LazyTensor> TrainStep::merged_weights() const {
+  std::vector<LazyTensor> all;
+  for (const auto& [name, weight] : weights()) {
+    const std::string linear = name.substr(0, name.rfind(".weight"));
     const Parameter* a = impl_->store.find(linear + ".lora_A.weight");
     const Parameter* b = impl_->store.find(linear + ".lora_B.weight");
-    weight = merged_weight(weight, a->weight, b->weight, *impl_->config.lora).to(weight.scalar_type());
+    const auto get = [this, weight, a, b] {
+      if (a == nullptr || b == nullptr) return weight;
+      const c10::AutoGradMode off(false);
+      return merged_weight(weight, a->weight, b->weight, *impl_->config.lora).to(weight.scalar_type());
+    };
+    all.push_back({name, weight.scalar_type(), weight.sizes().vec(), get});
   }
   return all;
 }
@@ -262,6 +271,16 @@ AdapterFiles TrainStep::adapter() const {
       adapter.tensors[parameter.name] = parameter.weight.detach().cpu().to(at::kFloat);
   }
   return adapter;
+}
+
+void TrainStep::load_trained(const std::shared_ptr<const weights::Checkpoint>& later) {
+  const c10::AutoGradMode off(false);
+  nn::CheckpointSource stored(later, impl_->store.options().dtype, impl_->store.options().device);
+  for (Parameter& parameter : impl_->store.parameters()) {
+    if (parameter.name.find(".lora_") == std::string::npos)
+      parameter.weight.copy_(stored.get(parameter.name, parameter.shape));
+  }
+  impl_->optimizer->refresh_masters();
 }
 
 void TrainStep::load_adapter(const AdapterFiles& adapter) {

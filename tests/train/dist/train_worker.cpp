@@ -32,8 +32,9 @@ int main(int argc, char** argv) {
       out << log.loss << " " << log.grad_norm << "\n";
     }
     double sum = 0;
-    for (const auto& [name, tensor] : step.state()) {
-      if (name != "step") sum += tensor.to(at::kDouble).abs().sum().item<double>();
+    for (const train::LazyTensor& tensor : step.state()) {
+      const at::Tensor values = tensor.get();
+      if (tensor.name != "step") sum += values.to(at::kDouble).abs().sum().item<double>();
     }
     out << sum << " " << step.memory().optimizer_bytes << "\n";
     collective->barrier();
