@@ -1,6 +1,5 @@
 #include "ops/attention.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
@@ -13,6 +12,7 @@
 
 #include "core/check.h"
 #include "ops/decode_attention.h"
+#include "ops/parallel.h"
 
 // Letters: H query heads, KV key/value heads, G = H / KV, S queries, L keys, d head dim.
 
@@ -31,7 +31,7 @@ void stream_cache(const at::Tensor& q, const T* k, const T* v, int64_t kv_stride
   std::vector<AttentionPartial> partial(static_cast<size_t>(KV * parts * rows));
   std::vector<float> values(static_cast<size_t>(KV * parts * rows * d));
   const float* qp = q.const_data_ptr<float>();
-  at::parallel_for(0, KV * parts, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, KV * parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t head = item / parts, part = item % parts;
       attend_range(qp + head * rows * d, k + head * kv_stride, v + head * kv_stride, d, rows,

@@ -1,6 +1,5 @@
 #include "ops/linear.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
@@ -10,6 +9,7 @@
 #include "core/check.h"
 #include "ops/dot_bf16.h"
 #include "ops/fused_autograd.h"
+#include "ops/parallel.h"
 
 namespace vl3::ops {
 namespace {
@@ -26,8 +26,8 @@ void streamed(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y) {
   const float* xp = x.const_data_ptr<float>();
   const uint16_t* wp = bf16_bits(weight);
   float* yp = y.data_ptr<float>();
-  at::parallel_for(0, O, std::max<int64_t>(1, 32768 / I),
-                   [&](int64_t begin, int64_t end) { dot_bf16_rows(xp, wp, yp, rows, I, O, begin, end); });
+  parallel_for(0, O, std::max<int64_t>(1, 32768 / I),
+               [&](int64_t begin, int64_t end) { dot_bf16_rows(xp, wp, yp, rows, I, O, begin, end); });
 }
 
 // Many rows: the weight is widened tile by tile into one scratch buffer, so that memory stays small.
@@ -39,7 +39,7 @@ void widened_tiles(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y)
   for (int64_t o = 0; o < O; o += tile) {
     const int64_t n = std::min(tile, O - o);
     float* sp = scratch.data_ptr<float>();
-    at::parallel_for(0, n, 16, [&](int64_t begin, int64_t end) {
+    parallel_for(0, n, 16, [&](int64_t begin, int64_t end) {
       widen_bf16(wp + (o + begin) * I, sp + begin * I, (end - begin) * I);
     });
     at::Tensor out = y.narrow(1, o, n);
