@@ -4,6 +4,7 @@
 1. A folder includes itself and what stands before it in LADDER; PEERS never include one another.
 2. Nothing in a TORCH_FREE folder reaches a libtorch header, directly or through another file.
 3. Public headers (include/vl3) need nothing but the standard library and each other.
+4. Loops run through ops/parallel.h: at::parallel_for, compiled without OpenMP, silently runs on one thread.
 
 usage: check_layers.py [ROOT]     ROOT is the repository (default: the one this file is in)
 """
@@ -88,11 +89,18 @@ def check_public(file, includes):
             yield f"{file}:{number}: {name}: a public header includes only the standard library and vl3/ headers"
 
 
+def check_loops(root, file):
+    for number, line in enumerate((root / file).read_text(encoding="utf-8").splitlines(), start=1):
+        if "at::parallel_for(" in line:
+            yield f"{file}:{number}: at::parallel_for runs on one thread here: use ops::parallel_for"
+
+
 def violations(root):
     tree = Tree(root)
     if not tree.files:
         yield f"{root}: no sources under src/ or include/"
     for file, includes in tree.files.items():
+        yield from check_loops(root, file)
         top, _, rest = file.partition("/")
         if top == "include":
             yield from check_public(file, includes)

@@ -1,6 +1,5 @@
 #include "ops/attention.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
@@ -13,6 +12,8 @@
 
 #include "core/check.h"
 #include "ops/decode_attention.h"
+#include "ops/flash_attention.h"
+#include "ops/parallel.h"
 
 // Letters: H query heads, KV key/value heads, G = H / KV, S queries, L keys, d head dim.
 
@@ -31,7 +32,7 @@ void stream_cache(const at::Tensor& q, const T* k, const T* v, int64_t kv_stride
   std::vector<AttentionPartial> partial(static_cast<size_t>(KV * parts * rows));
   std::vector<float> values(static_cast<size_t>(KV * parts * rows * d));
   const float* qp = q.const_data_ptr<float>();
-  at::parallel_for(0, KV * parts, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(0, KV * parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t head = item / parts, part = item % parts;
       attend_range(qp + head * rows * d, k + head * kv_stride, v + head * kv_stride, d, rows,
@@ -93,7 +94,9 @@ at::Tensor chunk_after_past(const at::Tensor& q, const at::Tensor& k, const at::
 
 }  // namespace
 
-at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) {
+at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                          at::ScalarType products) {
+  if (products == at::kBFloat16 && takes_flash(q)) return flash_attention(q, k, v, scale, /*causal=*/false);
   return at::scaled_dot_product_attention(q, k, v, {}, 0.0, /*is_causal=*/false, scale);
 }
 
@@ -102,6 +105,10 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   VL3_DCHECK(H % KV == 0 && L >= S && v.size(1) == L);
   const bool plain = !c10::GradMode::is_enabled() && q.is_cpu() && q.scalar_type() == at::kFloat;
   if (plain && S <= kStreamedQueries) return streamed(q, k, v, scale);
+  if (plain && k.scalar_type() == at::kBFloat16 && takes_flash(q)) {
+    const auto one = [](const at::Tensor& x) { return x.unsqueeze(0); };
+    return flash_attention(one(q), one(k), one(v), scale, /*causal=*/true).squeeze(0);
+  }
   if (plain && L > S) return chunk_after_past(q, k, v, scale);
   const auto all = [&](const at::Tensor& x) { return repeat_heads(x.to(q.scalar_type()), H / KV); };
   if (L == S) {

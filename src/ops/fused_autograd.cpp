@@ -1,6 +1,5 @@
 #include "ops/fused_autograd.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>
@@ -13,6 +12,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/check.h"
+#include "ops/parallel.h"
 #include "ops/train_kernels.h"
 
 namespace vl3::ops {
@@ -66,7 +66,7 @@ struct RmsNormNode : Function<RmsNormNode> {
       const T *from = read<T>(x), *w = read<T>(weight);
       T* to = write<T>(y);
       float* scale = rstd.data_ptr<float>();
-      at::parallel_for(0, rows, std::max<int64_t>(1, kGrain / D), [&](int64_t begin, int64_t end) {
+      parallel_for(0, rows, std::max<int64_t>(1, kGrain / D), [&](int64_t begin, int64_t end) {
         rms_norm_rows(from + begin * D, w, to + begin * D, scale + begin, end - begin, D,
                       static_cast<float>(eps));
       });
@@ -87,7 +87,7 @@ struct RmsNormNode : Function<RmsNormNode> {
       T* to = dx.defined() ? write<T>(dx) : nullptr;
       const float* scale = rstd.const_data_ptr<float>();
       float* sums = dw.defined() ? dw.data_ptr<float>() : nullptr;
-      at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
+      parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
         for (int64_t piece = begin; piece < end; ++piece) {
           const int64_t row = piece * kPieceRows, at = row * D;
           rms_norm_rows_backward(from + at, w, scale + row, g + at, to == nullptr ? nullptr : to + at,
@@ -112,7 +112,7 @@ at::Tensor turned(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
     T* to = write<T>(y);
     const float *c = cos.const_data_ptr<float>(), *s = sin.const_data_ptr<float>();
     const int64_t width = heads * 2 * half;
-    at::parallel_for(0, vectors, std::max<int64_t>(1, kGrain / width), [&](int64_t begin, int64_t end) {
+    parallel_for(0, vectors, std::max<int64_t>(1, kGrain / width), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
         rope_heads(from + i * width, c + i % S * half, s + i % S * half, to + i * width, heads, half,
                    direction);
@@ -141,7 +141,7 @@ struct SwigluNode : Function<SwigluNode> {
       using T = decltype(zero);
       const T *g = read<T>(gate), *u = read<T>(up);
       T* to = write<T>(h);
-      at::parallel_for(0, gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
+      parallel_for(0, gate.numel(), kGrain, [&](int64_t begin, int64_t end) {
         swiglu(g + begin, u + begin, to + begin, end - begin);
       });
     });
@@ -155,7 +155,7 @@ struct SwigluNode : Function<SwigluNode> {
       using T = decltype(zero);
       const T *g = read<T>(saved[0]), *u = read<T>(saved[1]), *y = read<T>(dh);
       T *to_gate = write<T>(dgate), *to_up = write<T>(dup);
-      at::parallel_for(0, dh.numel(), kGrain, [&](int64_t begin, int64_t end) {
+      parallel_for(0, dh.numel(), kGrain, [&](int64_t begin, int64_t end) {
         swiglu_backward(g + begin, u + begin, y + begin, to_gate + begin, to_up + begin, end - begin);
       });
     });

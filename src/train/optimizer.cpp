@@ -1,6 +1,5 @@
 #include "train/optimizer.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>
@@ -14,6 +13,7 @@
 
 #include "core/check.h"
 #include "ops/adamw.h"
+#include "ops/parallel.h"
 
 namespace vl3::train {
 namespace {
@@ -27,7 +27,7 @@ double squares(const at::Tensor& values) {
   // Pieces of a fixed size, added in order: the same sum for any number of threads.
   const int64_t n = values.numel(), pieces = (n + kGrain - 1) / kGrain;
   std::vector<double> sums(static_cast<size_t>(pieces));
-  at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
+  ops::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       sums[static_cast<size_t>(i)] = ops::sum_of_squares(from + i * kGrain, std::min(kGrain, n - i * kGrain));
   });
@@ -145,7 +145,7 @@ void Optimizer::step(const GradientSync& gradients, const LearningRates& rates, 
       const float* g = gradient.const_data_ptr<float>();
       auto* bits = narrow ? static_cast<uint16_t*>(static_cast<void*>(shard.weights.data_ptr<at::BFloat16>()))
                           : nullptr;
-      at::parallel_for(0, shard.master.numel(), kGrain, [&](int64_t begin, int64_t end) {
+      ops::parallel_for(0, shard.master.numel(), kGrain, [&](int64_t begin, int64_t end) {
         ops::adamw(update, end - begin, w + begin, g + begin, m + begin, v + begin,
                    bits == nullptr ? nullptr : bits + begin);
       });

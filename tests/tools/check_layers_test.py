@@ -67,6 +67,9 @@ class CheckLayers(unittest.TestCase):
     def test_names_an_include_without_its_folder(self):
         self.assert_one({"src/core/a.cpp": '#include "a.h"\n', "src/core/a.h": ""}, "write the path from src/")
 
+    def test_names_a_loop_that_would_run_on_one_thread(self):
+        self.assert_one({"src/ops/a.cpp": "// fine\nat::parallel_for(0, 9, 1, body);\n"}, "src/ops/a.cpp:2", "ops::parallel_for")
+
     def test_refuses_a_tree_without_sources(self):
         self.assert_one({"README.md": ""}, "no sources")
 
