@@ -40,6 +40,8 @@ RecordContent content_of(const synth::Sample& sample) {
   RecordContent content;
   content.format = RecordFormat::kOfficial;
   content.carried_only = true;
+  for (const synth::Question& question : sample.questions)
+    content.answer_kinds.push_back(question.kind + "@" + question.level);
   const std::vector<std::string> names = carry(sample, content);
   content.json = synth::annotations_of(sample, names, /*single=*/false).front().dump();
   return content;
@@ -51,9 +53,10 @@ SynthList::SynthList(const DataSource& source, int64_t list)
     : size_(source.synth_samples), list_(list), name_(source.synth) {
   const Json json = read_json_file(source.synth);
   generator_ = std::make_shared<const synth::Generator>(synth::options_from_json(json, source.synth));
-  VL3_CHECK(size_ > 0, kInvalidArgument, "data source {}: synth_samples is {}; it must be above 0", list, size_);
-  fingerprint_ = fmt::format("synth:{}:{:016x}:{}", size_, fnv1a(synth::to_json(generator_->options()).dump()),
-                             synth::font_fingerprint());
+  VL3_CHECK(size_ > 0, kInvalidArgument, "data source {}: synth_samples is {}; it must be above 0", list,
+            size_);
+  fingerprint_ = fmt::format("synth:{}:{:016x}:{}", size_,
+                             fnv1a(synth::to_json(generator_->options()).dump()), synth::font_fingerprint());
 }
 
 Record SynthList::record(int64_t index) const {

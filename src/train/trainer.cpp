@@ -239,8 +239,12 @@ class Run {
     metrics.data_wait_s = seconds_between(asked, started);
     metrics.bad_samples = loader_->bad_samples().total().bad;
     metrics.peak_bytes = peak_rss_bytes();
+    add_scores(&answers_, log.answers);
     if (writer_) {
-      if (log.step % config_.logging_steps == 0 || log.step == total_steps_) writer_->log(metrics);
+      if (log.step % config_.logging_steps == 0 || log.step == total_steps_) {
+        metrics.answers = std::exchange(answers_, {});
+        writer_->log(metrics);
+      }
       if (hooks_.on_step) hooks_.on_step(metrics, total_steps_, first_step_);
     }
     return metrics;
@@ -262,6 +266,7 @@ class Run {
   std::unique_ptr<TrainStep> step_;
   std::unique_ptr<data::Loader> loader_;
   TrainerState state_;
+  AnswerScores answers_;  // since the last logged step
   int64_t total_steps_ = 0, first_step_ = 0;
 };
 
