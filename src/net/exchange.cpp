@@ -138,7 +138,8 @@ Reply to_reply(const httplib::Response& response, const Url& url) {
     try {
       reply.location = resolve_reference(url, location).str();
     } catch (const Error& error) {
-      throw FetchError(error.code(), fmt::format("redirects to an unusable address: {}", error.what()),
+      // The address is the server's mistake, not the caller's.
+      throw FetchError(ErrorCode::kCorrupt, fmt::format("redirects to an unusable address: {}", error.what()),
                        reply.status, false);
     }
   }

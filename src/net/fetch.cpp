@@ -103,7 +103,7 @@ Url next_hop(const Url& from, const Reply& reply, int hops, const FetchOptions& 
   }
   const Url to = parse(reply.location);
   if (from.https && !to.https) {
-    throw FetchError(ErrorCode::kInvalidArgument,
+    throw FetchError(ErrorCode::kUnsupported,
                      fmt::format("redirects to {}, from https to unprotected http: not followed", to.shown()),
                      reply.status, false);
   }
