@@ -46,7 +46,15 @@ OrderedJson to_json(const StepMetrics& metrics) {
   json["data_wait_s"] = finite(metrics.data_wait_s);
   json["bad_samples"] = metrics.bad_samples;
   if (metrics.peak_bytes > 0) json["peak_bytes"] = metrics.peak_bytes;
+  for (const auto& [kind, score] : metrics.answers) json["answers"][kind] = {score.right, score.asked};
   return json;
+}
+
+void add_scores(AnswerScores* sum, const AnswerScores& more) {
+  for (const auto& [kind, score] : more) {
+    (*sum)[kind].right += score.right;
+    (*sum)[kind].asked += score.asked;
+  }
 }
 
 std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64_t first_step,

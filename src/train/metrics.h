@@ -3,12 +3,22 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
 #include "core/json.h"
 
 namespace vl3::train {
+
+/// Answers whose every token was the likeliest one after the right tokens before it.
+struct AnswerScore {
+  int64_t right = 0, asked = 0;
+};
+using AnswerScores = std::map<std::string, AnswerScore>;  ///< by kind and level: "scene.colour@one"
+
+/// Adds what was counted elsewhere.
+void add_scores(AnswerScores* sum, const AnswerScores& more);
 
 /// One optimizer step; sums and means are over all processes.
 struct StepMetrics {
@@ -23,6 +33,7 @@ struct StepMetrics {
   double data_wait_s = 0;                                ///< of these, waiting for samples
   int64_t bad_samples = 0;                               ///< since the run began
   uint64_t peak_bytes = 0;                               ///< of this process; 0 = not measured
+  AnswerScores answers;  ///< of generated questions, since the last step that was logged; of this process
   double tokens_per_s() const { return step_s > 0 ? static_cast<double>(tokens) / step_s : 0; }
 };
 

@@ -90,7 +90,8 @@ struct TrainStep::Impl {
 
   // Forward and backward of all rows; @return [loss sum, labelled tokens, tokens, rows with a loss that is
   // not finite] over all processes, and in `bad` the ids of this process's samples of such rows.
-  std::array<double, 4> accumulate(std::span<const data::PackedRow> rows, std::vector<std::string>* bad) {
+  std::array<double, 4> accumulate(std::span<const data::PackedRow> rows, std::vector<std::string>* bad,
+                                   AnswerScores* answers = nullptr) {
     std::array<double, 4> sums{};
     sync->begin_window();
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -99,6 +100,7 @@ struct TrainStep::Impl {
       const c10::AutoGradMode recording(true);
       const RowLoss::Result result = row_loss.forward(rows[i]);
       const auto loss = result.sum.item<double>();
+      if (answers != nullptr) add_scores(answers, result.answers);
       sums[1] += static_cast<double>(result.labelled_tokens);
       sums[2] += static_cast<double>(rows[i].length());
       if (!std::isfinite(loss)) {
@@ -153,7 +155,8 @@ TrainStep::~TrainStep() = default;
 StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
   Impl& my = *impl_;
   std::vector<std::string> bad;
-  const auto [loss_sum, labelled, tokens, bad_rows] = my.accumulate(rows, &bad);
+  AnswerScores answers;
+  const auto [loss_sum, labelled, tokens, bad_rows] = my.accumulate(rows, &bad, &answers);
   VL3_CHECK(bad_rows == 0, kCorrupt,
             "step {}: the loss is not finite; samples: {}. Weights are as before the step. Look at these "
             "samples, or lower the learning rate",
@@ -167,6 +170,7 @@ StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
               .tokens = static_cast<int64_t>(tokens),
               .grad_norm = 0,
               .grad_norm_per_group = {},
+              .answers = std::move(answers),
               .lr = {}};
   double squares = 0;
   for (const auto& [part, sum] : my.optimizer->squared_norms(*my.sync)) {

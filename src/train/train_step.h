@@ -13,6 +13,7 @@
 #include "data/packed_row.h"
 #include "train/dist/collective.h"
 #include "train/lora.h"
+#include "train/metrics.h"
 #include "train/tensor_files.h"
 #include "train/train_config.h"
 #include "weights/checkpoint.h"
@@ -27,6 +28,7 @@ struct StepLog {
   int64_t tokens = 0;
   double grad_norm = 0;                               ///< of the mean loss, before clipping
   std::map<std::string, double> grad_norm_per_group;  ///< by part_name()
+  AnswerScores answers;                               ///< of this process, by kind of question
   std::map<std::string, double> lr;                   ///< used by this step
 };
 

@@ -211,8 +211,12 @@ class Run {
     metrics.data_wait_s = seconds_between(asked, started);
     metrics.bad_samples = state_.bad_samples;
     metrics.peak_bytes = peak_rss_bytes();
+    add_scores(&answers_, log.answers);
     if (writer_) {
-      if (log.step % config_.logging_steps == 0 || log.step == total_steps_) writer_->log(metrics);
+      if (log.step % config_.logging_steps == 0 || log.step == total_steps_) {
+        metrics.answers = std::exchange(answers_, {});
+        writer_->log(metrics);
+      }
       if (hooks_.on_step) hooks_.on_step(metrics, total_steps_, first_step_);
     }
     return metrics;
@@ -250,6 +254,7 @@ class Run {
   TrainerState state_;
   std::string last_reason_;  // of a bad sample
   fs::path saved_;           // the newest checkpoint
+  AnswerScores answers_;  // since the last logged step
   int64_t total_steps_ = 0, first_step_ = 0;
   double records_per_epoch_ = 0;
 };

@@ -25,6 +25,14 @@ TEST(StepMetrics, AreAJsonObject) {
   EXPECT_FALSE(json.contains("grad_norm"));
 }
 
+TEST(Metrics, AnswersStandByKindWithBothCounts) {
+  StepMetrics metrics = at_step(1);
+  EXPECT_FALSE(to_json(metrics).contains("answers"));
+  add_scores(&metrics.answers, {{"scene.colour@one", {1, 2}}});
+  add_scores(&metrics.answers, {{"scene.colour@one", {3, 4}}, {"text.copy@short", {0, 1}}});
+  EXPECT_EQ(to_json(metrics).at("answers").dump(), R"({"scene.colour@one":[4,6],"text.copy@short":[0,1]})");
+}
+
 TEST(StepMetrics, NonFiniteNumbersStayJson) {
   StepMetrics metrics = at_step(1);
   metrics.loss = std::nan("");
