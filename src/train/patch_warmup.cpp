@@ -32,6 +32,7 @@
 #include "train/learning_rate.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
+#include "train/resume.h"
 #include "train/step_lines.h"
 #include "train/stop_signal.h"
 #include "train/tensor_files.h"
@@ -159,9 +160,12 @@ class PatchStep {
     return result;
   }
 
-  std::map<std::string, at::Tensor> weights() const {
-    std::map<std::string, at::Tensor> weights;
-    for (const auto& item : model_->named_parameters()) weights[item.key()] = item.value().detach();
+  std::vector<LazyTensor> weights() const {
+    std::vector<LazyTensor> weights;
+    for (const auto& item : model_->named_parameters()) {
+      const at::Tensor weight = item.value().detach();
+      weights.push_back({item.key(), weight.scalar_type(), weight.sizes().vec(), [weight] { return weight; }});
+    }
     return weights;
   }
 
@@ -258,6 +262,12 @@ std::string accuracy_text(const PatchStep::Result& sum) {
 TrainReport warm_up_encoder(const TrainConfig& config, const TrainHooks& hooks) {
   check(config);
   const RunFolder folder(config.output);
+  TrainReport report{.output = config.output, .total_steps = *config.max_steps, .writes = true};
+  if (const auto steps = finished_steps(folder, config, "auto")) {
+    report.end = RunEnd::kNothingToDo;
+    report.steps = *steps;
+    return report;
+  }
   const fs::path base = resolve_model(config);
   const weights::ModelConfig model = weights::load_model_config(base);
   PatchStep step(std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(base, model)), config);
@@ -268,7 +278,6 @@ TrainReport warm_up_encoder(const TrainConfig& config, const TrainHooks& hooks) 
                         config.save_total_limit);
   StepLines log(folder.path() / "train_log.jsonl", 0);
   write_file_atomically(folder.path() / "recipe.toml", recipe_toml(config));
-  TrainReport report{.output = config.output, .total_steps = *config.max_steps, .writes = true};
   const StopSignal signal;
   PatchStep::Result sum;
   TrainerState state;
@@ -277,7 +286,7 @@ TrainReport warm_up_encoder(const TrainConfig& config, const TrainHooks& hooks) 
     const std::optional<data::StepBatch> batch = loader->next();
     if (!batch) break;
     VL3_CHECK(batch->bad.empty(), kCorrupt, "step {}: a picture could not be drawn: {}", report.steps + 1,
-              batch->bad.front().bad.what());
+              batch->bad.front().reason);
     const double waited = seconds_since(start);
     const PatchStep::Result result = step.step(batch->rows);
     report.steps += 1;
@@ -306,14 +315,17 @@ TrainReport warm_up_encoder(const TrainConfig& config, const TrainHooks& hooks) 
       sum = {};
     }
   }
-  report.finished = report.steps == report.total_steps;
-  if (!report.finished) return report;
+  if (report.steps < report.total_steps) {
+    report.end = RunEnd::kStopped;
+    return report;
+  }
   state.step = report.steps;
   CheckpointContents contents;
   contents.weights = out_tensors(step.weights());
   contents.state = state;
   contents.recipe = recipe_toml(config);
   store.publish(store.save(contents));
+  mark_finished(folder, state);
   return report;
 }
 
