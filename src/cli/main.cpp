@@ -14,6 +14,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "core/printable.h"
+#include "core/process.h"
 #include "vl3/error.h"
 #include "vl3/version.h"
 
@@ -101,6 +102,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not the end of the program
   std::signal(SIGXFSZ, SIG_IGN);  // so is a file that may not grow
   vl3::cli::keep_standard_streams();
+  vl3::keep_freed_memory();
   try {
     vl3::cli::log_to_stderr();
     return vl3::cli::run(argc, argv);

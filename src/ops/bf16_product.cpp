@@ -32,12 +32,9 @@ void run(GemmBf16 gemm, const NarrowRows& x, const at::Tensor& weight, const at:
   const at::Tensor wide_bias = bias.defined() ? bias.to(at::kFloat).contiguous() : at::Tensor();
   if (bias.defined()) gemm.bias = wide_bias.const_data_ptr<float>();
   const int64_t tiles = gemm_tiles(gemm), cuts = row_cuts(tiles, gemm.M), rows = (gemm.M + cuts - 1) / cuts;
-  parallel_for(0, tiles * cuts, 1, [&](int64_t begin, int64_t end) {
-    uint32_t* packed = thread_scratch(gemm_scratch(gemm));
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % cuts * rows;
-      gemm_bf16_tile(gemm, i / cuts, first, std::min(gemm.M, first + rows), packed);
-    }
+  parallel_items(tiles * cuts, [&](int64_t i) {
+    const int64_t first = i % cuts * rows;
+    gemm_bf16_tile(gemm, i / cuts, first, std::min(gemm.M, first + rows), thread_scratch(gemm_scratch(gemm)));
   });
 }
 

@@ -47,26 +47,22 @@ at::Tensor flash_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   for (const at::Tensor& x : {k, v}) {
     for (int64_t i = 0; i < B * KV; ++i) heads.push_back(x.select(0, i / KV).select(0, i % KV));
   }
-  parallel_for(0, 2 * B * KV, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const bool keys = i < B * KV;
-      pack(heads[static_cast<size_t>(i)],
-           all + i % (B * KV) * (keys_size + values_size) + (keys ? 0 : keys_size), keys);
-    }
+  parallel_items(2 * B * KV, [&](int64_t i) {
+    const bool keys = i < B * KV;
+    uint32_t* head = all + i % (B * KV) * (keys_size + values_size);
+    pack(heads[static_cast<size_t>(i)], keys ? head : head + keys_size, keys);
   });
   at::Tensor out = at::empty({B, S, H, d}, q.options());
   const float* from = q.const_data_ptr<float>();
   float* to = out.data_ptr<float>();
   const int64_t pieces = (S + kFlashQueries - 1) / kFlashQueries;
-  parallel_for(0, B * H * pieces, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t b = i / pieces / H, h = i / pieces % H, first = i % pieces * kFlashQueries;
-      const uint32_t* head = all + (b * KV + h / (H / KV)) * (keys_size + values_size);
-      flash_bf16_queries({head, head + keys_size, L},
-                         from + b * q.stride(0) + h * q.stride(1) + first * q.stride(2), q.stride(2),
-                         std::min(kFlashQueries, S - first), d, static_cast<float>(scale),
-                         causal ? L - S + first + 1 : L, causal, to + ((b * S + first) * H + h) * d, H * d);
-    }
+  parallel_items(B * H * pieces, [&](int64_t i) {
+    const int64_t b = i / pieces / H, h = i / pieces % H, first = i % pieces * kFlashQueries;
+    const uint32_t* head = all + (b * KV + h / (H / KV)) * (keys_size + values_size);
+    flash_bf16_queries({head, head + keys_size, L},
+                       from + b * q.stride(0) + h * q.stride(1) + first * q.stride(2), q.stride(2),
+                       std::min(kFlashQueries, S - first), d, static_cast<float>(scale),
+                       causal ? L - S + first + 1 : L, causal, to + ((b * S + first) * H + h) * d, H * d);
   });
   return out.transpose(1, 2);
 }
