@@ -64,10 +64,10 @@ struct SynthCommand {
       for (const synth::Kind& kind : family.kinds) {
         const auto name = [&](int level) { return family.levels[static_cast<size_t>(level)].name; };
         print_out("  {:<26}{:<22}{}\n", fmt::format("{}.{}", family.name, kind.name),
-                   kind.first_level == kind.last_level
-                       ? std::string(name(kind.first_level))
-                       : fmt::format("{} to {}", name(kind.first_level), name(kind.last_level)),
-                   kind.example);
+                  kind.first_level == kind.last_level
+                      ? std::string(name(kind.first_level))
+                      : fmt::format("{} to {}", name(kind.first_level), name(kind.last_level)),
+                  kind.example);
       }
     }
   }

@@ -58,11 +58,13 @@ TEST(RowLoss, FrozenPartsHaveNoBackwardWork) {
     const GradientSync sync(store, *alone);
     const auto result = loss.forward(test::random_row(1));
     const auto names = nodes_of(result.sum);
-    EXPECT_EQ(sums_of_gradients(names), trainables.size()) << "one sum a trained parameter, none for the others";
+    EXPECT_EQ(sums_of_gradients(names), trainables.size())
+        << "one sum a trained parameter, none for the others";
     EXPECT_EQ(has(names, "LayerNorm"), part == Part::kVisionEncoder) << "the encoder's graph";
     EXPECT_EQ(has(names, "Gelu"), part != Part::kLlm) << "the projector's graph";
     const auto text = loss.forward(test::random_row(1, /*text_only=*/true));
-    EXPECT_EQ(text.sum.requires_grad(), part == Part::kLlm) << "a row without images trains the language model alone";
+    EXPECT_EQ(text.sum.requires_grad(), part == Part::kLlm)
+        << "a row without images trains the language model alone";
   }
 }
 
