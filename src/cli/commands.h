@@ -14,6 +14,7 @@ void add_bench(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_pull(CLI::App& app);
 void add_train(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_synth(CLI::App& app);
 
 }  // namespace vl3::cli

@@ -9,7 +9,8 @@
 
 namespace vl3::cli {
 
-/// One line on stderr that is overwritten: "encode 12/64", "step 3/100 …". Silent unless stderr is a terminal.
+/// One line on stderr that is overwritten: "encode 12/64", "step 3/100 …". Silent unless stderr is a
+/// terminal.
 class ProgressLine {
  public:
   ProgressLine();

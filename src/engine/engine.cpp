@@ -69,9 +69,10 @@ Conversation with_video_defaults(Conversation conversation, const AskOptions& op
 }
 
 Request make_request(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
-                     const MediaOpener& opener) {
+                     const MediaOpener& opener, const preprocess::PartDescriber& describe) {
   RequestOptions inner = request_options(options);
   inner.opener = opener;
+  inner.describe = describe;
   Request request = prepare_request(runtime, with_video_defaults(conversation, options), inner);
   if (options.prune.max_tokens) {
     request.options.prune.enabled = true;

@@ -24,9 +24,10 @@ RequestOptions request_options(const AskOptions& options);
 Conversation with_video_defaults(Conversation conversation, const AskOptions& options);
 
 /// A request ready to run or to be costed: media opened, pruning threshold for a token budget found.
-/// @param opener  see RequestOptions.
+/// @param opener, describe  see RequestOptions.
 Request make_request(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
-                     const MediaOpener& opener = nullptr);
+                     const MediaOpener& opener = nullptr,
+                     const preprocess::PartDescriber& describe = nullptr);
 
 /// One receipt a medium; `kept` and `times` from the request.
 std::vector<MediumReceipt> describe_media(const Request& request,

@@ -11,7 +11,6 @@
 #include "text/stream_decoder.h"
 
 namespace vl3::engine {
-namespace {
 
 // Moving a 2B model's weights takes as long as 50 tokens gain.
 constexpr int64_t kTokensWorthPreparing = 64;
@@ -26,20 +25,29 @@ sampling::SamplingOptions sampling_options(const GenerationConfig& config,
   options.min_p = config.min_p.value_or(defaults.min_p);
   options.repetition_penalty = config.repetition_penalty.value_or(defaults.repetition_penalty);
   options.penalise_prompt = config.penalise_prompt.value_or(model.preprocess.flow == Flow::kNative);
+  options.frequency_penalty = config.frequency_penalty;
+  options.presence_penalty = config.presence_penalty;
+  options.logit_bias = config.logit_bias;
   options.seed = config.seed;
   return options;
 }
 
+std::vector<int64_t> ending_tokens(const GenerationConfig& config, const weights::ModelConfig& model) {
+  std::vector<int64_t> ids = config.stop_token_ids;
+  if (!config.ignore_eos)
+    ids.insert(ids.end(), model.generation.eos_token_id.begin(), model.generation.eos_token_id.end());
+  return ids;
+}
+
 sampling::StopOptions stop_options(const GenerationConfig& config, const weights::ModelConfig& model) {
   sampling::StopOptions options;
-  if (!config.ignore_eos) options.eos_token_ids = model.generation.eos_token_id;
+  options.eos_token_ids = ending_tokens(config, model);
   options.stop = config.stop;
   options.max_tokens = config.max_tokens;
+  options.min_tokens = config.min_tokens;
   options.loop_guard.enabled = config.loop_guard;
   return options;
 }
-
-}  // namespace
 
 std::optional<sampling::Matcher> make_matcher(const Runtime& runtime, const GenerationConfig& config) {
   if (!config.json_schema.empty()) {
@@ -70,8 +78,8 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
   sampling::Sampler sampler(sampling_options(config, runtime.config));
   sampler.accept_prompt(prefilled.ids);
   sampling::StopCondition stop(stop_options(config, runtime.config));
-  text::StreamDecoder decoder(runtime.tokenizer(), /*skip_special_tokens=*/true);
-  const std::vector<int64_t>& eos = runtime.config.generation.eos_token_id;
+  text::StreamDecoder decoder(runtime.tokenizer(), config.skip_special_tokens);
+  const std::vector<int64_t> eos = ending_tokens(config, runtime.config);
 
   GenerateResult result;
   const auto say = [&](const std::string& text) {
@@ -91,6 +99,7 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
     }
     at::Tensor logits = runtime.model->logits(hidden).to(at::kCPU).contiguous();
     const std::span<float> scores(logits.data_ptr<float>(), static_cast<size_t>(logits.numel()));
+    stop.apply_min_tokens(scores);
     if (matcher) matcher->apply_mask(scores);
     const int64_t id = sampler.sample(scores);
     sampler.accept(id);
@@ -98,7 +107,7 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
     if (result.token_ids.empty()) result.first_token_seconds = seconds();
     result.token_ids.push_back(id);
 
-    const bool ends = !config.ignore_eos && std::find(eos.begin(), eos.end(), id) != eos.end();
+    const bool ends = std::find(eos.begin(), eos.end(), id) != eos.end();
     const sampling::StopCondition::Step step = stop.push(id, ends ? decoder.finish() : decoder.push(id));
     say(step.text);
     if (step.finish) {

@@ -182,17 +182,18 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
 }
 
 Plan make_plan(const Runtime& runtime, const Conversation& conversation, const AskOptions& asked,
-               bool measure_pruning) {
+               bool measure_pruning, const preprocess::PartDescriber& describe) {
   Plan plan;
   AskOptions options = asked;
-  const MediaOpener opener = fetching_once(conversation, request_options(options).limits);
+  const MediaOpener opener =
+      describe ? MediaOpener() : MediaOpener(fetching_once(conversation, request_options(options).limits));
   if (options.fit && options.max_ram_bytes > 0) {
     Fit fit = fewer_frames(runtime, conversation, options, opener);
     options = std::move(fit.options);
     plan.warnings = std::move(fit.changes);
   }
   const auto opening = std::chrono::steady_clock::now();
-  Request request = make_request(runtime, conversation, options, opener);
+  Request request = make_request(runtime, conversation, options, opener, describe);
   const double open_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - opening).count();
   // Before anything is decoded: the pictures that plan() itself looks at are not part of what an ask holds.

@@ -23,8 +23,9 @@ struct MemoryEstimate {
 MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, int64_t rows,
                                int64_t new_tokens);
 
+/// @param describe  see RequestOptions; not together with options.fit.
 Plan make_plan(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
-               bool measure_pruning);
+               bool measure_pruning, const preprocess::PartDescriber& describe = nullptr);
 
 /// What `fit` makes of a request.
 struct Fit {

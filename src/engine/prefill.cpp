@@ -3,31 +3,14 @@
 #include <c10/core/InferenceMode.h>
 
 #include <chrono>
-#include <functional>
 
 #include "core/check.h"
-#include "core/log.h"
-#include "fuse/embedding_stream.h"
+#include "engine/prompt_rows.h"
 
 namespace vl3::engine {
 namespace {
 
 constexpr int64_t kChunkRows = 512;
-
-uint64_t mix(uint64_t a, uint64_t b) {  // SplitMix64's finaliser over the pair
-  uint64_t x = a * 0x9e3779b97f4a7c15ull + b + 0x632be59bd9b4e019ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
-
-/// Content, chosen frames, size and pruning: what a medium's visual tokens depend on.
-std::string visual_key(const preprocess::MediaEntry& entry, const preprocess::MediumPlan& plan,
-                       const preprocess::PruneOptions& prune) {
-  return fmt::format("{}|{}x{}x{}m{}|{}:{}:{}:{}", entry.key, plan.grid.t, plan.grid.h, plan.grid.w,
-                     plan.merge, prune.enabled ? static_cast<int>(*prune.enabled) : -1, prune.threshold,
-                     static_cast<int>(prune.reference), prune.min_tokens);
-}
 
 class Prefiller {
  public:
@@ -38,182 +21,71 @@ class Prefiller {
         request_(request),
         cache_(cache),
         cached_keys_(cached_keys),
-        vision_cache_(vision_cache),
         hooks_(hooks),
         more_rows_(more_rows),
-        embeddings_([this](const at::Tensor& ids) {
-          return runtime_.model->language_model->embed(ids.to(runtime_.device));
-        }) {}
+        rows_(runtime, request, memory_of(vision_cache), hooks_of(hooks)) {}
 
   PrefillResult run() {
-    const int64_t limit = runtime_.config.text.max_position_embeddings;
-    VL3_CHECK(request_.min_rows() <= limit, kResourceExhausted,
-              "the prompt has at least {} tokens, more than the model's max_position_embeddings of {}",
-              request_.min_rows(), limit);
-    result_.kept.resize(request_.media.size());
-    result_.masks.resize(request_.media.size());
-    remembered_.resize(request_.media.size(), nullptr);
-    fresh_.resize(request_.media.size());
-    for (size_t m = 0; m < request_.media.size(); ++m) keys_.push_back(key_of(m));
-    start_stream();
-    for (size_t i = 0; i < request_.items.size();) {
-      const PromptItem item = request_.items[i];
-      if (!item.is_place()) {
-        add_text(item.id);
-        ++i;
-      } else if (add_frame(item)) {
-        ++i;
-      } else {
-        i = drop_rest_of(item);
-      }
-      VL3_CHECK(static_cast<int64_t>(result_.ids.size()) <= limit, kResourceExhausted,
-                "the prompt has more than {} tokens, the model's max_position_embeddings; use fewer frames "
-                "(--max-frames) or fewer visual tokens (--max-visual-tokens)",
-                limit);
-      while (embeddings_.rows() >= kChunkRows) step();
-    }
-    if (computed_ == 0 && embeddings_.rows() == 0) recompute_last();
-    while (embeddings_.rows() > 0) step();
-    if (stream_) result_.visual = stream_->seconds();
-    for (const preprocess::MediaEntry& medium : request_.media) {
-      const std::vector<std::string> warnings = medium.warnings->list();
-      result_.warnings.insert(result_.warnings.end(), warnings.begin(), warnings.end());
-    }
-    remember();
+    do {
+      rows_.advance(kChunkRows, PromptRows::Wait::kForFrames);
+      match();
+      while (rows_.held() >= kChunkRows) step();
+    } while (!rows_.whole());
+    if (computed_ == 0 && rows_.held() == 0) recompute_last();
+    while (rows_.held() > 0) step();
+    result_.ids = rows_.ids();
+    result_.keys = rows_.keys();
+    result_.kept = std::move(rows_.kept);
+    result_.masks = std::move(rows_.masks);
+    result_.cached_media = rows_.cached_media;
+    result_.visual = rows_.visual_seconds();
+    result_.warnings = std::move(rows_.warnings);
     return std::move(result_);
   }
 
  private:
-  std::string key_of(size_t m) const {
-    return visual_key(request_.media[m], request_.plan.media[m], request_.options.prune);
-  }
-
-  // Media that are not remembered go through the visual stream, in prompt order.
-  void start_stream() {
-    std::vector<VisualInput> inputs;
-    for (size_t m = 0; m < request_.media.size(); ++m) {
-      if (!hooks_.visual) remembered_[m] = vision_cache_.find(keys_[m]);
-      if (remembered_[m] != nullptr) {
-        ++result_.cached_media;
-        continue;
-      }
-      inputs.push_back({request_.plan.media[m], request_.media[m].open, request_.options.prune});
-      total_frames_ += request_.plan.media[m].grid.t;
-      stream_media_.push_back(m);
-    }
-    if (inputs.empty()) return;
-    VisualObserver observer;
-    if (hooks_.visual) {
-      observer = [this](const char* name, size_t medium, int64_t frame, const at::Tensor& tensor) {
-        hooks_.visual(name, stream_media_[medium], frame, tensor);
+  static VisionMemory memory_of(VisionCache& cache) {
+    VisionMemory memory;
+    memory.find = [&cache](const std::string& key) { return cache.find(key); };
+    if (cache.max_bytes() > 0) {
+      memory.put = [&cache](const std::string& key, std::vector<FrameFeatures> frames) {
+        cache.put(key, std::move(frames));
       };
     }
-    stream_ = std::make_unique<VisualStream>(*runtime_.model, runtime_.config.preprocess, std::move(inputs),
-                                             runtime_.device, runtime_.activation_dtype, std::move(observer),
-                                             [this](int64_t decoded) {
-                                               check_cancelled();
-                                               if (hooks_.progress)
-                                                 hooks_.progress({"decode", decoded, total_frames_});
-                                             });
+    return memory;
+  }
+
+  static PromptRowsHooks hooks_of(const PrefillHooks& hooks) {
+    PromptRowsHooks inner;
+    inner.visual = hooks.visual;
+    inner.cancelled = hooks.cancelled;
+    if (hooks.progress) {
+      inner.progress = [&hooks](const char* stage, int64_t done, int64_t total) {
+        hooks.progress({stage, done, total});
+      };
+    }
+    return inner;
   }
 
   // Rows that the cache holds already are only counted; the first different row cuts the cache there.
-  template <typename Push>
-  void add_row(int64_t id, uint64_t key, const Push& push) {
-    const size_t row = result_.ids.size();
-    result_.ids.push_back(id);
-    result_.keys.push_back(key);
-    if (matching_ && row < cached_keys_.size() && cached_keys_[row] == key) {
-      ++result_.cached_rows;
-      return;
+  void match() {
+    const std::vector<uint64_t>& keys = rows_.keys();
+    int64_t same = 0;
+    for (; matching_ && looked_at_ < keys.size(); ++looked_at_, ++same) {
+      if (looked_at_ < cached_keys_.size() && cached_keys_[looked_at_] == keys[looked_at_]) continue;
+      matching_ = false;
+      cache_.truncate(static_cast<int64_t>(looked_at_));
+      cache_.reserve(request_.max_rows() + more_rows_);
+      break;
     }
-    stop_matching(static_cast<int64_t>(row));
-    push();
-  }
-
-  void stop_matching(int64_t row) {
-    if (!matching_) return;
-    matching_ = false;
-    cache_.truncate(row);
-    cache_.reserve(request_.max_rows() + more_rows_);
-  }
-
-  // Text between two frames of a video waits for the second one: should the video break off there, the text
-  // goes, too.
-  void add_text(int64_t id) {
-    if (inside_video_) {
-      waiting_.push_back(id);
-    } else {
-      add_row(id, static_cast<uint64_t>(id), [&] { embeddings_.push_text(id); });
-    }
-  }
-
-  void release_waiting() {
-    inside_video_ = false;
-    for (const int64_t id : waiting_) add_text(id);
-    waiting_.clear();
-  }
-
-  // @return false when the medium broke off before this frame.
-  bool add_frame(const PromptItem& item) {
-    const auto m = static_cast<size_t>(item.medium);
-    const FrameFeatures* features = nullptr;
-    std::optional<FrameFeatures> encoded;
-    if (remembered_[m] != nullptr) {
-      features = &(*remembered_[m])[static_cast<size_t>(item.frame)];
-    } else {
-      check_cancelled();
-      try {
-        encoded = stream_->next();
-      } catch (const Error& error) {
-        if (std::string_view(error.what()).starts_with(request_.media[m].name)) throw;  // says it already
-        throw error.with_context(request_.media[m].name);
-      }
-      if (!encoded) return false;
-      VL3_DCHECK(stream_media_[encoded->medium] == m && encoded->frame == item.frame);
-      if (hooks_.progress) hooks_.progress({"encode", ++encoded_frames_, total_frames_});
-      if (vision_cache_.max_bytes() > 0) fresh_[m].push_back(*encoded);
-      features = &*encoded;
-    }
-    release_waiting();
-    inside_video_ = item.frame + 1 < request_.plan.media[m].grid.t;
-    result_.kept[m].push_back(features->kept);
-    result_.masks[m].push_back(features->mask);
-    const uint64_t frame_key = mix(std::hash<std::string>{}(keys_[m]), static_cast<uint64_t>(item.frame));
-    int64_t skip = 0;
-    for (int64_t k = 0; k < features->kept; ++k) {
-      const bool before = matching_;
-      add_row(item.id, mix(frame_key, static_cast<uint64_t>(k)) | (1ull << 63), [] {});
-      if (before && matching_) ++skip;
-    }
-    if (skip < features->kept) {
-      embeddings_.push_features(features->features_KD.narrow(0, skip, features->kept - skip));
-    }
-    return true;
-  }
-
-  // @return the index of the first item after the frames that came.
-  size_t drop_rest_of(const PromptItem& item) {
-    const auto m = static_cast<size_t>(item.medium);
-    VL3_CHECK(item.frame > 0, kCorrupt, "{}: no frame can be decoded", request_.media[m].name);
-    result_.warnings.push_back(fmt::format("{}: ends after {} of {} frames; going on with those",
-                                           request_.media[m].name, item.frame,
-                                           request_.plan.media[m].grid.t));
-    logger().warn("{}", result_.warnings.back());
-    shorten(request_, runtime_, m, item.frame);
-    waiting_.clear();
-    inside_video_ = false;
-    for (size_t i = 0; i < request_.items.size(); ++i) {
-      const PromptItem& other = request_.items[i];
-      if (other.medium == item.medium && other.frame == item.frame - 1) return i + 1;
-    }
-    VL3_FAIL(kInternal, "the shortened prompt lost its place");
+    rows_.skip(same);
+    result_.cached_rows += same;
   }
 
   void step() {
-    check_cancelled();
+    VL3_CHECK(!hooks_.cancelled || !hooks_.cancelled(), kCancelled, "cancelled");
     const auto start = std::chrono::steady_clock::now();
-    const at::Tensor x = embeddings_.take(kChunkRows);
+    const at::Tensor x = rows_.take(kChunkRows);
     if (hooks_.embeddings) hooks_.embeddings(x.clone());
     const lm::Segment segment{0, x.size(0), &cache_};
     const at::Tensor hidden = runtime_.model->language_model->forward(x, {&segment, 1});
@@ -227,42 +99,22 @@ class Prefiller {
 
   // The whole prompt was cached: its last row is run once more for its hidden state.
   void recompute_last() {
-    VL3_CHECK(!result_.ids.empty(), kInvalidArgument, "the conversation is empty");
-    VL3_DCHECK(!(result_.keys.back() >> 63));
-    cache_.truncate(static_cast<int64_t>(result_.ids.size()) - 1);
-    matching_ = false;
+    cache_.truncate(static_cast<int64_t>(rows_.ids().size()) - 1);
     --result_.cached_rows;
-    embeddings_.push_text(result_.ids.back());
-  }
-
-  void remember() {
-    for (size_t m = 0; m < request_.media.size(); ++m) {
-      if (remembered_[m] == nullptr && !fresh_[m].empty()) vision_cache_.put(key_of(m), std::move(fresh_[m]));
-    }
-  }
-
-  void check_cancelled() const {
-    VL3_CHECK(!hooks_.cancelled || !hooks_.cancelled(), kCancelled, "cancelled");
+    rows_.repeat_last();
   }
 
   const Runtime& runtime_;
   Request& request_;
   lm::KvCache& cache_;
   const std::vector<uint64_t>& cached_keys_;
-  VisionCache& vision_cache_;
   const PrefillHooks& hooks_;
   const int64_t more_rows_;
-  fuse::EmbeddingStream embeddings_;
+  PromptRows rows_;
   PrefillResult result_;
-  std::vector<std::string> keys_;
-  std::vector<const std::vector<FrameFeatures>*> remembered_;
-  std::vector<std::vector<FrameFeatures>> fresh_;
-  std::vector<size_t> stream_media_;
-  std::unique_ptr<VisualStream> stream_;
-  int64_t total_frames_ = 0, encoded_frames_ = 0, computed_ = 0;
+  size_t looked_at_ = 0;
+  int64_t computed_ = 0;
   bool matching_ = true;
-  bool inside_video_ = false;
-  std::vector<int64_t> waiting_;
 };
 
 }  // namespace

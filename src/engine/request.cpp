@@ -69,8 +69,9 @@ Request prepare_request(const Runtime& runtime, text::Conversation conversation,
                         const RequestOptions& options) {
   Request request;
   request.options = options;
-  request.media = preprocess::open_media_set(conversation, runtime.config.preprocess,
-                                             {.limits = options.limits, .opener = options.opener});
+  request.media = preprocess::open_media_set(
+      conversation, runtime.config.preprocess,
+      {.limits = options.limits, .opener = options.opener, .describe = options.describe});
   request.conversation = std::move(conversation);
   std::vector<preprocess::MediaShape> shapes;
   for (const preprocess::MediaEntry& entry : request.media) shapes.push_back(entry.shape);

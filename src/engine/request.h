@@ -23,7 +23,8 @@ struct RequestOptions {
   std::optional<int64_t> max_visual_tokens;
   preprocess::PruneOptions prune;
   media::MediaLimits limits;
-  MediaOpener opener;  ///< finds what a reference names; unset: media::open_media()
+  MediaOpener opener;                  ///< finds what a reference names; unset: media::open_media()
+  preprocess::PartDescriber describe;  ///< see preprocess::MediaSetOptions
 };
 
 /// One id of the template: text, or the place of a frame.

@@ -4,12 +4,12 @@
 
 namespace vl3::engine {
 
-const std::vector<FrameFeatures>* VisionCache::find(const std::string& key) {
+std::shared_ptr<const std::vector<FrameFeatures>> VisionCache::find(const std::string& key) {
   const auto entry =
       std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == key; });
   if (entry == entries_.end()) return nullptr;
   entries_.splice(entries_.begin(), entries_, entry);
-  return &entries_.front().frames;
+  return entries_.front().frames;
 }
 
 void VisionCache::put(const std::string& key, std::vector<FrameFeatures> frames) {
@@ -21,7 +21,7 @@ void VisionCache::put(const std::string& key, std::vector<FrameFeatures> frames)
     bytes += static_cast<int64_t>(frame.features_KD.nbytes() + frame.mask.size());
   }
   if (bytes > max_bytes_) return;
-  entries_.push_front({key, std::move(frames), bytes});
+  entries_.push_front({key, std::make_shared<const std::vector<FrameFeatures>>(std::move(frames)), bytes});
   bytes_ += bytes;
   while (bytes_ > max_bytes_) {
     bytes_ -= entries_.back().bytes;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <list>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,15 +16,16 @@ class VisionCache {
   explicit VisionCache(int64_t max_bytes) : max_bytes_(max_bytes) {}
 
   int64_t max_bytes() const { return max_bytes_; }
-  /// All frames of a medium, or null. The pointer is valid until the next put().
-  const std::vector<FrameFeatures>* find(const std::string& key);
+  int64_t bytes() const { return bytes_; }
+  /// All frames of a medium, or null.
+  std::shared_ptr<const std::vector<FrameFeatures>> find(const std::string& key);
   /// Keeps the frames unless they alone are over the limit.
   void put(const std::string& key, std::vector<FrameFeatures> frames);
 
  private:
   struct Entry {
     std::string key;
-    std::vector<FrameFeatures> frames;
+    std::shared_ptr<const std::vector<FrameFeatures>> frames;
     int64_t bytes;
   };
   int64_t max_bytes_;

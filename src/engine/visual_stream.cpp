@@ -12,9 +12,6 @@
 namespace vl3::engine {
 namespace {
 
-// Patches encoded at once: enough rows for the products to run at full speed, few enough that a batch's
-// activations (about 20 KB a patch at 2B dims) stay near 60 MB.
-constexpr int64_t kBatchPatches = 3072;
 constexpr size_t kQueueBytes = 32u << 20;
 constexpr std::chrono::milliseconds kReport{100};
 
@@ -35,7 +32,8 @@ class Stopwatch {
 VisualStream::VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config,
                            std::vector<VisualInput> inputs, at::Device device,
                            at::ScalarType activation_dtype, VisualObserver observer,
-                           std::function<void(int64_t)> waiting)
+                           std::function<void(int64_t)> waiting, std::function<void()> arrived,
+                           int64_t batch_patches)
     : model_(model),
       config_(config),
       table_(preprocess::make_normalise_table(config)),
@@ -44,6 +42,8 @@ VisualStream::VisualStream(const VideoLlama3Impl& model, const weights::Preproce
       activation_dtype_(activation_dtype),
       observer_(std::move(observer)),
       waiting_(std::move(waiting)),
+      arrived_(std::move(arrived)),
+      batch_patches_(batch_patches),
       worker_([this] { work(); }) {}
 
 VisualStream::~VisualStream() {
@@ -61,7 +61,9 @@ bool VisualStream::push(Prepared item) {
   if (stopping_) return false;
   queued_bytes_ += item.patches.size();
   queue_.push_back(std::move(item));
+  lock.unlock();
   changed_.notify_all();
+  if (arrived_) arrived_();
   return true;
 }
 
@@ -110,14 +112,43 @@ void VisualStream::work() {
       if (frame < input.plan.grid.t && !push({m, frame, true, {}, {}})) return;
     }
   } catch (...) {
-    const std::lock_guard lock(mutex_);
-    failure_ = std::current_exception();
+    {
+      const std::lock_guard lock(mutex_);
+      failure_ = std::current_exception();
+    }
     changed_.notify_all();
+    if (arrived_) arrived_();
   }
 }
 
-void VisualStream::wait_for_frame(std::unique_lock<std::mutex>& lock) {
-  const auto ready = [&] { return failure_ || !queue_.empty(); };
+size_t VisualStream::batch_limit(size_t medium) const {
+  const preprocess::MediumPlan& plan = inputs_[medium].plan;
+  return static_cast<size_t>(std::max<int64_t>(1, batch_patches_ / (plan.grid.h * plan.grid.w)));
+}
+
+// The frames that one pass of the encoder takes have all been handed over, or the reader cannot go on before
+// some are taken.
+bool VisualStream::batch_is_whole() const {
+  if (failure_) return true;
+  if (queue_.empty()) return false;
+  const Prepared& first = queue_.front();
+  const size_t limit = batch_limit(first.medium);
+  size_t frames = 0;
+  for (const Prepared& item : queue_) {
+    if (item.medium != first.medium || item.end) return true;
+    if (++frames == limit || item.frame + 1 == inputs_[item.medium].plan.grid.t) return true;
+  }
+  return queued_bytes_ >= kQueueBytes;
+}
+
+VisualStream::Next VisualStream::what_next() const {
+  if (!ready_.empty()) return Next::kGives;
+  const std::lock_guard lock(mutex_);
+  return batch_is_whole() ? Next::kEncodes : Next::kWaits;
+}
+
+void VisualStream::wait_for_batch(std::unique_lock<std::mutex>& lock) {
+  const auto ready = [&] { return batch_is_whole(); };
   while (!changed_.wait_for(lock, kReport, ready)) {
     if (!waiting_) continue;
     const int64_t decoded = decoded_;
@@ -131,11 +162,9 @@ void VisualStream::encode_batch() {
   std::vector<Prepared> batch;
   {
     std::unique_lock lock(mutex_);
-    wait_for_frame(lock);
+    wait_for_batch(lock);
     if (queue_.empty()) std::rethrow_exception(failure_);
-    const preprocess::MediumPlan& plan = inputs_[queue_.front().medium].plan;
-    const int64_t frame_patches = plan.grid.h * plan.grid.w;
-    const size_t limit = static_cast<size_t>(std::max<int64_t>(1, kBatchPatches / frame_patches));
+    const size_t limit = batch_limit(queue_.front().medium);
     while (!queue_.empty() && batch.size() < limit) {
       if (!batch.empty() && queue_.front().medium != batch.front().medium) break;
       if (queue_.front().end) {

@@ -49,12 +49,19 @@ using VisualObserver =
 
 class VisualStream {
  public:
+  /// Patches encoded at once: enough rows for the products to run at full speed, few enough that a batch's
+  /// activations (about 20 KB a patch at 2B dims) stay near 60 MB. How frames fall into batches depends on
+  /// nothing else, so the same medium gives the same numbers every time.
+  static constexpr int64_t kBatchPatches = 3072;
+
   /// @param inputs  in the order their frames are wanted. Opened one after the other by the worker.
   /// @param waiting  called about ten times a second by next() while it waits for the reader, with the images
   /// and frames that the reader has handed over; what it throws leaves next().
+  /// @param arrived  called by the reader whenever something was handed over; quick, and throws nothing.
   VisualStream(const VideoLlama3Impl& model, const weights::PreprocessConfig& config,
                std::vector<VisualInput> inputs, at::Device device, at::ScalarType activation_dtype,
-               VisualObserver observer = nullptr, std::function<void(int64_t decoded)> waiting = nullptr);
+               VisualObserver observer = nullptr, std::function<void(int64_t decoded)> waiting = nullptr,
+               std::function<void()> arrived = nullptr, int64_t batch_patches = kBatchPatches);
   ~VisualStream();
   VisualStream(const VisualStream&) = delete;
   VisualStream& operator=(const VisualStream&) = delete;
@@ -63,6 +70,14 @@ class VisualStream {
   /// frames; the next call goes on with the medium after it.
   /// @throws what decoding throws, with the medium's index as context added by the caller.
   std::optional<FrameFeatures> next();
+
+  /// What next() would do now.
+  enum class Next {
+    kGives,    ///< return what is encoded already
+    kEncodes,  ///< encode a batch first, whose frames are all here
+    kWaits,    ///< wait for the reader
+  };
+  Next what_next() const;
 
   VisualSeconds seconds() const;
 
@@ -78,7 +93,9 @@ class VisualStream {
   void work();
   bool push(Prepared item);  // false when the stream is being destroyed
   void encode_batch();
-  void wait_for_frame(std::unique_lock<std::mutex>& lock);
+  void wait_for_batch(std::unique_lock<std::mutex>& lock);
+  bool batch_is_whole() const;
+  size_t batch_limit(size_t medium) const;
 
   const VideoLlama3Impl& model_;
   weights::PreprocessConfig config_;
@@ -88,6 +105,8 @@ class VisualStream {
   at::ScalarType activation_dtype_;
   VisualObserver observer_;
   std::function<void(int64_t)> waiting_;
+  std::function<void()> arrived_;
+  const int64_t batch_patches_;
 
   std::deque<std::optional<FrameFeatures>> ready_;
 

@@ -22,6 +22,22 @@ void EmbeddingStream::push_features(const at::Tensor& features_KD) {
   embedded_.push_back(features_KD);
 }
 
+void EmbeddingStream::skip(int64_t count) {
+  VL3_DCHECK(count >= 0 && count <= rows_);
+  rows_ -= count;
+  while (count > 0 && !embedded_.empty()) {
+    at::Tensor& front = embedded_.front();
+    const int64_t drop = std::min(count, front.size(0));
+    count -= drop;
+    if (drop == front.size(0)) {
+      embedded_.pop_front();
+    } else {
+      front = front.narrow(0, drop, front.size(0) - drop);
+    }
+  }
+  ids_.erase(ids_.begin(), ids_.begin() + count);  // what is left of it is text that was not looked up yet
+}
+
 at::Tensor EmbeddingStream::take(int64_t limit) {
   flush_text();
   std::vector<at::Tensor> taken;

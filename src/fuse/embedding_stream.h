@@ -22,6 +22,8 @@ class EmbeddingStream {
   void push_features(const at::Tensor& features_KD);
 
   int64_t rows() const { return rows_; }
+  /// Drops the next rows; at most rows().
+  void skip(int64_t count);
   /// The next rows, at most `limit`: [S, D]. S = 0 only when nothing is held.
   at::Tensor take(int64_t limit);
 

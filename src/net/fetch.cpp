@@ -196,6 +196,7 @@ Reply download(const std::string& url, const FetchOptions& options, const Sink& 
                     .deadline = Deadline::in(options.timeout_s)};
   for (int hops = 0;; ++hops) {
     Reply reply;
+    if (options.permit) options.permit(exchange.url);
     const std::string shown = exchange.url.shown();
     const bool done = naming(shown, [&] {
       Body body(options, sink);

@@ -18,6 +18,8 @@
 
 namespace vl3::net {
 
+struct Url;
+
 struct FetchOptions {
   uint64_t max_bytes = 1ull << 30;       ///< of the body as handed on, that is after gzip
   double timeout_s = 60;                 ///< for everything: resolving, connecting, redirects, the last byte
@@ -25,6 +27,8 @@ struct FetchOptions {
   int max_redirects = 5;
   std::string bearer_token;  ///< sent as Authorization until a redirect leaves the first origin; never logged
   double idle_timeout_s = 30;  ///< for connecting, and for each wait for more bytes
+  /// Called with the URL and with each one a redirect leads to, before it is resolved; throws to refuse it.
+  std::function<void(const Url&)> permit = nullptr;
 };
 
 struct Fetched {

@@ -214,7 +214,7 @@ std::vector<MediaEntry> open_media_set(text::Conversation& conversation,
     for (size_t p = 0; p < conversation[m].parts.size(); ++p) {
       text::ContentPart& part = conversation[m].parts[p];
       if (part.kind == text::PartKind::kText) continue;
-      MediaEntry entry = open_part(part, config, options);
+      MediaEntry entry = options.describe ? options.describe(part) : open_part(part, config, options);
       entry.message = m;
       entry.part = p;
       entries.push_back(std::move(entry));

@@ -27,14 +27,6 @@ struct Pictures {
 /// What a reference stands for.
 using MediaContent = std::variant<media::MediaData, std::shared_ptr<const Pictures>>;
 
-struct MediaSetOptions {
-  media::MediaLimits limits = {};
-  /// Finds what a reference names; unset: media::open_media(). May be called from any thread.
-  std::function<MediaContent(const std::string& reference)> opener = nullptr;
-  bool keys = true;         ///< fill MediaEntry::key, which hashes bytes in memory
-  int decoder_threads = 2;  ///< of each video
-};
-
 /// One image or video of the conversation.
 struct MediaEntry {
   size_t message = 0;  ///< place in the conversation
@@ -52,6 +44,19 @@ struct MediaEntry {
   std::shared_ptr<media::Warnings> warnings = std::make_shared<media::Warnings>();
   bool numpy_times = false;  ///< the official loader's rounding of times
   std::function<media::FrameSource()> open;
+};
+
+/// Describes one medium in place of opening it in this process: all of MediaEntry but message and part, and
+/// the part's kind where it was kMedia. May be called from any thread.
+using PartDescriber = std::function<MediaEntry(text::ContentPart& part)>;
+
+struct MediaSetOptions {
+  media::MediaLimits limits = {};
+  /// Finds what a reference names; unset: media::open_media(). May be called from any thread.
+  std::function<MediaContent(const std::string& reference)> opener = nullptr;
+  bool keys = true;         ///< fill MediaEntry::key, which hashes bytes in memory
+  int decoder_threads = 2;  ///< of each video
+  PartDescriber describe = nullptr;
 };
 
 /// Opens every medium of `conversation` in prompt order; parts of kind kMedia become images or videos.

@@ -1,4 +1,5 @@
-// bin/vl3 hands everything to libexec/vl3 and tells OpenMP to sleep soon. Here the program proper is a script.
+// bin/vl3 hands everything to libexec/vl3 and tells OpenMP to sleep soon. Here the program proper is a
+// script.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 

@@ -1,0 +1,31 @@
+# vl3_embed_files(OUT out.cpp FILES /abs/web/index.html …)   a source that defines serve::kPageFiles with their content.
+# Run as a script (-DOUT=… -DFILES=a;b) it writes that source.
+if(CMAKE_SCRIPT_MODE_FILE)
+  set(types_html "text/html; charset=utf-8")
+  set(types_css "text/css; charset=utf-8")
+  set(types_js "text/javascript; charset=utf-8")
+  set(types_svg "image/svg+xml")
+  set(types_yaml "application/yaml; charset=utf-8")
+  set(arrays "")
+  set(table "")
+  set(count 0)
+  foreach(file ${FILES})
+    get_filename_component(name ${file} NAME)
+    string(REGEX REPLACE ".*\\." "" extension ${name})
+    file(READ ${file} hex HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," text "${hex}")
+    string(APPEND table "    {\"/${name}\", \"${types_${extension}}\", std::string_view(k${count}, sizeof k${count})},\n")
+    string(APPEND arrays "constexpr char k${count}[] = {${text}};\n")
+    math(EXPR count "${count} + 1")
+  endforeach()
+  file(WRITE ${OUT}.new "// Made by cmake/EmbedFiles.cmake.\n#include \"serve/page.h\"\n\nnamespace vl3::serve {\nnamespace {\n${arrays}}  // namespace\n\n"
+       "extern const PageFile kPageFiles[];\nextern const size_t kPageFileCount;\nconst PageFile kPageFiles[] = {\n${table}};\nconst size_t kPageFileCount = ${count};\n\n}  // namespace vl3::serve\n")
+  file(RENAME ${OUT}.new ${OUT})
+else()
+  function(vl3_embed_files)
+    cmake_parse_arguments(arg "" "OUT" "FILES" ${ARGN})
+    add_custom_command(OUTPUT ${arg_OUT}
+      COMMAND ${CMAKE_COMMAND} -DOUT=${arg_OUT} "-DFILES=${arg_FILES}" -P ${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake
+      DEPENDS ${arg_FILES} ${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake VERBATIM)
+  endfunction()
+endif()

@@ -1,0 +1,167 @@
+#include "serve/batch/sequence.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/tensor.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+
+#include "core/check.h"
+
+namespace vl3::serve {
+namespace {
+
+GenerationConfig config_of(const Job& job, int choice) {
+  GenerationConfig config = job.options.generation;
+  config.seed += static_cast<uint64_t>(choice);
+  return config;
+}
+
+class Sha256 {
+ public:
+  Sha256() { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
+  ~Sha256() { EVP_MD_CTX_free(context_); }
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void add(const void* data, size_t size) { EVP_DigestUpdate(context_, data, size); }
+  PageName name() {
+    PageName name{};
+    EVP_DigestFinal_ex(context_, name.data(), nullptr);
+    return name;
+  }
+
+ private:
+  EVP_MD_CTX* context_ = EVP_MD_CTX_new();
+};
+
+PageName digest(std::string_view text) {
+  Sha256 hash;
+  hash.add(text.data(), text.size());
+  return hash.name();
+}
+
+}  // namespace
+
+Sequence::Sequence(const engine::Runtime& runtime, std::shared_ptr<Group> of, int number,
+                   engine::Request prepared, std::optional<sampling::Matcher> matcher)
+    : group(std::move(of)),
+      choice(number),
+      request(std::move(prepared)),
+      runtime_(runtime),
+      ending_(engine::ending_tokens(group->job->options.generation, runtime.config)),
+      matcher_(std::move(matcher)),
+      sampler_(engine::sampling_options(config_of(*group->job, number), runtime.config)),
+      stop_(engine::stop_options(group->job->options.generation, runtime.config)),
+      decoder_(runtime.tokenizer(), group->job->options.generation.skip_special_tokens) {}
+
+void Sequence::start(engine::VisionMemory memory, std::function<void()> arrived, int64_t batch_patches) {
+  engine::PromptRowsHooks hooks;
+  hooks.arrived = std::move(arrived);
+  hooks.cancelled = [g = group.get()] { return g->cancelled.load(); };
+  if (group->job->progress) {
+    hooks.progress = [g = group.get()](const char* stage, int64_t done, int64_t total) {
+      g->events.progress(stage, done, total, 0);
+    };
+  }
+  rows_ = std::make_unique<engine::PromptRows>(runtime_, request, std::move(memory), std::move(hooks),
+                                               batch_patches);
+  names_.clear();
+  medium_digests_.clear();
+  for (size_t m = 0; m < request.media.size(); ++m) {
+    const PageName name = digest(rows_->medium_key(m));
+    medium_digests_.emplace_back(name.begin(), name.end());
+  }
+  matching = true;
+  published = 0;
+}
+
+int64_t Sequence::known() const {
+  if (rows_ == nullptr) return 0;
+  return static_cast<int64_t>(rows_->ids().size()) + (rows_->whole() ? generated() : 0);
+}
+
+at::Tensor Sequence::take(int64_t computed, int64_t count) {
+  const auto prompt = static_cast<int64_t>(rows_->ids().size());
+  std::vector<at::Tensor> parts;
+  const int64_t of_prompt = std::clamp<int64_t>(prompt - computed, 0, count);
+  if (of_prompt > 0) parts.push_back(rows_->take(of_prompt));
+  if (of_prompt < count) {
+    const auto first = generated_.begin() + std::max<int64_t>(0, computed - prompt);
+    const std::vector<int64_t> ids(first, first + (count - of_prompt));
+    parts.push_back(runtime_.model->language_model->embed(at::tensor(ids, at::kLong)));
+  }
+  return parts.size() == 1 ? parts.front() : at::cat(parts);
+}
+
+// Everything up to the page's last row: the names before it, its rows' keys, and for rows of a medium the
+// hash of its whole content key (a row's 64-bit key alone could be made to collide).
+PageName Sequence::name_page(int64_t end, int64_t page_rows) {
+  const auto page = static_cast<size_t>(end / page_rows) - 1;
+  while (names_.size() <= page) {
+    const PageName before = names_.empty() ? digest("salt:" + group->job->cache_salt) : names_.back();
+    Sha256 hash;
+    hash.add(before.data(), before.size());
+    const auto prompt = static_cast<int64_t>(rows_->ids().size());
+    const auto begin = static_cast<int64_t>(names_.size()) * page_rows;
+    for (int64_t row = begin; row < begin + page_rows; ++row) {
+      const bool generated = row >= prompt;
+      const uint64_t key = generated ? static_cast<uint64_t>(generated_[static_cast<size_t>(row - prompt)])
+                                     : rows_->keys()[static_cast<size_t>(row)];
+      hash.add(&key, sizeof key);
+      const int32_t medium = generated ? -1 : rows_->media()[static_cast<size_t>(row)];
+      if (medium >= 0) hash.add(medium_digests_[static_cast<size_t>(medium)].data(), 32);
+    }
+    names_.push_back(hash.name());
+  }
+  return names_[page];
+}
+
+Delta Sequence::sample(std::span<float> logits) {
+  if (!std::exchange(prompt_accepted_, true)) sampler_.accept_prompt(rows_->ids());
+  const Job& job = *group->job;
+  std::vector<float> raw;
+  if (job.top_logprobs >= 0) raw.assign(logits.begin(), logits.end());
+  stop_.apply_min_tokens(logits);
+  if (matcher_) matcher_->apply_mask(logits);
+  const int64_t id = sampler_.sample(logits);
+  sampler_.accept(id);
+  if (matcher_) VL3_CHECK(matcher_->accept(id), kInternal, "token {} was drawn against the constraint", id);
+  generated_.push_back(id);
+
+  Delta delta;
+  delta.choice = choice;
+  TokenEvent token;
+  token.id = id;
+  if (job.top_logprobs >= 0) {
+    sampling::Logprobs logprobs = sampling::raw_logprobs(raw, id, job.top_logprobs);
+    token.logprob = logprobs.chosen.logprob;
+    token.top = std::move(logprobs.top);
+  }
+  delta.tokens.push_back(std::move(token));
+  const bool ends = std::find(ending_.begin(), ending_.end(), id) != ending_.end();
+  const sampling::StopCondition::Step step = stop_.push(id, ends ? decoder_.finish() : decoder_.push(id));
+  delta.text = step.text;
+  if (step.finish) {
+    delta.finish_reason = sampling::finish_reason_name(*step.finish);
+    const auto& eos = runtime_.config.generation.eos_token_id;
+    const bool model_ended = ends && std::find(eos.begin(), eos.end(), id) != eos.end();
+    if (*step.finish == sampling::FinishReason::kStop && !model_ended) delta.stop_reason = step.detail;
+    return delta;
+  }
+  if (known() >= runtime_.config.text.max_position_embeddings) {
+    const Delta end = finish(sampling::FinishReason::kLength);
+    delta.text += end.text;
+    delta.finish_reason = end.finish_reason;
+  }
+  return delta;
+}
+
+Delta Sequence::finish(sampling::FinishReason reason) {
+  Delta delta;
+  delta.choice = choice;
+  if (!stop_.finished()) delta.text = stop_.finish(reason).text;
+  delta.finish_reason = sampling::finish_reason_name(reason);
+  return delta;
+}
+
+}  // namespace vl3::serve
