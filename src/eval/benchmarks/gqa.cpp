@@ -24,7 +24,7 @@ Dataset load(const fs::path& root, Defects) {
     item.media = {image_file(below(root / "data" / "images", row.text("image"), row.where()))};
     item.task_types = {row.text("category")};
     item.question = row.text("text");
-    item.ground_truth = JsonView(answers, answers_file.string()).object(id).string("answer");
+    item.ground_truth = lower(JsonView(answers, answers_file.string()).object(id).string("answer"));
     item.prompt = media_then(1, item.question);
     items.push_back(std::move(item));
   }

@@ -43,11 +43,8 @@ Dataset load(const fs::path& root, Defects) {
 Verdict score(const Item& item, const std::string& response, const Scoring&) {
   const std::string body = without_answer_word(response);
   if (const auto found = first_letter(body, item.options.size())) return exact(letter(*found), item);
-  const std::string low = lower(body);
-  for (size_t i = 0; i < item.options.size(); ++i) {
-    if (contains(low, lower(item.options[i]))) return exact(letter(i), item);
-  }
-  return no_answer("no option letter and no option's text");
+  const auto option = option_in(body, item.options);
+  return option ? exact(letter(*option), item) : no_answer("no option letter and no option's text");
 }
 
 Metrics metrics(const std::vector<Scored>& scored) {

@@ -180,6 +180,10 @@ ParquetFile::ParquetFile(std::filesystem::path path)
     parquet::ReaderProperties properties(&reader_->pool);
     check(builder.Open(input, properties), reader_->name);
     builder.memory_pool(&reader_->pool);
+    // Reading ahead happens on Arrow's own threads, which may let go of a buffer after its pool is gone.
+    parquet::ArrowReaderProperties reading;
+    reading.set_pre_buffer(false);
+    builder.properties(reading);
     reader_->file = value_of(builder.Build(), reader_->name);
     reader_->file->set_use_threads(false);
   });

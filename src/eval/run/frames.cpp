@@ -26,6 +26,7 @@ Planned plan(const Medium& video, const Sampling& sampling) {
   options.max_frames = sampling.max_frames;
   options.start_s = video.start;
   options.end_s = video.end;
+  options.precise_time = true;
   planned.frames = media::plan_frames(info.index, info.video, options);
   planned.index = std::move(info.index);
   return planned;

@@ -263,7 +263,10 @@ std::string normalise_latex(const std::string& text) {
   return one_spelling(answer);
 }
 
-std::optional<LatexValue> latex_value(const std::string& text) { return ValueReader(text).read(); }
+std::optional<LatexValue> latex_value(const std::string& text) {
+  const std::string bare = replace_all(text, "$", "");
+  return ValueReader(bare).read();
+}
 
 bool equal_values(const std::string& a, const std::string& b) {
   const std::string left = tuple_text(a).value_or(a), right = tuple_text(b).value_or(b);
