@@ -183,12 +183,16 @@ SampledFrames plan_remote_precise(const FrameIndex& index, const VideoInfo& info
   const int64_t outputs = std::max<int64_t>(filter.outputs(), 1);
   const double start = std::max(info.start_s, o.start_s.value_or(info.start_s));
   const double length = o.end_s ? std::min(cut.duration_s, *o.end_s - start) : cut.duration_s;
-  std::vector<int64_t> slots;
   const int64_t first = nearest_step(start - info.start_s, *o.fps), count = nearest_step(length, *o.fps);
+  std::vector<int64_t> slots;
+  for (int64_t k = first; k < outputs && k - first < count; ++k) slots.push_back(k);
   const double halves = static_cast<double>(to_microseconds(start - info.start_s)) * *o.fps * 2 / AV_TIME_BASE;
-  // A start halfway between two frames gives the later one twice.
-  if (halves == std::floor(halves) && std::fmod(halves, 2) == 1 && first < outputs) slots.push_back(first);
-  for (int64_t k = first; k < outputs && static_cast<int64_t>(slots.size()) < count; ++k) slots.push_back(k);
+  // A start halfway between two frames gives the later one twice, as far as there is room.
+  const auto most = static_cast<size_t>(
+      std::ceil(static_cast<double>(to_microseconds(length)) * *o.fps / AV_TIME_BASE));
+  if (halves == std::floor(halves) && std::fmod(halves, 2) == 1 && !slots.empty())
+    slots.insert(slots.begin(), first);
+  if (slots.size() > most) slots.resize(most);
   // DIFFERS: where no frame is left the reference gives none; here it is the last one.
   if (slots.empty()) slots.push_back(std::min(first, outputs - 1));
   const double step = start + 1 / *o.fps - start;
