@@ -15,5 +15,6 @@ void add_convert(CLI::App& app);
 void add_pull(CLI::App& app);
 void add_train(CLI::App& app);
 void add_synth(CLI::App& app);
+void add_eval(CLI::App& app);
 
 }  // namespace vl3::cli

@@ -171,7 +171,8 @@ SampledFrames plan_remote_file(const FrameIndex& index, const VideoInfo& info, c
 
 /// Steps of `1 / fps` that ffmpeg rounds a time to: it counts in microseconds, halves go up.
 int64_t nearest_step(double seconds, double fps) {
-  return static_cast<int64_t>(std::floor(static_cast<double>(to_microseconds(seconds)) * fps / AV_TIME_BASE + 0.5));
+  return static_cast<int64_t>(
+      std::floor(static_cast<double>(to_microseconds(seconds)) * fps / AV_TIME_BASE + 0.5));
 }
 
 // Source: spec/evaluation.md 5, "Clips with start and end".
@@ -179,17 +180,19 @@ SampledFrames plan_remote_precise(const FrameIndex& index, const VideoInfo& info
   SampleOptions whole = o;
   whole.start_s = whole.end_s = std::nullopt;
   const Cut cut = cut_window(index, info, whole);
-  const FpsFilter filter(cut.pts.data(), static_cast<int64_t>(cut.pts.size()), cut.end_pts, index.time_base, *o.fps);
+  const FpsFilter filter(cut.pts.data(), static_cast<int64_t>(cut.pts.size()), cut.end_pts, index.time_base,
+                         *o.fps);
   const int64_t outputs = std::max<int64_t>(filter.outputs(), 1);
   const double start = std::max(info.start_s, o.start_s.value_or(info.start_s));
   const double length = o.end_s ? std::min(cut.duration_s, *o.end_s - start) : cut.duration_s;
   const int64_t first = nearest_step(start - info.start_s, *o.fps), count = nearest_step(length, *o.fps);
   std::vector<int64_t> slots;
   for (int64_t k = first; k < outputs && k - first < count; ++k) slots.push_back(k);
-  const double halves = static_cast<double>(to_microseconds(start - info.start_s)) * *o.fps * 2 / AV_TIME_BASE;
+  const double halves =
+      static_cast<double>(to_microseconds(start - info.start_s)) * *o.fps * 2 / AV_TIME_BASE;
   // A start halfway between two frames gives the later one twice, as far as there is room.
-  const auto most = static_cast<size_t>(
-      std::ceil(static_cast<double>(to_microseconds(length)) * *o.fps / AV_TIME_BASE));
+  const auto most =
+      static_cast<size_t>(std::ceil(static_cast<double>(to_microseconds(length)) * *o.fps / AV_TIME_BASE));
   if (halves == std::floor(halves) && std::fmod(halves, 2) == 1 && !slots.empty())
     slots.insert(slots.begin(), first);
   if (slots.size() > most) slots.resize(most);

@@ -42,9 +42,8 @@ Verdict score(const Item& item, const std::string& response, const Scoring& scor
   const std::string body = without_answer_word(response);
   if (const auto found = first_letter(body, 3)) return exact(*found, item);
   // DIFFERS: an undefined name ends the official run here; meant is an answer that is an option's text.
-  const auto option = std::find_if(item.options.begin(), item.options.end(), [&](const std::string& o) {
-    return lower(o) == lower(body);
-  });
+  const auto option = std::find_if(item.options.begin(), item.options.end(),
+                                   [&](const std::string& o) { return lower(o) == lower(body); });
   if (scoring.defects == Defects::kOfficial || option == item.options.end())
     return no_answer("no letter A to C, and not an option's text");
   return exact(option - item.options.begin(), item);
