@@ -81,6 +81,7 @@ int run(int argc, char** argv) {
   add_pull(app);
   add_bench(app);
   add_train(app);
+  add_eval(app);
   add_serve(app);
   add_synth(app);
   try {

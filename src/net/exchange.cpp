@@ -162,6 +162,10 @@ Reply run_exchange(Transport& transport, const Exchange& exchange,
       {"User-Agent", "vl3"}};
   if (!exchange.bearer_token.empty())
     request.headers.emplace("Authorization", "Bearer " + exchange.bearer_token);
+  if (exchange.method == "POST") {
+    request.body = exchange.body;
+    request.headers.emplace("Content-Type", exchange.content_type);
+  }
   if (exchange.range_start > 0) {
     request.headers.emplace("Range", "bytes=" + std::to_string(exchange.range_start) + "-");
   }
