@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 LADDER = """core ops weights nn net hub text media preprocess vision projector fuse lm sampling engine
-            data train eval curate synth quantize serve cli""".split()
+            synth data train eval curate quantize serve cli""".split()
 PEERS = {"train", "eval", "curate", "serve"}
 TORCH_FREE = ["core", "net", "hub", "text", "media", "preprocess", "sampling", "data", "synth", "weights", "serve/queue"]
 TORCH = re.compile(r"(torch|ATen|c10|caffe2)/")

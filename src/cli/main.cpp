@@ -21,9 +21,18 @@
 namespace vl3::cli {
 namespace {
 
-constexpr int kFailure = 1, kUsage = 2;
+constexpr int kFailure = 1, kUsage = 2, kStopped = 130;  // as a shell says of Ctrl-C
 
-int exit_status(ErrorCode code) { return code == ErrorCode::kInvalidArgument ? kUsage : kFailure; }
+int exit_status(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return kUsage;
+    case ErrorCode::kCancelled:
+      return kStopped;
+    default:
+      return kFailure;
+  }
+}
 
 // Warnings of the library, one line each, on stderr.
 void log_to_stderr() {

@@ -51,7 +51,7 @@ const std::vector<Command> kCommands{
     {"synth",
      {"--help", "--out", "--count", "--seed", "--kinds", "--split", "--options", "--video-codec",
       "--file-fps", "--single", "--benchmark", "--per-kind", "--score", "--benchmark-dir", "--json", "--list",
-      "--sheet", "--rate"}},
+      "--sheet", "--rate", "--tokenizer", "--merges"}},
 };
 
 // What the lines of a help text begin with: "  -h,--help   Print…".
