@@ -14,12 +14,12 @@
 #include "cli/terminal.h"
 #include "core/check.h"
 #include "core/launch_environment.h"
+#include "eval/benchmarks/synth.h"
 #include "eval/run/compare.h"
 #include "eval/run/conversation.h"
 #include "eval/run/endpoint.h"
 #include "eval/run/engine_answerer.h"
 #include "eval/run/report.h"
-#include "synth/eval_task.h"
 #include "weights/model_config.h"
 
 namespace vl3::cli {
@@ -389,7 +389,7 @@ void add_endpoint_flags(CLI::App& command, Eval& eval) {
 void add_eval(CLI::App& app) {
   auto eval = std::make_shared<Eval>();
   eval->known = eval::paper_benchmarks();
-  eval->known.push_back(synth::eval_task());
+  eval->known.push_back(eval::synth_benchmark());
   CLI::App* command = app.add_subcommand("eval", "Score a model, or a server, on the paper's benchmarks");
   command->require_subcommand(0, 1);
   add_data_flags(*command, *eval);

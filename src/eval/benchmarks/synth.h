@@ -4,9 +4,9 @@
 
 #include "eval/benchmark.h"
 
-namespace vl3::synth {
+namespace vl3::eval {
 
 /// "synth": share of right answers by kind, and Overall.
-eval::Benchmark eval_task();
+Benchmark synth_benchmark();
 
-}  // namespace vl3::synth
+}  // namespace vl3::eval
