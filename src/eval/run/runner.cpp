@@ -210,7 +210,11 @@ Task load_task(const Benchmark& benchmark, const fs::path& root, Defects defects
 
 void answer_share(const std::vector<Task>& tasks, Answerer& answerer, const RunOptions& options,
                   const RunHooks& hooks) {
-  fs::create_directories(options.output);
+  std::error_code error;
+  fs::create_directories(options.output, error);
+  VL3_CHECK(fs::is_directory(options.output), kInvalidArgument,
+            "{}: the folder for the results cannot be made{}{}", options.output.string(), error ? ": " : "",
+            error ? error.message() : "");
   OrderedJson settings = options.settings;
   settings["answerer"] = answerer.identity();
   Journal journal(options.output, options.rank, settings);
