@@ -156,8 +156,9 @@ async function ask() {
     view.finish();
     view.frames(conversation.flatMap((message) => message.media ?? []));
     store.saveConversation(messages);
+    view.item.scrollIntoView({ block: "end" });
   }
-  $("question").focus();
+  $("question").focus({ preventScroll: true });
 }
 
 async function showPlan() {

@@ -123,12 +123,15 @@ def worker_killed(server):
         thread = threading.Thread(target=lambda: answers.append(server.request("/v1/chat/completions", chat("what?", [VIDEO_URL], max_tokens=2, cache_salt=str(killed), max_frames=3))))
         helpers = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True).stdout.split()
         thread.start()
+        time.sleep(0.01)
         for helper in helpers:
-            for child in subprocess.run(["pgrep", "-P", helper], capture_output=True, text=True).stdout.split():
-                os.kill(int(child), signal.SIGKILL)
-                killed += 1
-            os.kill(int(helper), signal.SIGKILL)
-            killed += 1
+            children = subprocess.run(["pgrep", "-P", helper], capture_output=True, text=True).stdout.split()
+            for process in [*children, helper]:
+                try:
+                    os.kill(int(process), signal.SIGKILL)
+                    killed += 1
+                except ProcessLookupError:
+                    pass  # it had done its work
         thread.join()
         assert answers[0][0] in (200, 422), answers
         status, answer = server.request("/v1/chat/completions", chat("what?", [VIDEO_URL], max_tokens=2))

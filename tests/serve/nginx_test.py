@@ -34,7 +34,7 @@ def main():
             url = f"http://127.0.0.1:{port}/v1/chat/completions"
 
             def ask(key, **more):
-                body = json.dumps(chat("What happens?", [data_url(VIDEO, "video/mp4")], **more)).encode()
+                body = json.dumps(chat("What happens? " * 20, [data_url(VIDEO, "video/mp4")], **more)).encode()
                 request = urllib.request.Request(url, body, {"Content-Type": "application/json", "X-Media-Key": key})
                 return urllib.request.urlopen(request, timeout=60).read().decode()
 
