@@ -12,7 +12,7 @@ RELEASE := build/release
 configured = build/$(1)/build.ninja
 CTEST = ctest --output-on-failure --no-tests=error -j $(JOBS) --timeout 900
 
-.PHONY: help setup build demo test fmt fmt-check lint asan tsan bench install layers docs clean
+.PHONY: help setup build demo test fmt fmt-check lint asan tsan tiny bench install layers docs clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,6 +51,9 @@ asan: $(call configured,asan)  ## every test under AddressSanitizer and UBSan
 tsan: $(call configured,tsan)  ## the tests without libtorch under ThreadSanitizer
 	cmake --build build/tsan -j $(JOBS) --target vl3_torch_free_tests
 	$(CTEST) --test-dir build/tsan -L '^torch-free$$'
+
+tiny: build  ## train the embedded model from nothing into runs/ (hours)
+	@tools/train_tiny.sh
 
 bench: $(call configured,release)  ## build and run the micro benchmarks (FILTER=REGEX)
 	cmake --build $(RELEASE) -j $(JOBS)

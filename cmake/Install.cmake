@@ -17,14 +17,14 @@ set_target_properties(vl3 PROPERTIES
   LINKER_LANGUAGE CXX
   VERSION ${PROJECT_VERSION}
   SOVERSION ${PROJECT_VERSION_MAJOR}
-  INSTALL_RPATH "$ORIGIN;${vl3_torch_libdir}")
+  INSTALL_RPATH "$ORIGIN;${vl3_torch_libdir};${vl3_arrow_libdir}")
 target_include_directories(vl3 PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                       $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_compile_features(vl3 PUBLIC cxx_std_20)
 
 install(TARGETS vl3 EXPORT vl3Targets)
 if(TARGET vl3_main)
-  set_target_properties(vl3_main PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${vl3_torch_libdir}")
+  set_target_properties(vl3_main PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR};${vl3_torch_libdir};${vl3_arrow_libdir}")
   install(TARGETS vl3_main RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
   install(TARGETS vl3_media_worker RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
   install(TARGETS vl3_launcher)

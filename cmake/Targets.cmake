@@ -77,3 +77,10 @@ function(vl3_golden_train name)
   vl3_sanitizer_environment(golden_train_${name})
   set_property(TEST golden_train_${name} APPEND PROPERTY LABELS golden_train)
 endfunction()
+
+# vl3_golden_eval(eval)   the same for suites that walk the golden benchmarks, under the label golden_eval
+function(vl3_golden_eval name)
+  add_test(NAME golden_eval_${name} COMMAND vl3_${name}_tests --gtest_brief=1 --gtest_filter=*Golden*)
+  vl3_sanitizer_environment(golden_eval_${name})
+  set_property(TEST golden_eval_${name} APPEND PROPERTY LABELS golden_eval)
+endfunction()

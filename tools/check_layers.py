@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 
 LADDER = """core ops weights nn net hub text media preprocess vision projector fuse lm sampling engine
-            data train eval curate synth quantize serve cli""".split()
+            synth data train eval curate quantize serve cli""".split()
 PEERS = {"train", "eval", "curate", "serve"}
-TORCH_FREE = ["core", "net", "hub", "text", "media", "preprocess", "sampling", "data", "synth", "weights", "serve/http", "serve/media", "serve/openai", "serve/queue"]
+TORCH_FREE = ["core", "net", "hub", "text", "media", "preprocess", "sampling", "data", "eval", "synth", "weights", "serve/http",
+              "serve/media", "serve/openai", "serve/queue"]
 TORCH = re.compile(r"(torch|ATen|c10|caffe2)/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 SUFFIXES = {".h", ".cpp", ".cu", ".cuh", ".inc"}

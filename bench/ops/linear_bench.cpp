@@ -57,7 +57,7 @@ BENCHMARK(vl3_linear)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(libtorch_linear)
     ->ArgNames({"rows", "huge"})
-    ->ArgsProduct({{1, 8, 64}, {0, 1}})
+    ->ArgsProduct({{1, 8, 64, 512}, {0, 1}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

@@ -39,6 +39,9 @@ struct ContentPart {
   std::optional<int64_t> max_frames;
   std::optional<double> start;  ///< seconds
   std::optional<double> end;    ///< seconds
+  /// Remote flow, with start or end: the frames nearest to the times, as the official evaluation takes them,
+  /// instead of a grid that begins at `start`.
+  bool precise_time = false;
 
   /// Frames that the prompt shows; nullopt while a video has not been sampled. Images: 1.
   std::optional<int64_t> prompt_frames() const;

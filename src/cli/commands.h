@@ -16,5 +16,6 @@ void add_pull(CLI::App& app);
 void add_train(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_synth(CLI::App& app);
+void add_eval(CLI::App& app);
 
 }  // namespace vl3::cli

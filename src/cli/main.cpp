@@ -14,15 +14,25 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "core/printable.h"
+#include "core/process.h"
 #include "vl3/error.h"
 #include "vl3/version.h"
 
 namespace vl3::cli {
 namespace {
 
-constexpr int kFailure = 1, kUsage = 2;
+constexpr int kFailure = 1, kUsage = 2, kStopped = 130;  // as a shell says of Ctrl-C
 
-int exit_status(ErrorCode code) { return code == ErrorCode::kInvalidArgument ? kUsage : kFailure; }
+int exit_status(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalidArgument:
+      return kUsage;
+    case ErrorCode::kCancelled:
+      return kStopped;
+    default:
+      return kFailure;
+  }
+}
 
 // Warnings of the library, one line each, on stderr.
 void log_to_stderr() {
@@ -71,6 +81,7 @@ int run(int argc, char** argv) {
   add_pull(app);
   add_bench(app);
   add_train(app);
+  add_eval(app);
   add_serve(app);
   add_synth(app);
   try {
@@ -93,6 +104,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not the end of the program
   std::signal(SIGXFSZ, SIG_IGN);  // so is a file that may not grow
   vl3::cli::keep_standard_streams();
+  vl3::keep_freed_memory();
   try {
     vl3::cli::log_to_stderr();
     return vl3::cli::run(argc, argv);

@@ -15,6 +15,7 @@
 #include "synth/benchmark.h"
 #include "synth/sheet.h"
 #include "synth/writer.h"
+#include "text/bpe_trainer.h"
 
 namespace vl3::cli {
 namespace {
@@ -36,9 +37,11 @@ std::vector<synth::MixtureEntry> parse_kinds(const std::string& list) {
 }
 
 struct SynthCommand {
-  std::string out, kinds, split, options_file, video_codec = "h264", score, benchmark_dir, sheet, seed;
+  std::string out, kinds, split, options_file, video_codec = "h264", score, benchmark_dir, sheet, seed,
+                                               tokenizer;
   uint64_t count = 100;
   int per_kind = 100;
+  int64_t merges = 768;
   std::optional<double> file_fps;
   double rate_s = 0.5;
   bool single = false, benchmark = false, list = false, json = false, rate = false;
@@ -110,15 +113,29 @@ struct SynthCommand {
     write_file_atomically(sheet, synth::draw_sheet(samples));
   }
 
+  void make_tokenizer() const {
+    const synth::Generator generator(options());
+    text::WordCounts counts;
+    for (uint64_t i = 0; i < count; ++i) {
+      for (const synth::Question& question : generator.sample(i).questions) {
+        counts.add(question.text);
+        counts.add(question.answer);
+      }
+    }
+    print_out("{} tokens\n", text::write_tokenizer(text::train_bpe(counts, merges), tokenizer));
+  }
+
   void run() const {
     const int modes = (list ? 1 : 0) + (score.empty() ? 0 : 1) + (rate ? 1 : 0) + (sheet.empty() ? 0 : 1) +
-                      (out.empty() ? 0 : 1);
-    VL3_CHECK(modes == 1, kInvalidArgument, "say one of --out DIR, --sheet F, --score F, --list and --rate{}",
+                      (tokenizer.empty() ? 0 : 1) + (out.empty() ? 0 : 1);
+    VL3_CHECK(modes == 1, kInvalidArgument,
+              "say one of --out DIR, --sheet F, --score F, --tokenizer DIR, --list and --rate{}",
               modes == 0 ? "" : fmt::format("; found {}", modes));
     VL3_CHECK(!benchmark || !out.empty(), kInvalidArgument, "--benchmark: name its folder with --out DIR");
     if (list) return print_list();
     if (!score.empty()) return print_score();
     if (rate) return print_rate();
+    if (!tokenizer.empty()) return make_tokenizer();
     if (!sheet.empty()) return draw_sheet();
     const synth::VideoFiles video = synth::video_files_of(video_codec);
     ProgressLine line;
@@ -164,6 +181,14 @@ void add_synth(CLI::App& app) {
       ->add_option("--file-fps", synth->file_fps, "Frames a second of clips (4; png: as the options' fps, 1)")
       ->check(number_between(0.1, 60))
       ->option_text("FPS");
+  command
+      ->add_option(
+          "--tokenizer", synth->tokenizer,
+          "Make a byte-level BPE tokenizer of the questions and answers of --count samples in this folder")
+      ->option_text("DIR");
+  command->add_option("--merges", synth->merges, "Of --tokenizer: pairs that become tokens (768)")
+      ->check(CLI::Range(int64_t{1}, int64_t{100'000}))
+      ->option_text("N");
   command->add_flag("--single", synth->single,
                     "One annotation a question instead of a conversation a medium");
   command->add_flag("--benchmark", synth->benchmark, "Write a fixed test set to --out instead");

@@ -11,6 +11,7 @@
 #include "core/check.h"
 #include "core/json.h"
 #include "train/machine_speed.h"
+#include "train/patch_warmup.h"
 #include "train/planner.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
@@ -56,17 +57,30 @@ struct Train {
       progress.clear();
       fmt::print(stderr, "vl3: {}\n", line);
     };
-    const train::TrainReport report = train::train(config, resume, hooks);
+    const train::TrainReport report = config.objective == "patch_labels"
+                                          ? train::warm_up_encoder(config, hooks)
+                                          : train::train(config, resume, hooks);
     progress.clear();
-    if (!report.writes) return;
+    if (report.writes) print_report(report, elapsed());
+    VL3_CHECK(report.end != train::RunEnd::kStopped, kCancelled,
+              "stopped at step {} of {}: the same command goes on from the checkpoint", report.steps,
+              report.total_steps);
+  }
+
+  static void print_report(const train::TrainReport& report, double elapsed_s) {
+    const std::string output = report.output.string();
     if (report.bad_samples > 0)
       fmt::print(stderr, "vl3: {} bad samples were left out: {}\n", report.bad_samples,
                  (report.output / "bad_samples.jsonl").string());
-    VL3_CHECK(report.finished, kCancelled,
-              "stopped at step {} of {}: the same command goes on from the checkpoint", report.steps,
-              report.total_steps);
-    fmt::print(stderr, "vl3: {} steps in {}, last loss {:.4f}; the model is in {}\n", report.steps,
-               duration(elapsed()), report.last_loss, report.output.string());
+    if (report.end == train::RunEnd::kNothingToDo)
+      fmt::print(
+          stderr,
+          "vl3: nothing to do: the run has finished after {} steps; the model is in {}. Another output "
+          "starts anew, --resume DIR trains on from a checkpoint\n",
+          report.steps, output);
+    if (report.end == train::RunEnd::kFinished)
+      fmt::print(stderr, "vl3: {} steps in {}, last loss {:.4f}; the model is in {}\n", report.steps,
+                 duration(elapsed_s), report.last_loss, output);
   }
 
   void print_plan(const train::TrainConfig& config) const {

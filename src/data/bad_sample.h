@@ -1,11 +1,9 @@
-// A sample that cannot be trained on: why, in a stable word and one line, and the file and counts that tell
-// the user about all of them.
+// A sample that cannot be trained on: why, in a stable word and one line, and the share of them that stops a
+// run.
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
-#include <vector>
 
 #include "core/json.h"
 #include "vl3/error.h"
@@ -51,47 +49,25 @@ class BadSample : public Error {
 /// of the sample: those are thrown on.
 BadSample as_bad_sample(const Error& error);
 
+/// One line of bad_samples.jsonl.
 struct BadSampleEntry {
   std::string id;
   std::string source;  ///< the annotation file
   int64_t line = 0;    ///< from 1; in a tar the ordinal of the sample
-  int64_t list = 0;    ///< index into DataConfig::sources
   BadKind kind = BadKind::kSchema;
   std::string reason;
 };
 
-/// Counts samples and writes bad_samples.jsonl, a line {"id","source","line","kind","reason"} each. Not
-/// thread-safe.
-class BadSampleLog {
- public:
-  struct Count {
-    int64_t seen = 0;
-    int64_t bad = 0;
-  };
-  /// Samples seen before their share is judged.
-  static constexpr int64_t kLeastSeen = 50;
+/// {"id","source","line","kind","reason"}.
+OrderedJson to_json(const BadSampleEntry& entry);
 
-  /// @param path  appended to; empty: only counted.
-  /// @param max_bad_share  0..1.
-  BadSampleLog(std::filesystem::path path, double max_bad_share);
+/// Samples seen before the share of bad ones is judged.
+inline constexpr int64_t kLeastSeen = 50;
 
-  void add_good(int64_t list) { ++count(list).seen; }
-  /// @throws Error(kResourceExhausted) when the line cannot be written.
-  void add_bad(const BadSampleEntry& entry);
-
-  /// @throws Error(kCorrupt) when more than max_bad_share of at least kLeastSeen samples were bad.
-  void check_share() const;
-
-  const std::vector<Count>& counts() const { return counts_; }  ///< a list each
-  Count total() const;
-
- private:
-  Count& count(int64_t list);
-
-  std::filesystem::path path_;
-  double max_bad_share_;
-  std::vector<Count> counts_;
-  std::string last_reason_;
-};
+/// @param seen  samples so far, `bad` of them bad. @param max_bad_share  0..1.
+/// @param last_reason  of the newest bad one. @param log  where all of them are written.
+/// @throws Error(kCorrupt) when more than max_bad_share of at least kLeastSeen samples were bad.
+void check_bad_share(int64_t seen, int64_t bad, double max_bad_share, const std::string& last_reason,
+                     const std::string& log);
 
 }  // namespace vl3::data

@@ -12,6 +12,10 @@ namespace vl3::data {
 /// One list of annotations.
 struct DataSource {
   std::vector<std::string> data_path;  ///< .json, .jsonl or .tar files (globs allowed)
+  /// Instead of files: samples generated while training, by the options of this JSON file (`vl3 synth
+  /// --options`); sample i of a pass is the generator's i-th.
+  std::string synth;
+  int64_t synth_samples = 1'000'000;  ///< of one pass
   std::string data_folder;      ///< put before relative media paths; default: the annotation file's folder
   std::string format = "auto";  ///< "auto" (by extension and keys), "official", "messages", "webdataset"
   double weight = 1.0;          ///< passes over this list in one epoch; 0.5 = a different half each epoch

@@ -19,6 +19,8 @@ void check_settings(const DataConfig& data, const LoaderOptions& options) {
   at_least_one("global_batch_tokens", options.global_batch_tokens.value_or(1));
   VL3_CHECK(data.sample_timeout_s > 0 && data.sample_timeout_s <= 1e6, kInvalidArgument,
             "data.sample_timeout_s is {}; it must be above 0, at most 1e6", data.sample_timeout_s);
+  VL3_CHECK(data.max_bad_share >= 0 && data.max_bad_share <= 1, kInvalidArgument,
+            "data.max_bad_share is {}; it must be 0..1", data.max_bad_share);
   VL3_CHECK(data.packing == "budget" || data.packing == "samples", kInvalidArgument,
             "data.packing is \"{}\"; it must be \"budget\" or \"samples\"", data.packing);
   if (data.packing == "samples") at_least_one("data.row_samples", data.row_samples);
@@ -44,7 +46,7 @@ SampleFunctions sample_functions(const std::shared_ptr<const SampleBuilder>& bui
 
 Loader::Loader(std::unique_ptr<RecordStream> stream, SampleFunctions functions, const DataConfig& data,
                const LoaderOptions& options)
-    : data_(data), log_(options.bad_samples, data.max_bad_share) {
+    : data_(data) {
   check_settings(data, options);
   pipeline_ = std::make_unique<SamplePipeline>(std::move(stream), std::move(functions), data, options);
 }
@@ -73,19 +75,16 @@ std::optional<StepBatch> Loader::next() {
   StepBatch batch;
   batch.step = built->step;
   batch.records = built->records;
+  batch.records_seen = built->records_seen;
   std::vector<Sample> samples;
   for (BuiltSample& one : built->samples) {
     if (one.sample) {
-      log_.add_good(one.origin.list);
       batch.tokens += static_cast<int64_t>(one.sample->input_ids.size());
       samples.push_back(std::move(*one.sample));
     } else {
-      ++batch.bad;
-      log_.add_bad(
-          {one.id, one.origin.file, one.origin.line, one.origin.list, one.bad->kind(), one.bad->what()});
+      batch.bad.push_back({one.id, one.origin.file, one.origin.line, one.bad->kind(), one.bad->what()});
     }
   }
-  log_.check_share();
   batch.samples = static_cast<int64_t>(samples.size());
   batch.rows = pack(std::move(samples));
   return batch;

@@ -14,7 +14,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -35,17 +34,17 @@ struct LoaderOptions {
   int64_t world_size = 1;
   int64_t global_batch_size = 128;                            ///< records a step, over all processes
   std::optional<int64_t> global_batch_tokens = std::nullopt;  ///< instead: estimated tokens a step
-  std::filesystem::path bad_samples = {};                     ///< appended to; empty: not written
 };
 
 /// This process's part of an optimizer step.
 struct StepBatch {
-  int64_t step = 0;             ///< from 0
-  std::vector<PackedRow> rows;  ///< perhaps none
-  int64_t records = 0;          ///< of all processes, bad ones too
-  int64_t samples = 0;          ///< in rows
-  int64_t bad = 0;              ///< of this process
-  int64_t tokens = 0;           ///< in rows
+  int64_t step = 0;                 ///< from 0
+  std::vector<PackedRow> rows;      ///< perhaps none
+  int64_t records = 0;              ///< of all processes, bad ones too
+  int64_t records_seen = 0;         ///< of the stream, this step included
+  int64_t samples = 0;              ///< in rows
+  int64_t tokens = 0;               ///< in rows
+  std::vector<BadSampleEntry> bad;  ///< of this process
 };
 
 /// What a loader builds with; SampleBuilder's two functions, or a test's.
@@ -69,8 +68,7 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   /// The next step; nothing after the last one.
-  /// @throws Error(kCorrupt) when too many samples are bad; what the stream throws; Error(kInternal) of
-  /// building.
+  /// @throws what the stream throws; Error(kInternal) of building.
   std::optional<StepBatch> next();
 
   /// Goes on with the step after the one that next() gave last. The same for every process.
@@ -78,7 +76,6 @@ class Loader {
   /// Before the first next(). Also with a state of another number of processes or workers.
   void restore(const Json& state);
 
-  const BadSampleLog& bad_samples() const { return log_; }
   /// Of samples that wait, and the most there have been; for tests and for people.
   int64_t held_bytes() const;
   int64_t most_held_bytes() const;
@@ -87,7 +84,6 @@ class Loader {
   std::vector<PackedRow> pack(std::vector<Sample> samples) const;
 
   DataConfig data_;
-  BadSampleLog log_;
   std::unique_ptr<SamplePipeline> pipeline_;
 };
 

@@ -47,6 +47,12 @@ int64_t MixtureStream::records_of_epoch(int64_t epoch) const {
   return records;
 }
 
+double MixtureStream::records_per_epoch() const {
+  double records = 0;
+  for (size_t i = 0; i < lists_.size(); ++i) records += weights_[i] * static_cast<double>(lists_[i]->size());
+  return records;
+}
+
 void MixtureStream::begin_epoch(int64_t epoch) {
   epoch_ = epoch;
   in_epoch_ = 0;

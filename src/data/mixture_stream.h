@@ -28,6 +28,8 @@ class MixtureStream final : public RecordStream {
   int64_t total_records() const override { return total_; }
 
   int64_t records_of_epoch(int64_t epoch) const;
+  /// On average, which weights may make a fraction.
+  double records_per_epoch() const;
 
  private:
   int64_t taken_before(size_t list, int64_t epoch) const;

@@ -17,7 +17,8 @@ struct PackedRow {
   std::vector<int64_t> visual_positions;  ///< rows that the kept visual tokens of `media` fill, in order
   std::vector<VisualMedium> media;        ///< of all samples, in row order
   std::vector<std::string> sample_ids;    ///< [samples]
-  int64_t labelled_tokens = 0;            ///< labels that are not kIgnoreIndex
+  std::vector<std::vector<std::string>> answer_kinds;  ///< [samples]: of each one's answers; may be empty
+  int64_t labelled_tokens = 0;                         ///< labels that are not kIgnoreIndex
 
   int64_t length() const { return static_cast<int64_t>(input_ids.size()); }
 };

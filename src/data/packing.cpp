@@ -83,6 +83,7 @@ PackedRow make_row(std::vector<Sample> samples) {
     row.labels[static_cast<size_t>(start)] = kIgnoreIndex;
     for (const int64_t position : sample.visual_positions) row.visual_positions.push_back(start + position);
     for (VisualMedium& medium : sample.media) row.media.push_back(std::move(medium));
+    row.answer_kinds.push_back(std::move(sample.answer_kinds));
     row.sample_ids.push_back(std::move(sample.id));
     row.cu_seqlens.push_back(row.length());
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
 #include "preprocess/media_set.h"
@@ -37,6 +38,8 @@ struct RecordContent {
   /// Media that come with the record, by every name its text may use for them. Looked up first; a generated
   /// record holds its decoded pictures here, without a file or an encoding.
   std::map<std::string, preprocess::MediaContent> media;
+  /// Of generated records: the kind of question that each assistant turn answers ("scene.colour@one").
+  std::vector<std::string> answer_kinds;
   bool carried_only = false;  ///< a reference to anything else is an error (tars)
 };
 

@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "data/annotation_file.h"
 #include "data/random.h"
+#include "data/synth_list.h"
 #include "data/webdataset_list.h"
 
 namespace vl3::data {
@@ -89,6 +90,11 @@ std::vector<fs::path> matching_files(const std::string& pattern) {
 
 std::shared_ptr<const RecordList> open_record_list(const DataSource& source, int64_t list,
                                                    int64_t shuffle_window) {
+  if (!source.synth.empty()) {
+    VL3_CHECK(source.data_path.empty(), kInvalidArgument, "data source {}: both synth and data_path; make them two",
+              list);
+    return std::make_shared<const SynthList>(source, list);
+  }
   VL3_CHECK(!source.data_path.empty(), kInvalidArgument, "data source {}: data_path names no file", list);
   const bool known = source.format == "auto" || source.format == "official" || source.format == "messages" ||
                      source.format == "webdataset";

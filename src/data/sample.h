@@ -30,8 +30,10 @@ struct Sample {
   std::vector<int64_t>
       visual_positions;             ///< rows of input_ids that the kept tokens of `media` fill, in order
   std::vector<VisualMedium> media;  ///< in prompt order
-  int64_t tokens_before_cut = 0;    ///< before model_max_length and before pruning
-  int64_t labelled_tokens = 0;      ///< labels that are learned; 0 = the cut took the whole answer
+  /// What each assistant turn answers, for scores by kind; empty where that is not known.
+  std::vector<std::string> answer_kinds;
+  int64_t tokens_before_cut = 0;  ///< before model_max_length and before pruning
+  int64_t labelled_tokens = 0;    ///< labels that are learned; 0 = the cut took the whole answer
 };
 
 }  // namespace vl3::data

@@ -236,6 +236,7 @@ Sample SampleBuilder::build_checked(const Record& record, const std::atomic<bool
   if (data_.balance_stream_labels) balance_decisions(dialogue, record.seed);
 
   Sample sample;
+  sample.answer_kinds = content.answer_kinds;
   sample.media = decode(opened, cancelled);
   const auto tokens = static_cast<int64_t>(dialogue.input_ids.size());
   sample.tokens_before_cut = tokens;

@@ -37,7 +37,7 @@ struct Task {
 
 struct Step {
   int64_t number = 0;
-  int64_t records = 0;
+  int64_t records = 0, records_before = 0;
   Json stream_before;
   std::vector<std::shared_ptr<Task>> tasks;
 };
@@ -60,7 +60,8 @@ struct SamplePipeline::Shared : std::enable_shared_from_this<SamplePipeline::Sha
   int64_t workers = 0;  // threads that are not left behind
   int64_t held = 0, most_held = 0, largest = 0;
   int64_t next_step = 0;  // that the scheduler will read
-  Json stream_after;      // the stream's state behind the last of `steps`
+  int64_t records_read = 0;
+  Json stream_after;  // the stream's state behind the last of `steps`
   bool stop = false;
   bool ended = false;
   std::exception_ptr failure;  // of the stream
@@ -98,6 +99,7 @@ bool SamplePipeline::Shared::read_step() {
     });
     if (stop) return false;
     step.number = next_step;
+    step.records_before = records_read;
     step.stream_before = stream_after;
   }
   const bool by_tokens = options.global_batch_tokens.has_value();
@@ -130,6 +132,7 @@ bool SamplePipeline::Shared::read_step() {
   waiting.insert(waiting.end(), step.tasks.begin(), step.tasks.end());
   steps.push_back(std::move(step));
   ++next_step;
+  records_read += static_cast<int64_t>(records.size());
   stream_after = std::move(after);
   changed.notify_all();
   return true;
@@ -265,6 +268,7 @@ std::optional<BuiltStep> SamplePipeline::next() {
   BuiltStep built;
   built.step = s.steps.front().number;
   built.records = s.steps.front().records;
+  built.records_seen = s.steps.front().records_before + built.records;
   for (const auto& task : s.steps.front().tasks) {
     s.held -= task->bytes;
     built.samples.push_back(std::move(task->built));
@@ -278,6 +282,7 @@ Json SamplePipeline::state() const {
   const std::lock_guard lock(shared_->mutex);
   const bool none = shared_->steps.empty();
   return {{"step", none ? shared_->next_step : shared_->steps.front().number},
+          {"records", none ? shared_->records_read : shared_->steps.front().records_before},
           {"stream", none ? shared_->stream_after : shared_->steps.front().stream_before}};
 }
 
@@ -285,6 +290,7 @@ void SamplePipeline::restore(const Json& state) {
   VL3_CHECK(!started_, kInvalidArgument, "a loader can be restored before its first step only");
   const JsonView view(state, "the loader's state");
   shared_->next_step = view.integer("step", 0);
+  shared_->records_read = view.integer("records", 0);
   shared_->stream->restore(view.at("stream"));
   shared_->stream_after = shared_->stream->state();
 }

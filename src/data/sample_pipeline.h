@@ -29,6 +29,7 @@ struct BuiltSample {
 struct BuiltStep {
   int64_t step = 0;
   int64_t records = 0;
+  int64_t records_seen = 0;
   std::vector<BuiltSample> samples;
 };
 

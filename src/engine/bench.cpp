@@ -65,6 +65,7 @@ struct Part {
 };
 
 Part decode_part(const Runtime& runtime, int64_t depth) {
+  runtime.prepare_decoding();
   auto cache = std::make_shared<lm::KvCache>(runtime.config.text, depth + kDecodeTokens + 1,
                                              runtime.weight_dtype, runtime.device);
   // The cache's content doesn't matter: it is filled with noise instead of being computed.

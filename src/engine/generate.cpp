@@ -12,6 +12,9 @@
 
 namespace vl3::engine {
 
+// Moving a 2B model's weights takes as long as 50 tokens gain.
+constexpr int64_t kTokensWorthPreparing = 64;
+
 sampling::SamplingOptions sampling_options(const GenerationConfig& config,
                                            const weights::ModelConfig& model) {
   const weights::GenerationDefaults& defaults = model.generation;
@@ -88,6 +91,7 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
     result.finish_reason = sampling::finish_reason_name(reason);
   };
   at::Tensor hidden = prefilled.last_hidden_1D;
+  if (config.max_tokens >= kTokensWorthPreparing) runtime.prepare_decoding();
   while (true) {
     if (callbacks.cancelled && callbacks.cancelled()) {
       finish(sampling::FinishReason::kCancelled);

@@ -165,12 +165,7 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
                                int64_t more_tokens) {
   MemoryEstimate estimate;
   estimate.before = resident_bytes();
-  const bool mapped = runtime.device.is_cpu() && [&] {
-    const auto stored = runtime.checkpoint->dtype();
-    return (stored == weights::DType::kBF16 && runtime.weight_dtype == at::kBFloat16) ||
-           (stored == weights::DType::kF32 && runtime.weight_dtype == at::kFloat);
-  }();
-  if (mapped) {
+  if (runtime.weights_are_mapped()) {
     for (const weights::ExpectedTensor& tensor : runtime.checkpoint->tensors()) {
       const bool visual =
           tensor.name.starts_with("model.vision_model.") || tensor.name.starts_with("model.projector.");

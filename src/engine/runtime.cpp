@@ -1,9 +1,12 @@
 #include "engine/runtime.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/check.h"
 #include "engine/device.h"
+#include "ops/parallel.h"
+#include "weights/huge_pages.h"
 
 namespace vl3::engine {
 namespace {
@@ -47,6 +50,44 @@ std::shared_ptr<const Runtime> Runtime::load(const LoadOptions& options) {
 const text::Tokenizer& Runtime::tokenizer() const {
   std::call_once(tokenizer_read_, [&] { tokenizer_.emplace(text::Tokenizer::load(config.dir)); });
   return *tokenizer_;
+}
+
+bool Runtime::weights_are_mapped() const {
+  const weights::DType stored = checkpoint->dtype();
+  return device.is_cpu() && ((stored == weights::DType::kBF16 && weight_dtype == at::kBFloat16) ||
+                             (stored == weights::DType::kF32 && weight_dtype == at::kFloat));
+}
+
+void Runtime::prepare_decoding() const {
+  std::call_once(decoding_prepared_, [&] {
+    if (!weights_are_mapped()) return;
+    std::vector<std::span<const std::byte>> tensors;
+    uint64_t bytes = 0;
+    for (const weights::ExpectedTensor& tensor : checkpoint->tensors()) {
+      const bool rows_only = !config.text.tie_word_embeddings && tensor.name.ends_with("embed_tokens.weight");
+      const bool decodes =
+          tensor.name.starts_with("model.language_model.") || tensor.name.starts_with("lm_head.");
+      if (!decodes || rows_only) continue;
+      tensors.push_back(checkpoint->view(tensor.name).bytes());
+      bytes += tensors.back().size();
+    }
+    // The file's pages stay in the system's cache, where others may want them.
+    if (weights::available_memory_bytes() < bytes + bytes / 4) return;
+    std::sort(tensors.begin(), tensors.end(), [](auto a, auto b) { return a.data() < b.data(); });
+    std::vector<std::span<const std::byte>> pieces;
+    for (size_t i = 0; i < tensors.size();) {
+      const std::byte* const begin = tensors[i].data();
+      const std::byte* end = begin;
+      for (; i < tensors.size() && (end == begin || tensors[i].data() == end); ++i)
+        end = tensors[i].data() + tensors[i].size();
+      const auto found = weights::huge_page_pieces({begin, end});
+      pieces.insert(pieces.end(), found.begin(), found.end());
+    }
+    ops::parallel_for(0, static_cast<int64_t>(pieces.size()), 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i)
+        if (!weights::move_to_huge_pages(pieces[static_cast<size_t>(i)])) break;
+    });
+  });
 }
 
 const sampling::Constraint& Runtime::constraint() const {

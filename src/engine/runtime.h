@@ -34,8 +34,16 @@ class Runtime {
   at::ScalarType activation_dtype;  ///< float32 on the CPU, else weight_dtype
   double load_seconds = 0;
 
+  /// Whether parameters are views of the checkpoint's files, not copies.
+  bool weights_are_mapped() const;
+
   /// Read at the first call. @throws as text::Tokenizer::load().
   const text::Tokenizer& tokenizer() const;
+
+  /// Puts the weights that every new token reads into huge pages: about a second for a 2B model, once. Later
+  /// calls and models that are not mapped return at once; so does a machine that is short of memory. Safe to
+  /// call while other sessions run.
+  void prepare_decoding() const;
 
   /// The compiler of constraints for this tokenizer; made at the first call.
   const sampling::Constraint& constraint() const;
@@ -44,7 +52,7 @@ class Runtime {
   Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, VideoLlama3 network,
           at::Device on, at::ScalarType weights_as);
 
-  mutable std::once_flag tokenizer_read_, constraint_made_;
+  mutable std::once_flag tokenizer_read_, constraint_made_, decoding_prepared_;
   mutable std::optional<text::Tokenizer> tokenizer_;
   mutable std::unique_ptr<const sampling::Constraint> constraint_;
 };

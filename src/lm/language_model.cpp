@@ -4,8 +4,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/silu.h>
-#include <c10/core/GradMode.h>
 
 #include <cmath>
 
@@ -13,6 +11,7 @@
 #include "nn/recompute.h"
 #include "ops/attention.h"
 #include "ops/fused_autograd.h"
+#include "ops/linear.h"
 
 namespace vl3::lm {
 
@@ -61,9 +60,9 @@ at::Tensor DecoderLayerImpl::attention(const at::Tensor& x_SD, const ops::RopeTa
 }
 
 at::Tensor DecoderLayerImpl::mlp(const at::Tensor& x_SD) const {
-  at::Tensor gate = gate_proj_->forward(x_SD);
-  if (c10::GradMode::is_enabled()) return down_proj_->forward(ops::swiglu(gate, up_proj_->forward(x_SD)));
-  return down_proj_->forward(at::silu_(gate).mul_(up_proj_->forward(x_SD)));
+  if (gate_proj_->adapted() || up_proj_->adapted() || down_proj_->adapted())
+    return down_proj_->forward(ops::swiglu(gate_proj_->forward(x_SD), up_proj_->forward(x_SD)));
+  return ops::swiglu_mlp(x_SD, gate_proj_->weight, up_proj_->weight, down_proj_->weight);
 }
 
 at::Tensor DecoderLayerImpl::forward(at::Tensor x_SD, const ops::RopeTable& rope,

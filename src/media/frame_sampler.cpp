@@ -169,6 +169,45 @@ SampledFrames plan_remote_file(const FrameIndex& index, const VideoInfo& info, c
   return frames;
 }
 
+/// Steps of `1 / fps` that ffmpeg rounds a time to: it counts in microseconds, halves go up.
+int64_t nearest_step(double seconds, double fps) {
+  return static_cast<int64_t>(
+      std::floor(static_cast<double>(to_microseconds(seconds)) * fps / AV_TIME_BASE + 0.5));
+}
+
+// Source: spec/evaluation.md 5, "Clips with start and end".
+SampledFrames plan_remote_precise(const FrameIndex& index, const VideoInfo& info, const SampleOptions& o) {
+  SampleOptions whole = o;
+  whole.start_s = whole.end_s = std::nullopt;
+  const Cut cut = cut_window(index, info, whole);
+  const FpsFilter filter(cut.pts.data(), static_cast<int64_t>(cut.pts.size()), cut.end_pts, index.time_base,
+                         *o.fps);
+  const int64_t outputs = std::max<int64_t>(filter.outputs(), 1);
+  const double start = std::max(info.start_s, o.start_s.value_or(info.start_s));
+  const double length = o.end_s ? std::min(cut.duration_s, *o.end_s - start) : cut.duration_s;
+  const int64_t first = nearest_step(start - info.start_s, *o.fps), count = nearest_step(length, *o.fps);
+  std::vector<int64_t> slots;
+  for (int64_t k = first; k < outputs && k - first < count; ++k) slots.push_back(k);
+  const double halves =
+      static_cast<double>(to_microseconds(start - info.start_s)) * *o.fps * 2 / AV_TIME_BASE;
+  // A start halfway between two frames gives the later one twice, as far as there is room.
+  const auto most =
+      static_cast<size_t>(std::ceil(static_cast<double>(to_microseconds(length)) * *o.fps / AV_TIME_BASE));
+  if (halves == std::floor(halves) && std::fmod(halves, 2) == 1 && !slots.empty())
+    slots.insert(slots.begin(), first);
+  if (slots.size() > most) slots.resize(most);
+  // DIFFERS: where no frame is left the reference gives none; here it is the last one.
+  if (slots.empty()) slots.push_back(std::min(first, outputs - 1));
+  const double step = start + 1 / *o.fps - start;
+  const auto total = static_cast<int64_t>(slots.size());
+  SampledFrames frames;
+  for (const int64_t i : linspace_indices(total, std::min(total, o.max_frames))) {
+    const int64_t source = cut.first + filter.source_of(slots[static_cast<size_t>(i)]);
+    frames.push_back({source, index.seconds(source), start + static_cast<double>(i) * step});
+  }
+  return frames;
+}
+
 }  // namespace
 
 FpsFilter::FpsFilter(const int64_t* pts, int64_t count, int64_t end_pts, AVRational time_base, double fps)
@@ -264,6 +303,8 @@ SampledFrames plan_frames(const FrameIndex& index, const VideoInfo& info, const 
   if (info.container == "gif") return plan_by_index(index, info, options, kRemoteGifFps);
   const bool short_window = options.start_s && options.end_s && *options.end_s - *options.start_s < 1;
   if (short_window) return plan_by_index(index, info, options, info.avg_fps);
+  if (options.precise_time && options.fps && (options.start_s || options.end_s))
+    return plan_remote_precise(index, info, options);
   return plan_remote_file(index, info, options);
 }
 

@@ -20,6 +20,9 @@ struct SampleOptions {
   std::optional<int64_t> num_frames;  ///< native: exactly this many, in place of fps
   std::optional<double> start_s;      ///< window, seconds as in the prompt's times
   std::optional<double> end_s;
+  /// Remote with a window of a second or more: frames of the whole video's grid, the nearest to each time
+  /// (ffmpeg seeking behind the filter, as the official evaluation does), not a grid of the window's own.
+  bool precise_time = false;
 };
 
 struct SampledFrame {

@@ -138,7 +138,8 @@ Reply to_reply(const httplib::Response& response, const Url& url) {
     try {
       reply.location = resolve_reference(url, location).str();
     } catch (const Error& error) {
-      throw FetchError(error.code(), fmt::format("redirects to an unusable address: {}", error.what()),
+      // The address is the server's mistake, not the caller's.
+      throw FetchError(ErrorCode::kCorrupt, fmt::format("redirects to an unusable address: {}", error.what()),
                        reply.status, false);
     }
   }
@@ -161,6 +162,10 @@ Reply run_exchange(Transport& transport, const Exchange& exchange,
       {"User-Agent", "vl3"}};
   if (!exchange.bearer_token.empty())
     request.headers.emplace("Authorization", "Bearer " + exchange.bearer_token);
+  if (exchange.method == "POST") {
+    request.body = exchange.body;
+    request.headers.emplace("Content-Type", exchange.content_type);
+  }
   if (exchange.range_start > 0) {
     request.headers.emplace("Range", "bytes=" + std::to_string(exchange.range_start) + "-");
   }

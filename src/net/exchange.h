@@ -13,11 +13,12 @@
 namespace vl3::net {
 
 struct Exchange {
-  std::string method;  ///< "GET" or "HEAD"
+  std::string method;  ///< "GET", "HEAD" or "POST"
   Url url;
-  std::string bearer_token;  ///< "" sends no Authorization
-  uint64_t range_start = 0;  ///< > 0 asks for the rest from there
-  uint64_t max_bytes = 0;    ///< on the wire, for the body
+  std::string bearer_token;                  ///< "" sends no Authorization
+  std::string body = {}, content_type = {};  ///< of a POST
+  uint64_t range_start = 0;                  ///< > 0 asks for the rest from there
+  uint64_t max_bytes = 0;                    ///< on the wire, for the body
   double idle_timeout_s = 30;
   Deadline deadline;
 };

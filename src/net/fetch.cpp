@@ -103,7 +103,7 @@ Url next_hop(const Url& from, const Reply& reply, int hops, const FetchOptions& 
   }
   const Url to = parse(reply.location);
   if (from.https && !to.https) {
-    throw FetchError(ErrorCode::kInvalidArgument,
+    throw FetchError(ErrorCode::kUnsupported,
                      fmt::format("redirects to {}, from https to unprotected http: not followed", to.shown()),
                      reply.status, false);
   }
@@ -231,6 +231,41 @@ Fetched fetch(const std::string& url, const FetchOptions& options) {
   fetched.content_type = reply.header("content-type");
   fetched.url = reply.url;
   return fetched;
+}
+
+Fetched post(const std::string& url, const std::string& content_type, const std::string& body,
+             const FetchOptions& options) {
+  check_options(options);
+  const Exchange exchange{.method = "POST",
+                          .url = parse(url),
+                          .bearer_token = options.bearer_token,
+                          .body = body,
+                          .content_type = content_type,
+                          .range_start = 0,
+                          .max_bytes = options.max_bytes,
+                          .idle_timeout_s = options.idle_timeout_s,
+                          .deadline = Deadline::in(options.timeout_s)};
+  return naming(exchange.url.shown(), [&] {
+    Fetched fetched;
+    const Sink keep = [&](std::string_view piece) { fetched.body.append(piece); };
+    Body decoded(options, keep);
+    const auto on_head = [&](const Reply& head) {
+      decoded.begin(head);
+      return true;
+    };
+    const Reply reply =
+        run_hop(exchange, options, on_head, [&](std::string_view piece) { decoded.append(piece); });
+    decoded.finish();
+    if (reply.status != 200) {
+      const FetchError error = status_error(reply, !exchange.bearer_token.empty());
+      throw FetchError(error.code(),
+                       fmt::format("{}; the reply says: {}", error.what(), fetched.body.substr(0, 300)),
+                       error.status(), error.retryable());
+    }
+    fetched.content_type = reply.header("content-type");
+    fetched.url = reply.url;
+    return fetched;
+  });
 }
 
 Reply head(const std::string& url, const FetchOptions& options) {

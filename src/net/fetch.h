@@ -84,6 +84,11 @@ using OnStart = std::function<void(const Reply& reply, uint64_t offset)>;
 Reply download(const std::string& url, const FetchOptions& options, const Sink& sink,
                uint64_t range_start = 0, const OnStart& on_start = nullptr);
 
+/// POSTs a body and takes the whole reply. Redirects are not followed.
+/// @throws as fetch; the message holds the beginning of a refusal's body.
+Fetched post(const std::string& url, const std::string& content_type, const std::string& body,
+             const FetchOptions& options);
+
 /// HEADs one URL without following a redirect, which it returns with its location.
 /// @throws as fetch for statuses from 400 on.
 Reply head(const std::string& url, const FetchOptions& options);

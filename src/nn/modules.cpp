@@ -29,7 +29,7 @@ LinearImpl::LinearImpl(const Scope& scope, int64_t in_features, int64_t out_feat
 
 at::Tensor LinearImpl::forward(const at::Tensor& x) const {
   const at::Tensor y = ops::linear(x, weight, bias);
-  if (!adapter.a.defined()) return y;
+  if (!adapted()) return y;
   const at::Tensor seen = adapter.dropout > 0 ? x * dropout_mask(x, adapter) : x;
   return y + ops::linear(ops::linear(seen, adapter.a), adapter.b) * adapter.scale;
 }

@@ -23,6 +23,7 @@ class LinearImpl : public torch::nn::Module {
  public:
   LinearImpl(const Scope& scope, int64_t in_features, int64_t out_features, bool bias);
   at::Tensor forward(const at::Tensor& x) const;
+  bool adapted() const { return adapter.a.defined(); }
 
   at::Tensor weight;  ///< [out, in]
   at::Tensor bias;    ///< [out] or undefined

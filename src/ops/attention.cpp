@@ -12,6 +12,7 @@
 
 #include "core/check.h"
 #include "ops/decode_attention.h"
+#include "ops/flash_attention.h"
 #include "ops/parallel.h"
 
 // Letters: H query heads, KV key/value heads, G = H / KV, S queries, L keys, d head dim.
@@ -93,7 +94,9 @@ at::Tensor chunk_after_past(const at::Tensor& q, const at::Tensor& k, const at::
 
 }  // namespace
 
-at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) {
+at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                          at::ScalarType products) {
+  if (products == at::kBFloat16 && takes_flash(q)) return flash_attention(q, k, v, scale, /*causal=*/false);
   return at::scaled_dot_product_attention(q, k, v, {}, 0.0, /*is_causal=*/false, scale);
 }
 
@@ -102,6 +105,10 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   VL3_DCHECK(H % KV == 0 && L >= S && v.size(1) == L);
   const bool plain = !c10::GradMode::is_enabled() && q.is_cpu() && q.scalar_type() == at::kFloat;
   if (plain && S <= kStreamedQueries) return streamed(q, k, v, scale);
+  if (plain && k.scalar_type() == at::kBFloat16 && takes_flash(q)) {
+    const auto one = [](const at::Tensor& x) { return x.unsqueeze(0); };
+    return flash_attention(one(q), one(k), one(v), scale, /*causal=*/true).squeeze(0);
+  }
   if (plain && L > S) return chunk_after_past(q, k, v, scale);
   const auto all = [&](const at::Tensor& x) { return repeat_heads(x.to(q.scalar_type()), H / KV); };
   if (L == S) {

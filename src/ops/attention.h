@@ -7,8 +7,12 @@
 namespace vl3::ops {
 
 /// softmax(q k^T * scale) v inside each batch entry; no mask.
-/// @param q,k,v [B, H, S, d], one float dtype.  @return [B, H, S, d]. Differentiable.
-at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale);
+/// @param q,k,v [B, H, S, d], one float dtype.
+/// @param products  bfloat16: the products may take values rounded to it, where that is faster
+/// (flash_attention.h).
+/// @return [B, H, S, d]. Differentiable.
+at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                          at::ScalarType products = at::kFloat);
 
 /// Causal attention of the last S positions of a sequence of L keys, with grouped heads.
 /// @param q  [H, S, d] float32 (CPU) or the cache's dtype; query s stands at position L - S + s.

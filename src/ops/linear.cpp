@@ -2,11 +2,14 @@
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/silu.h>
 #include <c10/core/GradMode.h>
 
 #include "core/check.h"
+#include "ops/bf16_product.h"
 #include "ops/dot_bf16.h"
 #include "ops/fused_autograd.h"
 #include "ops/parallel.h"
@@ -15,10 +18,6 @@ namespace vl3::ops {
 namespace {
 
 std::optional<Bf16Product> forced_product;
-
-const uint16_t* bf16_bits(const at::Tensor& tensor) {
-  return static_cast<const uint16_t*>(static_cast<const void*>(tensor.const_data_ptr<at::BFloat16>()));
-}
 
 // Few rows: bound by reading the weight, so every thread streams its own rows of it once.
 void streamed(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y) {
@@ -48,6 +47,9 @@ void widened_tiles(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y)
 }
 
 at::Tensor mixed_cpu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  std::vector<int64_t> shape = x.sizes().vec();
+  shape.back() = weight.size(0);
+  if (takes_own_tiles(x, weight)) return product(narrow(x), weight, bias).view(shape);
   const at::Tensor x2 = x.reshape({-1, weight.size(1)}).contiguous();
   at::Tensor y;
   if (x2.size(0) > kStreamedRows && bf16_product() == Bf16Product::kOneDnn) {
@@ -61,8 +63,6 @@ at::Tensor mixed_cpu(const at::Tensor& x, const at::Tensor& weight, const at::Te
     }
   }
   if (bias.defined()) y.add_(bias);
-  std::vector<int64_t> shape = x.sizes().vec();
-  shape.back() = weight.size(0);
   return y.view(shape);
 }
 
@@ -70,8 +70,16 @@ at::Tensor mixed_cpu(const at::Tensor& x, const at::Tensor& weight, const at::Te
 
 Bf16Product bf16_product() {
   if (forced_product) return *forced_product;
-  static const bool native = __builtin_cpu_supports("avx512bf16") != 0;
-  return native ? Bf16Product::kOneDnn : Bf16Product::kWidenedTiles;
+  static const Bf16Product best = cpu_has_amx_bf16()      ? Bf16Product::kOneDnn
+                                  : cpu_has_avx512_bf16() ? Bf16Product::kOwnTiles
+                                                          : Bf16Product::kWidenedTiles;
+  return best;
+}
+
+bool takes_own_tiles(const at::Tensor& x, const at::Tensor& weight) {
+  return !c10::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == at::kFloat &&
+         weight.scalar_type() == at::kBFloat16 && x.numel() > kStreamedRows * x.size(-1) &&
+         bf16_product() == Bf16Product::kOwnTiles;
 }
 
 void force_bf16_product(std::optional<Bf16Product> product) { forced_product = product; }
@@ -92,6 +100,31 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   const at::Tensor y =
       at::linear(x.to(weight.scalar_type()), weight, bias.defined() ? std::optional(bias) : std::nullopt);
   return y.to(x.scalar_type());
+}
+
+at::Tensor gelu_mlp(const at::Tensor& x, const at::Tensor& w1, const at::Tensor& b1, const at::Tensor& w2,
+                    const at::Tensor& b2) {
+  if (takes_own_tiles(x, w1) && takes_own_tiles(x, w2) && w1.size(0) % 2 == 0) {
+    std::vector<int64_t> shape = x.sizes().vec();
+    shape.back() = w2.size(0);
+    return product(product_gelu(narrow(x), w1, b1), w2, b2).view(shape);
+  }
+  at::Tensor hidden = ops::linear(x, w1, b1);
+  return ops::linear(c10::GradMode::is_enabled() ? at::gelu(hidden, "tanh") : at::gelu_(hidden, "tanh"), w2,
+                     b2);
+}
+
+at::Tensor swiglu_mlp(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& up,
+                      const at::Tensor& down) {
+  if (takes_own_tiles(x, gate) && takes_own_tiles(x, up) && takes_own_tiles(x, down) &&
+      gate.size(0) % 2 == 0) {
+    std::vector<int64_t> shape = x.sizes().vec();
+    shape.back() = down.size(0);
+    return product(product_swiglu(narrow(x), gate, up), down, {}).view(shape);
+  }
+  at::Tensor hidden = ops::linear(x, gate);
+  if (c10::GradMode::is_enabled()) return ops::linear(swiglu(hidden, ops::linear(x, up)), down);
+  return ops::linear(at::silu_(hidden).mul_(ops::linear(x, up)), down);
 }
 
 }  // namespace vl3::ops

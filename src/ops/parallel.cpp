@@ -59,4 +59,11 @@ void parallel_for(int64_t begin, int64_t end, int64_t grain, c10::function_ref<v
   if (loop.error) std::rethrow_exception(loop.error);
 }
 
+void parallel_items(int64_t items, c10::function_ref<void(int64_t)> body) {
+  std::atomic<int64_t> next = 0;
+  parallel_for(0, std::min<int64_t>(items, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+    for (int64_t item = next++; item < items; item = next++) body(item);
+  });
+}
+
 }  // namespace vl3::ops

@@ -19,4 +19,8 @@ namespace vl3::ops {
 /// @throws what `body` throws: the first exception, after all pieces have ended.
 void parallel_for(int64_t begin, int64_t end, int64_t grain, c10::function_ref<void(int64_t, int64_t)> body);
 
+/// Calls body(item) for each item of [0, items); threads take the next one as they get free, in order. For
+/// items of some size, of unequal cost, or on cores that others use, too.
+void parallel_items(int64_t items, c10::function_ref<void(int64_t)> body);
+
 }  // namespace vl3::ops

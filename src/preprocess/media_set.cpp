@@ -137,6 +137,7 @@ void describe_video(MediaEntry& entry, const media::MediaData& data, media::Medi
   sampling.max_frames = part.max_frames.value_or(config.max_frames);
   sampling.start_s = part.start;
   sampling.end_s = part.end;
+  sampling.precise_time = part.precise_time;
   media::SampledFrames frames = media::plan_frames(info.index, info.video, sampling);
   entry.shape.size = {info.height, info.width};
   entry.shape.frames = static_cast<int64_t>(frames.size());

@@ -38,12 +38,16 @@ std::vector<Generator::Draw> expand_mixture(const std::vector<MixtureEntry>& mix
       for (const std::string& name : entry.levels) levels.push_back(level_named(*family, name));
       for (int level = kind->first_level; level <= kind->last_level; ++level) {
         if (all_levels || std::find(levels.begin(), levels.end(), level) != levels.end())
-          own.push_back({family, kind, level, 0});
+          own.push_back({family, kind, level, 0, 0, 0});
       }
     }
     VL3_CHECK(!own.empty(), kInvalidArgument, "mixture: {} cannot be asked at level {}", entry.kind,
               fmt::join(entry.levels, ", "));
-    for (Generator::Draw& draw : own) draw.weight = entry.weight / static_cast<double>(own.size());
+    for (Generator::Draw& draw : own) {
+      draw.weight = entry.weight / static_cast<double>(own.size());
+      draw.from = entry.from;
+      draw.to = entry.to;
+    }
     draws.insert(draws.end(), own.begin(), own.end());
   }
   return draws;
@@ -53,18 +57,24 @@ Generator::Generator(SynthOptions options) : options_(std::move(options)) {
   check(options_);
   draws_ = expand_mixture(options_.mixture.empty() ? std::vector<MixtureEntry>{{"all", {}, 1.0}}
                                                    : options_.mixture);
-  for (const Draw& draw : draws_) total_weight_ += draw.weight;
-  VL3_CHECK(total_weight_ > 0, kInvalidArgument, "mixture: no weight is above 0");
+  VL3_CHECK(std::ranges::any_of(draws_, [](const Draw& draw) { return draw.weight > 0; }), kInvalidArgument,
+            "mixture: no weight is above 0");
 }
 
 Sample Generator::sample(uint64_t index) const {
   Rng rng(mix(mix(options_.seed, static_cast<uint64_t>(options_.split)), index));
-  double at = rng.real() * total_weight_;
+  double total = 0;
+  for (const Draw& draw : draws_) total += draw.active(index) ? draw.weight : 0;
+  VL3_CHECK(total > 0, kInvalidArgument, "mixture: nothing is to be drawn at sample {}: look at from and to", index);
+  double at = rng.real() * total;
+  const Draw* last = nullptr;
   for (const Draw& draw : draws_) {
+    if (!draw.active(index) || draw.weight == 0) continue;
+    last = &draw;
     at -= draw.weight;
-    if (at < 0) return make(draw, index);
+    if (at < 0) break;
   }
-  return make(draws_.back(), index);
+  return make(*last, index);
 }
 
 Sample Generator::sample(const std::string& kind, const std::string& level, uint64_t index) const {
@@ -78,7 +88,7 @@ Sample Generator::sample(const std::string& kind, const std::string& level, uint
             "\"{}\" cannot be asked at level {}; from {} to {}", kind, level,
             family.levels[static_cast<size_t>(found.first_level)].name,
             family.levels[static_cast<size_t>(found.last_level)].name);
-  return make({&family, &found, index_of_level, 1}, index);
+  return make({&family, &found, index_of_level, 1, 0, 0}, index);
 }
 
 Sample Generator::make(const Draw& draw, uint64_t index) const {
@@ -92,7 +102,7 @@ Sample Generator::make(const Draw& draw, uint64_t index) const {
   // The further kinds: those of the mixture that share family and level, in random order, some twice.
   std::vector<const Kind*> others;
   for (const Draw& other : draws_) {
-    if (other.family == draw.family && other.level == draw.level && other.weight > 0)
+    if (other.family == draw.family && other.level == draw.level && other.weight > 0 && other.active(index))
       others.push_back(other.kind);
   }
   rng.shuffle(others);

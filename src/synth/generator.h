@@ -18,7 +18,8 @@ class Generator {
   /// @throws Error(kInvalidArgument) as check().
   explicit Generator(SynthOptions options);
 
-  /// Draws kind and level by the mixture's weights, then as below.
+  /// Draws kind and level by the weights of the mixture's entries that are active at `index`, then as below.
+  /// @throws Error(kInvalidArgument) where none is.
   Sample sample(uint64_t index) const;
   /// A sample whose first question is of this kind. The others are of kinds of the same family that are in
   /// the mixture.
@@ -35,6 +36,8 @@ class Generator {
     const Kind* kind;
     int level;
     double weight;
+    uint64_t from = 0, to = 0;  ///< as MixtureEntry
+    bool active(uint64_t index) const { return index >= from && (to == 0 || index < to); }
   };
   const std::vector<Draw>& draws() const { return draws_; }
 
@@ -43,7 +46,6 @@ class Generator {
 
   SynthOptions options_;
   std::vector<Draw> draws_;
-  double total_weight_ = 0;
 };
 
 /// The mixture's entries written out, one a kind and level.

@@ -61,7 +61,11 @@ void check(const SynthOptions& o) {
   in_range("detail_level", o.detail_level, 0, 2);
   in_range("caption_noise", o.caption_noise, 0, 1);
   in_range("answer_noise", o.answer_noise, 0, 1);
-  for (const MixtureEntry& entry : o.mixture) in_range("mixture: weight", entry.weight, 0, 1e9);
+  for (const MixtureEntry& entry : o.mixture) {
+    in_range("mixture: weight", entry.weight, 0, 1e9);
+    VL3_CHECK(entry.to == 0 || entry.to > entry.from, kInvalidArgument, "mixture: {}: to: {} is not above from, {}",
+              entry.kind, entry.to, entry.from);
+  }
   (void)expand_mixture(o.mixture);
 }
 
@@ -111,9 +115,13 @@ SynthOptions options_from_json(const Json& json, const std::string& where) {
       const JsonView entry(mixture[i], fmt::format("{}: mixture {}", where, i + 1));
       MixtureEntry read{entry.string("kind"), {}, entry.number_or("weight", 1.0)};
       for (const auto& [key, value] : mixture[i].items()) {
-        VL3_CHECK(key == "kind" || key == "levels" || key == "weight", kInvalidArgument,
-                  "{}: unknown key \"{}\"; known are kind, levels, weight", entry.where(), key);
+        VL3_CHECK(key == "kind" || key == "levels" || key == "weight" || key == "from" || key == "to",
+                  kInvalidArgument, "{}: unknown key \"{}\"; known are kind, levels, weight, from, to",
+                  entry.where(), key);
       }
+      constexpr int64_t kMostSamples = 1'000'000'000'000;
+      read.from = static_cast<uint64_t>(entry.integer_or("from", 0, 0, kMostSamples));
+      read.to = static_cast<uint64_t>(entry.integer_or("to", 0, 0, kMostSamples));
       if (entry.has("levels")) {
         const Json& levels = entry.at("levels");
         VL3_CHECK(levels.is_array(), kCorrupt, "{}: levels: expected a list of names", entry.where());
@@ -148,8 +156,11 @@ OrderedJson to_json(const SynthOptions& o) {
   json["caption_noise"] = o.caption_noise;
   json["answer_noise"] = o.answer_noise;
   json["mixture"] = OrderedJson::array();
-  for (const MixtureEntry& entry : o.mixture)
+  for (const MixtureEntry& entry : o.mixture) {
     json["mixture"].push_back({{"kind", entry.kind}, {"levels", entry.levels}, {"weight", entry.weight}});
+    if (entry.from != 0) json["mixture"].back()["from"] = entry.from;
+    if (entry.to != 0) json["mixture"].back()["to"] = entry.to;
+  }
   return json;
 }
 

@@ -16,6 +16,8 @@ struct MixtureEntry {
   std::string kind;                 ///< "scene.colour"; "scene" or "scene.*": every kind of the family; "all"
   std::vector<std::string> levels;  ///< names of the family's levels; empty: all the kind has, alike
   double weight = 1.0;
+  /// Drawn for the samples from index `from` up to `to` (exclusive; 0: without end): a curriculum.
+  uint64_t from = 0, to = 0;
 };
 
 /// What the frames go through after drawing.

@@ -143,7 +143,6 @@ CheckpointStore::CheckpointStore(const RunFolder& run, ModelFiles files, int64_t
 fs::path CheckpointStore::save(const CheckpointContents& contents) {
   const int64_t step = contents.state.step;
   const fs::path target = run_ / fmt::format("checkpoint-{}", step);
-  if (step == last_saved_) return target;
   try {
     Staging staging(target);
     files_.write(staging.path());
@@ -166,7 +165,6 @@ fs::path CheckpointStore::save(const CheckpointContents& contents) {
                             error.code().message()));
   }
   sync_folder(run_);
-  last_saved_ = step;
 
   std::vector<CheckpointPlace> places = list_checkpoints(run_);
   const auto surplus = std::max<int64_t>(0, static_cast<int64_t>(places.size()) - limit_);
@@ -215,38 +213,6 @@ void CheckpointStore::publish(const fs::path& checkpoint) {
                 fmt::format("{}: the final model was not written: {}; {} holds it", run_.string(),
                             error.code().message(), checkpoint.string()));
   }
-}
-
-std::optional<ResumePoint> find_resume_point(const RunFolder& run, const std::string& resume) {
-  std::vector<CheckpointPlace> places = list_checkpoints(run.path());
-  if (resume == "never") {
-    VL3_CHECK(places.empty(), kInvalidArgument,
-              "{}: holds checkpoints up to step {}; go on with --resume auto, or give another output",
-              run.path().string(), places.back().step);
-    return std::nullopt;
-  }
-  if (resume != "auto") {
-    ResumePoint point{resume, read_trainer_state(resume)};
-    for (const CheckpointPlace& place : places) {
-      if (place.step <= point.state.step) continue;
-      const fs::path aside = run.path() / fmt::format("abandoned-checkpoint-{}", place.step);
-      std::error_code error;
-      fs::remove_all(aside, error);
-      fs::rename(place.path, aside, error);
-      VL3_CHECK(!error, kInvalidArgument, "{}: cannot be renamed: {}", place.path.string(), error.message());
-    }
-    return point;
-  }
-  for (auto place = places.rbegin(); place != places.rend(); ++place) {
-    try {
-      return ResumePoint{place->path, read_trainer_state(place->path)};
-    } catch (const Error& error) {
-      logger().warn("{}: passed over: {}", place->path.string(), error.what());
-    }
-  }
-  VL3_CHECK(places.empty(), kCorrupt, "{}: none of its {} checkpoints is whole; move them away to start anew",
-            run.path().string(), places.size());
-  return std::nullopt;
 }
 
 }  // namespace vl3::train

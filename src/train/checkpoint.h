@@ -6,12 +6,10 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "train/run_folder.h"
-#include "train/train_config.h"
 #include "train/trainer_state.h"
 #include "weights/model_config.h"
 #include "weights/shard_writer.h"
@@ -49,7 +47,7 @@ class CheckpointStore {
   /// @param save_total_limit  newest checkpoints kept; older ones are deleted once the new one is whole.
   CheckpointStore(const RunFolder& run, ModelFiles files, int64_t save_total_limit);
 
-  /// Writes checkpoint-STEP. Nothing is done when this object wrote that step before.
+  /// Writes checkpoint-STEP.
   /// @return its folder.
   /// @throws Error(kResourceExhausted) for a full disk: the parts written are removed, earlier checkpoints
   /// untouched.
@@ -64,20 +62,6 @@ class CheckpointStore {
   std::filesystem::path run_;
   ModelFiles files_;
   int64_t limit_;
-  int64_t last_saved_ = -1;
 };
-
-/// What `--resume` means: "auto" = the newest whole checkpoint, if any; "never" = from the start; else a
-/// folder. A checkpoint that is not whole is passed over with a warning. Those newer than a folder named
-/// explicitly are renamed to abandoned-checkpoint-N, so that they are not mistaken for steps of the run that
-/// goes on.
-/// @throws Error(kInvalidArgument) for "never" where the folder holds checkpoints; Error(kCorrupt) where none
-/// of them is
-///   whole; as read_trainer_state() for a folder.
-struct ResumePoint {
-  std::filesystem::path folder;
-  TrainerState state;
-};
-std::optional<ResumePoint> find_resume_point(const RunFolder& run, const std::string& resume);
 
 }  // namespace vl3::train

@@ -136,6 +136,9 @@ void EventFile::write(const StepMetrics& metrics) {
   scalars.emplace_back("train/labelled_tokens", static_cast<double>(metrics.labelled_tokens));
   scalars.emplace_back("train/data_wait_s", metrics.data_wait_s);
   scalars.emplace_back("train/bad_samples", static_cast<double>(metrics.bad_samples));
+  for (const auto& [kind, score] : metrics.answers)
+    scalars.emplace_back("answers/" + kind,
+                         static_cast<double>(score.right) / static_cast<double>(score.asked));
   write_scalars(metrics.step, scalars);
 }
 

@@ -1,6 +1,5 @@
 #include "train/gradient_sync.h"
 
-#include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
@@ -22,9 +21,8 @@ GradientSync::GradientSync(ParameterStore& store, Collective& collective)
       written_(store.parameters().size()) {
   for (size_t b = 0; b < state_.size(); ++b) {
     const Bucket& bucket = store.buckets()[b];
-    state_[b].shard = collective.world_size() == 1
-                          ? bucket.grads
-                          : at::empty({bucket.size / collective.world_size()}, bucket.grads.options());
+    const int64_t n = bucket.size / collective.world_size();
+    state_[b].shard = bucket.grads.narrow(0, collective.rank() * n, n);
   }
   for (size_t p = 0; p < store.parameters().size(); ++p) {
     const at::Tensor& weight = store.parameters()[p].weight;
@@ -81,7 +79,7 @@ void GradientSync::launch_ready() {
 
 void GradientSync::launch(size_t b) {
   if (collective_->world_size() == 1) return;
-  state_[b].pending = collective_->reduce_scatter_sum(store_->buckets()[b].grads, state_[b].shard);
+  state_[b].pending = collective_->reduce_scatter_sum(store_->buckets()[b].grads);
 }
 
 void GradientSync::finish_window() {

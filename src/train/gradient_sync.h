@@ -27,7 +27,7 @@ class GradientSync {
   /// processes.
   void finish_window();
 
-  /// float32 [bucket.size / world_size]: the part of bucket b that this process owns.
+  /// float32 [bucket.size / world_size]: the part of bucket b's gradients that this process owns.
   const at::Tensor& shard(size_t bucket) const { return state_[bucket].shard; }
 
  private:

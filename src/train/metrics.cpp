@@ -1,15 +1,9 @@
 #include "train/metrics.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
-
-#include "core/check.h"
 
 namespace vl3::train {
 namespace {
@@ -17,21 +11,6 @@ namespace {
 OrderedJson finite(double value) {
   if (std::isfinite(value)) return value;
   return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
-}
-
-// The byte after the last whole line of a step that the resumed run has behind it.
-int64_t kept_bytes(const std::filesystem::path& file, int64_t resumed_step) {
-  std::ifstream in(file, std::ios::binary);
-  int64_t position = 0, kept = 0;
-  for (std::string line; std::getline(in, line);) {
-    if (in.eof()) break;  // no line feed: torn
-    position += static_cast<int64_t>(line.size()) + 1;
-    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) continue;
-    if (json["step"].get<int64_t>() > resumed_step) break;
-    kept = position;
-  }
-  return kept;
 }
 
 std::string short_number(double value) {
@@ -67,36 +46,16 @@ OrderedJson to_json(const StepMetrics& metrics) {
   json["data_wait_s"] = finite(metrics.data_wait_s);
   json["bad_samples"] = metrics.bad_samples;
   if (metrics.peak_bytes > 0) json["peak_bytes"] = metrics.peak_bytes;
+  for (const auto& [kind, score] : metrics.answers) json["answers"][kind] = {score.right, score.asked};
   return json;
 }
 
-MetricsLog::MetricsLog(const std::filesystem::path& file, int64_t resumed_step) : file_(file) {
-  const int64_t kept = kept_bytes(file, resumed_step);
-  fd_ = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  VL3_CHECK(fd_ >= 0, kInvalidArgument, "{}: cannot be written: {}", file.string(), std::strerror(errno));
-  if (::ftruncate(fd_, kept) != 0) {
-    const std::string reason = std::strerror(errno);
-    ::close(fd_);
-    VL3_FAIL(kInvalidArgument, "{}: cannot be cut back to step {}: {}", file.string(), resumed_step, reason);
+void add_scores(AnswerScores* sum, const AnswerScores& more) {
+  for (const auto& [kind, score] : more) {
+    (*sum)[kind].right += score.right;
+    (*sum)[kind].asked += score.asked;
   }
 }
-
-MetricsLog::~MetricsLog() { ::close(fd_); }
-
-void MetricsLog::write(const StepMetrics& metrics) {
-  const std::string line = to_json(metrics).dump() + "\n";
-  const off_t before = ::lseek(fd_, 0, SEEK_END);
-  const ssize_t put = ::write(fd_, line.data(), line.size());
-  if (put == static_cast<ssize_t>(line.size())) return;
-  const int error = put < 0 ? errno : ENOSPC;  // a part of the line went in: the disk is full
-  const bool cut = ::ftruncate(fd_, before) == 0;
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
-              fmt::format("{}: step {} could not be logged: {}{}", file_.string(), metrics.step,
-                          std::strerror(error), cut ? "" : " (a torn line is left)"));
-}
-
-void MetricsLog::sync() { (void)::fsync(fd_); }
 
 std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64_t first_step,
                           double elapsed_s, int width) {

@@ -1,17 +1,24 @@
-// What a run says of itself: a JSON line a logged step, the same as TensorBoard scalars, and a line for a
-// terminal. No torch here; nothing is printed here.
+// What a run says of itself each step: as JSON (a line of train_log.jsonl) and as a line for a terminal. No
+// torch here; nothing is printed here.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <filesystem>
-#include <memory>
+#include <map>
 #include <optional>
 #include <string>
 
 #include "core/json.h"
 
 namespace vl3::train {
+
+/// Answers whose every token was the likeliest one after the right tokens before it.
+struct AnswerScore {
+  int64_t right = 0, asked = 0;
+};
+using AnswerScores = std::map<std::string, AnswerScore>;  ///< by kind and level: "scene.colour@one"
+
+/// Adds what was counted elsewhere.
+void add_scores(AnswerScores* sum, const AnswerScores& more);
 
 /// One optimizer step; sums and means are over all processes.
 struct StepMetrics {
@@ -26,32 +33,13 @@ struct StepMetrics {
   double data_wait_s = 0;                                ///< of these, waiting for samples
   int64_t bad_samples = 0;                               ///< since the run began
   uint64_t peak_bytes = 0;                               ///< of this process; 0 = not measured
+  AnswerScores answers;  ///< of generated questions, since the last step that was logged; of this process
   double tokens_per_s() const { return step_s > 0 ? static_cast<double>(tokens) / step_s : 0; }
 };
 
 /// Keys are the members, with tokens_per_s; what is unset is left out. Non-finite numbers become strings
 /// ("nan").
 OrderedJson to_json(const StepMetrics& metrics);
-
-/// train_log.jsonl: appended, a line at once, so that a killed process loses at most the line it was writing.
-class MetricsLog {
- public:
-  /// @param resumed_step  lines of later steps and a torn last line are cut off: no step stands there twice.
-  /// @throws Error(kInvalidArgument) where the file cannot be opened.
-  MetricsLog(const std::filesystem::path& file, int64_t resumed_step);
-  ~MetricsLog();
-  MetricsLog(const MetricsLog&) = delete;
-  MetricsLog& operator=(const MetricsLog&) = delete;
-
-  /// @throws Error(kResourceExhausted) for a full disk; no part of the line stays then.
-  void write(const StepMetrics& metrics);
-  /// To the disk; before a checkpoint is written, so that the log never lacks its steps.
-  void sync();
-
- private:
-  std::filesystem::path file_;
-  int fd_ = -1;
-};
 
 /// "  120/1000  12%  loss 1.2345  3.1k tok/s  ETA 1:02:03" with a bar in front where `width` has room for it.
 /// @param first_step  step this process began with (0 for a fresh run); @param elapsed_s  since then.

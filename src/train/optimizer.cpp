@@ -170,16 +170,21 @@ at::Tensor Optimizer::full(const Bucket& bucket, const at::Tensor& shard) const 
   return all.cpu();
 }
 
-std::map<std::string, at::Tensor> Optimizer::state() {
-  std::map<std::string, at::Tensor> state;
+std::vector<LazyTensor> Optimizer::state() {
+  std::vector<LazyTensor> state;
   for (size_t b = 0; b < shards_.size(); ++b) {
     const Bucket& bucket = store_->buckets()[b];
     const auto add = [&](const char* what, const at::Tensor& shard) {
-      const at::Tensor all = full(bucket, shard);
+      auto all = std::make_shared<at::Tensor>();  // from the bucket's first parameter to its last
       for (const size_t p : bucket.parameters) {
         const Parameter& parameter = store_->parameters()[p];
-        state[std::string(what) + "." + parameter.name] =
-            all.narrow(0, parameter.offset, parameter.numel).view(parameter.shape).clone();
+        const auto get = [this, all, &bucket, &parameter, shard, last = p == bucket.parameters.back()] {
+          if (!all->defined()) *all = full(bucket, shard);
+          const at::Tensor part = all->narrow(0, parameter.offset, parameter.numel).view(parameter.shape);
+          if (last) all->reset();
+          return part;
+        };
+        state.push_back({std::string(what) + "." + parameter.name, at::kFloat, parameter.shape, get});
       }
     };
     add("exp_avg", shards_[b].exp_avg);

@@ -9,6 +9,7 @@
 #include "train/dist/collective.h"
 #include "train/gradient_sync.h"
 #include "train/parameter_store.h"
+#include "train/tensor_files.h"
 
 namespace vl3::train {
 
@@ -30,9 +31,10 @@ class Optimizer {
   /// Weights changed from outside (an adapter was loaded): the masters follow.
   void refresh_masters();
 
-  /// Full tensors of all processes, on the CPU: "exp_avg.NAME", "exp_avg_sq.NAME" and, where compute is not
-  /// float32, "master.NAME". Every process calls it.
-  std::map<std::string, at::Tensor> state();
+  /// Full float32 tensors of all processes, on the CPU: "exp_avg.NAME", "exp_avg_sq.NAME" and, where compute
+  /// is not float32, "master.NAME". They are views where one process holds all, else they are gathered a
+  /// bucket at a time: every process gets all of them, one after the other, before the next step.
+  std::vector<LazyTensor> state();
   /// @throws Error(kCorrupt) naming a missing or misshapen tensor.
   void load_state(const std::map<std::string, at::Tensor>& state);
 

@@ -34,6 +34,7 @@ SampleCount count_samples(const DataConfig& config) {
   SampleCount count;
   double samples = 0;
   for (const DataSource& source : config.sources) {
+    if (!source.synth.empty()) samples += source.weight * static_cast<double>(source.synth_samples);
     for (const std::string& pattern : source.data_path) {
       std::vector<fs::path> files = data::matching_files(pattern);
       std::erase_if(files, [](const fs::path& file) { return !fs::exists(file); });

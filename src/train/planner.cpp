@@ -168,7 +168,7 @@ void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* p
     plan->steps = static_cast<int64_t>(
         std::ceil(static_cast<double>(*inputs.samples) * config.num_train_epochs / batch));
   }
-  if (config.max_steps) plan->steps = std::min(plan->steps.value_or(*config.max_steps), *config.max_steps);
+  if (config.max_steps) plan->steps = *config.max_steps;
   if (!inputs.flops_per_s || *inputs.flops_per_s <= 0) return;
   plan->step_seconds = plan->step_tokens * plan->flops_per_token /
                        (*inputs.flops_per_s * static_cast<double>(inputs.processes));
@@ -229,8 +229,6 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
     TrainMemory one = whole;
     const auto n = static_cast<uint64_t>(processes);
     one.processes = processes;
-    // Sums over processes arrive in a part of its own.
-    if (processes > 1) one.gradients += (whole.gradients + n - 1) / n;
     one.masters = (whole.masters + n - 1) / n;
     one.moments = (whole.moments + n - 1) / n;
     plan.memory.push_back(one);

@@ -34,6 +34,8 @@ inline constexpr double kBig = 1e15;  // far above any count, exactly a double
 template <typename Visitor>
 void visit_source(Visitor& v, DataSource& source) {
   v.list("data_path", source.data_path, Text{});
+  v.text("synth", source.synth, Text{});
+  v.integer("synth_samples", source.synth_samples, Range{1, 1e12});
   v.text("data_folder", source.data_folder, Text{.effect = Effect::kHandling});
   v.text("format", source.format, Text{{"auto", "official", "messages", "webdataset"}});
   v.number("weight", source.weight, Range{0, 1000, false});
@@ -89,6 +91,7 @@ template <typename Visitor>
 void visit_recipe(Visitor& v, TrainConfig& config) {
   v.text("name", config.name, Text{.effect = Effect::kHandling});
   v.integer("stage", config.stage, Range{0, 4, true, Effect::kHandling});
+  v.text("objective", config.objective, Text{{"answers", "patch_labels"}});
   v.text("model", config.model, Text{});
   v.text("output", config.output, Text{.effect = Effect::kHandling});
   v.seed("seed", config.seed);

@@ -1,7 +1,9 @@
 #include "train/row_loss.h"
 
+#include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
@@ -42,6 +44,34 @@ void check(const data::PackedRow& row, const weights::ModelConfig& config) {
   VL3_CHECK(*lowest >= 0 && *highest < config.text.vocab_size, kInvalidArgument,
             "row of {}: token {} is outside the vocabulary of {}: is this the model's tokenizer?",
             ids_of(row), *lowest < 0 ? *lowest : *highest, config.text.vocab_size);
+}
+
+/// Learned positions that follow one another are one answer; `right` says for each whether the token was the
+/// likeliest.
+void count_answers(const data::PackedRow& row, const std::vector<int64_t>& learned, const at::Tensor& right,
+                   AnswerScores* scores) {
+  const auto hit = right.accessor<bool, 1>();
+  size_t at = 0;
+  for (size_t s = 0; s + 1 < row.cu_seqlens.size(); ++s) {
+    std::vector<bool> answers;
+    for (int64_t last = -2; at < learned.size() && learned[at] + 1 < row.cu_seqlens[s + 1]; ++at) {
+      if (learned[at] != last + 1) answers.push_back(true);
+      if (!hit[static_cast<int64_t>(at)]) answers.back() = false;
+      last = learned[at];
+    }
+    const std::vector<std::string>& kinds = row.answer_kinds[s];
+    for (size_t i = 0; kinds.size() == answers.size() && i < kinds.size(); ++i) {
+      AnswerScore& score = (*scores)[kinds[i]];
+      ++score.asked;
+      if (answers[i]) ++score.right;
+    }
+  }
+}
+
+bool knows_answers(const data::PackedRow& row) {
+  return row.answer_kinds.size() + 1 == row.cu_seqlens.size() &&
+         std::any_of(row.answer_kinds.begin(), row.answer_kinds.end(),
+                     [](const auto& kinds) { return !kinds.empty(); });
 }
 
 }  // namespace
@@ -159,9 +189,15 @@ RowLoss::Result RowLoss::forward(const data::PackedRow& row) const {
               ids_of(row), row.visual_positions.size());
   }
   const at::Tensor hidden = model_->language_model->forward(x, *result.sequences, options_.recompute);
+  const at::Tensor last = ops::take_rows(hidden, to_device(learned, device));
+  const at::Tensor wanted = to_device(targets, device);
   result.sum =
-      ops::tiled_cross_entropy(ops::take_rows(hidden, to_device(learned, device)), model_->head_weight(),
-                               to_device(targets, device), options_.loss_vocab_tile, head_sum_);
+      ops::tiled_cross_entropy(last, model_->head_weight(), wanted, options_.loss_vocab_tile, head_sum_);
+  if (knows_answers(row)) {
+    const c10::AutoGradMode off(false);
+    const at::Tensor likeliest = at::mm(last.detach(), model_->head_weight().detach().t()).argmax(1);
+    count_answers(row, learned, likeliest.eq(wanted).cpu(), &result.answers);
+  }
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include "engine/model.h"
 #include "ops/packed_attention.h"
 #include "preprocess/normalise.h"
+#include "train/metrics.h"
 #include "train/parameter_store.h"
 
 namespace vl3::train {
@@ -26,6 +27,7 @@ class RowLoss {
   struct Result {
     at::Tensor sum;  ///< float32 scalar: cross entropy summed over labelled tokens; call backward() on it
     int64_t labelled_tokens = 0;
+    AnswerScores answers;  ///< where the row says what its answers are of
     std::unique_ptr<ops::PackedSequences> sequences;
   };
 

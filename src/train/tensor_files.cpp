@@ -26,16 +26,15 @@ weights::DType dtype_of(at::ScalarType type) {
 
 }  // namespace
 
-std::vector<weights::OutTensor> out_tensors(const std::map<std::string, at::Tensor>& tensors) {
+std::vector<weights::OutTensor> out_tensors(const std::vector<LazyTensor>& tensors) {
   std::vector<weights::OutTensor> out;
-  for (const auto& [name, tensor] : tensors) {
-    const auto produce = [tensor](const weights::ByteSink& sink) {
-      const at::Tensor flat = tensor.detach().cpu().contiguous();
+  for (const LazyTensor& tensor : tensors) {
+    const auto produce = [get = tensor.get](const weights::ByteSink& sink) {
+      const at::Tensor flat = get().detach().cpu().contiguous();
       sink({static_cast<const std::byte*>(flat.const_data_ptr()), flat.nbytes()});
     };
-    out.push_back(
-        {.info = {.name = name, .dtype = dtype_of(tensor.scalar_type()), .shape = tensor.sizes().vec()},
-         .produce = produce});
+    out.push_back({.info = {.name = tensor.name, .dtype = dtype_of(tensor.dtype), .shape = tensor.shape},
+                   .produce = produce});
   }
   return out;
 }

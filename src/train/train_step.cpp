@@ -10,9 +10,9 @@
 
 #include "core/check.h"
 #include "engine/model.h"
+#include "train/dist/exchange.h"
 #include "train/gradient_sync.h"
 #include "train/learning_rate.h"
-#include "train/lora_targets.h"
 #include "train/optimizer.h"
 #include "train/parameter_store.h"
 #include "train/parts.h"
@@ -59,10 +59,10 @@ std::vector<Trainable> trainables(const TrainConfig& config, const weights::Chec
   return found;
 }
 
-std::string ids_of(std::span<const data::PackedRow> rows) {
+std::vector<std::string> ids_of(std::span<const data::PackedRow> rows) {
   std::vector<std::string> ids;
   for (const data::PackedRow& row : rows) ids.insert(ids.end(), row.sample_ids.begin(), row.sample_ids.end());
-  return ids.empty() ? std::string("none on this process") : fmt::format("{}", fmt::join(ids, ", "));
+  return ids;
 }
 
 }  // namespace
@@ -90,7 +90,8 @@ struct TrainStep::Impl {
 
   // Forward and backward of all rows; @return [loss sum, labelled tokens, tokens, rows with a loss that is
   // not finite] over all processes, and in `bad` the ids of this process's samples of such rows.
-  std::array<double, 4> accumulate(std::span<const data::PackedRow> rows, std::vector<std::string>* bad) {
+  std::array<double, 4> accumulate(std::span<const data::PackedRow> rows, std::vector<std::string>* bad,
+                                   AnswerScores* answers = nullptr) {
     std::array<double, 4> sums{};
     sync->begin_window();
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -99,6 +100,7 @@ struct TrainStep::Impl {
       const c10::AutoGradMode recording(true);
       const RowLoss::Result result = row_loss.forward(rows[i]);
       const auto loss = result.sum.item<double>();
+      if (answers != nullptr) add_scores(answers, result.answers);
       sums[1] += static_cast<double>(result.labelled_tokens);
       sums[2] += static_cast<double>(rows[i].length());
       if (!std::isfinite(loss)) {
@@ -124,6 +126,14 @@ struct TrainStep::Impl {
            static_cast<uint64_t>(collective->rank()) * 0xbf58476d1ce4e5b9;
   }
 
+  // Ids of all processes, for an error that all of them meet.
+  std::string everywhere(const std::vector<std::string>& ids) {
+    std::vector<std::string> all =
+        Exchange(*collective, store.options().device).from_all(fmt::format("{}", fmt::join(ids, ", ")));
+    std::erase(all, "");
+    return fmt::format("{}", fmt::join(all, ", "));
+  }
+
   std::shared_ptr<const weights::Checkpoint> checkpoint;
   TrainConfig config;
   Collective* collective;
@@ -145,15 +155,14 @@ TrainStep::~TrainStep() = default;
 StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
   Impl& my = *impl_;
   std::vector<std::string> bad;
-  const auto [loss_sum, labelled, tokens, bad_rows] = my.accumulate(rows, &bad);
+  AnswerScores answers;
+  const auto [loss_sum, labelled, tokens, bad_rows] = my.accumulate(rows, &bad, &answers);
   VL3_CHECK(bad_rows == 0, kCorrupt,
             "step {}: the loss is not finite; samples: {}. Weights are as before the step. Look at these "
-            "samples, or "
-            "lower the learning rate",
-            my.steps + 1,
-            bad.empty() ? std::string("on another process") : fmt::format("{}", fmt::join(bad, ", ")));
+            "samples, or lower the learning rate",
+            my.steps + 1, my.everywhere(bad));
   VL3_CHECK(labelled > 0, kInvalidArgument, "step {}: no token is labelled; samples: {}", my.steps + 1,
-            ids_of(rows));
+            my.everywhere(ids_of(rows)));
 
   StepLog log{.step = my.steps + 1,
               .loss = loss_sum / labelled,
@@ -161,6 +170,7 @@ StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
               .tokens = static_cast<int64_t>(tokens),
               .grad_norm = 0,
               .grad_norm_per_group = {},
+              .answers = std::move(answers),
               .lr = {}};
   double squares = 0;
   for (const auto& [part, sum] : my.optimizer->squared_norms(*my.sync)) {
@@ -170,9 +180,8 @@ StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
   log.grad_norm = std::sqrt(squares) / labelled;
   VL3_CHECK(std::isfinite(log.grad_norm), kCorrupt,
             "step {}: the gradient is not finite; samples: {}. Weights are as before the step. Look at these "
-            "samples, "
-            "or lower the learning rate",
-            my.steps + 1, ids_of(rows));
+            "samples, or lower the learning rate",
+            my.steps + 1, my.everywhere(ids_of(rows)));
   double scale = 1 / labelled;
   // Source: torch.nn.utils.clip_grad_norm_, whose 1e-6 it keeps.
   if (my.config.optim.max_grad_norm)
@@ -220,9 +229,10 @@ std::map<std::string, at::Tensor> TrainStep::gradients(std::span<const data::Pac
 
 int64_t TrainStep::steps_done() const { return impl_->steps; }
 
-std::map<std::string, at::Tensor> TrainStep::state() {
-  auto state = impl_->optimizer->state();
-  state["step"] = at::full({1}, impl_->steps, at::kLong);
+std::vector<LazyTensor> TrainStep::state() {
+  std::vector<LazyTensor> state = {
+      {"step", at::kLong, {1}, [steps = impl_->steps] { return at::full({1}, steps, at::kLong); }}};
+  std::ranges::move(impl_->optimizer->state(), std::back_inserter(state));
   return state;
 }
 
@@ -240,15 +250,18 @@ std::map<std::string, at::Tensor> TrainStep::weights() const {
   return weights;
 }
 
-std::map<std::string, at::Tensor> TrainStep::merged_weights() const {
-  auto all = weights();
-  if (!impl_->config.lora) return all;
-  const c10::AutoGradMode off(false);
-  for (const auto& [linear, shape] : lora_linears(*impl_->config.lora, impl_->checkpoint->config())) {
-    at::Tensor& weight = all.at(linear + ".weight");
+std::vector<LazyTensor> TrainStep::merged_weights() const {
+  std::vector<LazyTensor> all;
+  for (const auto& [name, weight] : weights()) {
+    const std::string linear = name.substr(0, name.rfind(".weight"));
     const Parameter* a = impl_->store.find(linear + ".lora_A.weight");
     const Parameter* b = impl_->store.find(linear + ".lora_B.weight");
-    weight = merged_weight(weight, a->weight, b->weight, *impl_->config.lora).to(weight.scalar_type());
+    const auto get = [this, weight, a, b] {
+      if (a == nullptr || b == nullptr) return weight;
+      const c10::AutoGradMode off(false);
+      return merged_weight(weight, a->weight, b->weight, *impl_->config.lora).to(weight.scalar_type());
+    };
+    all.push_back({name, weight.scalar_type(), weight.sizes().vec(), get});
   }
   return all;
 }
@@ -262,6 +275,16 @@ AdapterFiles TrainStep::adapter() const {
       adapter.tensors[parameter.name] = parameter.weight.detach().cpu().to(at::kFloat);
   }
   return adapter;
+}
+
+void TrainStep::load_trained(const std::shared_ptr<const weights::Checkpoint>& later) {
+  const c10::AutoGradMode off(false);
+  nn::CheckpointSource stored(later, impl_->store.options().dtype, impl_->store.options().device);
+  for (Parameter& parameter : impl_->store.parameters()) {
+    if (parameter.name.find(".lora_") == std::string::npos)
+      parameter.weight.copy_(stored.get(parameter.name, parameter.shape));
+  }
+  impl_->optimizer->refresh_masters();
 }
 
 void TrainStep::load_adapter(const AdapterFiles& adapter) {

@@ -13,6 +13,8 @@
 #include "data/packed_row.h"
 #include "train/dist/collective.h"
 #include "train/lora.h"
+#include "train/metrics.h"
+#include "train/tensor_files.h"
 #include "train/train_config.h"
 #include "weights/checkpoint.h"
 
@@ -26,6 +28,7 @@ struct StepLog {
   int64_t tokens = 0;
   double grad_norm = 0;                               ///< of the mean loss, before clipping
   std::map<std::string, double> grad_norm_per_group;  ///< by part_name()
+  AnswerScores answers;                               ///< of this process, by kind of question
   std::map<std::string, double> lr;                   ///< used by this step
 };
 
@@ -62,10 +65,9 @@ class TrainStep {
 
   int64_t steps_done() const;
 
-  /// Everything beside the weights that the next step depends on, the same for any number of processes: full
-  /// float32 tensors "exp_avg.NAME", "exp_avg_sq.NAME" and, in bfloat16, "master.NAME"; "step" int64 [1]. On
-  /// the CPU. Every process calls it.
-  std::map<std::string, at::Tensor> state();
+  /// Everything beside the weights that the next step depends on, the same for any number of processes:
+  /// "step" int64 [1] and what Optimizer::state() gives. Every process gets all of them, in order.
+  std::vector<LazyTensor> state();
   /// Goes on from what state() gave, with the weights of the same moment already in the checkpoint this was
   /// built from.
   /// @throws Error(kCorrupt) naming a missing or misshapen tensor.
@@ -74,12 +76,14 @@ class TrainStep {
   /// Every parameter of the model under its canonical name in the dtype of compute (adapters not among them):
   /// frozen ones as they are, others as they are now. Views: valid until the next step.
   std::map<std::string, at::Tensor> weights() const;
-  /// The same with the adapters merged in.
-  std::map<std::string, at::Tensor> merged_weights() const;
+  /// The same with the adapters merged in, each when its turn comes.
+  std::vector<LazyTensor> merged_weights() const;
 
   /// The adapters as they are now; to be written with write_adapter(). @throws Error(kInvalidArgument)
   /// without LoRA.
   AdapterFiles adapter() const;
+  /// With LoRA: what trains whole beside the adapters, as it is in a later checkpoint of the run.
+  void load_trained(const std::shared_ptr<const weights::Checkpoint>& later);
   /// Goes on from an adapter of the same targets and rank. @throws Error(kCorrupt) for missing or misshapen
   /// tensors.
   void load_adapter(const AdapterFiles& adapter);

@@ -1,53 +1,36 @@
 #include "train/trainer.h"
 
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/full.h>
+#include <c10/core/DeviceGuard.h>
 #include <torch/version.h>
 
 #include <chrono>
 #include <memory>
+#include <new>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 #include "core/check.h"
-#include "core/file.h"
 #include "core/process.h"
 #include "data/loader.h"
 #include "data/mixture_stream.h"
 #include "data/sample_builder.h"
 #include "engine/device.h"
 #include "text/tokenizer.h"
-#include "train/checkpoint.h"
-#include "train/event_file.h"
+#include "train/dist/exchange.h"
+#include "train/lora.h"
 #include "train/recipe.h"
+#include "train/run_writer.h"
 #include "train/stop_signal.h"
-#include "train/tensor_files.h"
-#include "train/train_step.h"
 #include "vl3/version.h"
 
 namespace vl3::train {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kAdapterFolder = "adapter";
-
 using Clock = std::chrono::steady_clock;
 double seconds_between(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double>(end - start).count();
-}
-
-/// Rank 0's text, in every process.
-std::string broadcast_text(Collective& collective, std::string text, at::Device device) {
-  if (collective.world_size() == 1) return text;
-  at::Tensor size =
-      at::full({1}, static_cast<int64_t>(text.size()), at::TensorOptions(at::kLong).device(device));
-  collective.broadcast(size, 0);
-  text.resize(static_cast<size_t>(size.item<int64_t>()));
-  if (text.empty()) return text;
-  at::Tensor bytes = at::from_blob(text.data(), {static_cast<int64_t>(text.size())}, at::kByte).to(device);
-  collective.broadcast(bytes, 0);
-  bytes = bytes.cpu();
-  return {static_cast<const char*>(bytes.const_data_ptr()), static_cast<size_t>(bytes.numel())};
 }
 
 /// A run's records: passes over the lists, or no end where max_steps says when it is over.
@@ -70,155 +53,144 @@ std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> r
   media::MediaLimits limits;
   limits.timeout_s = config.data.sample_timeout_s;
   auto builder = std::make_shared<const data::SampleBuilder>(model, tokenizer, config.data, limits);
-  const int64_t rank = collective.rank();
-  data::LoaderOptions options{
-      .rank = rank,
-      .world_size = collective.world_size(),
-      .global_batch_size = config.global_batch_size,
-      .global_batch_tokens = config.global_batch_tokens,
-      .bad_samples = fs::path(config.output) /
-                     (rank == 0 ? "bad_samples.jsonl" : fmt::format("bad_samples.{}.jsonl", rank)),
-  };
+  const data::LoaderOptions options{.rank = collective.rank(),
+                                    .world_size = collective.world_size(),
+                                    .global_batch_size = config.global_batch_size,
+                                    .global_batch_tokens = config.global_batch_tokens};
   return std::make_unique<data::Loader>(std::move(records), data::sample_functions(builder), config.data,
                                         options);
 }
 
-/// What only rank 0 has: the run's folder, its checkpoints and its logs.
-class Writer {
- public:
-  explicit Writer(const TrainConfig& config) : config_(config), folder_(config.output) {}
-
-  const RunFolder& folder() const { return folder_; }
-
-  void begin(const weights::ModelConfig& model, const std::string& base_model, int64_t resumed_step) {
-    base_model_ = base_model;
-    layout_ = model.layout;
-    const weights::DType dtype = config_.dtype == "float32" ? weights::DType::kF32 : weights::DType::kBF16;
-    store_.emplace(folder_, ModelFiles(model, dtype, config_.data.use_token_compression),
-                   config_.save_total_limit);
-    log_.emplace(folder_.path() / "train_log.jsonl", resumed_step);
-    if (config_.tensorboard) events_.emplace(folder_.path() / "tensorboard", resumed_step);
-    write_file_atomically(folder_.path() / "recipe.toml", recipe_toml(config_));
-  }
-
-  void log(const StepMetrics& metrics) {
-    log_->write(metrics);
-    if (events_) events_->write(metrics);
-  }
-
-  fs::path save(TrainStep& step, const std::map<std::string, at::Tensor>& optimizer, TrainerState state) {
-    log_->sync();
-    CheckpointContents contents;
-    contents.weights = out_tensors(config_.lora ? step.merged_weights() : step.weights());
-    contents.optimizer = out_tensors(optimizer);
-    contents.state = std::move(state);
-    contents.recipe = recipe_toml(config_);
-    if (config_.lora) {
-      contents.write_more = [&](const fs::path& into) {
-        fs::create_directory(into / kAdapterFolder);
-        write_adapter(step.adapter(), into / kAdapterFolder, layout_, base_model_);
-      };
-    }
-    return store_->save(contents);
-  }
-
-  void publish(const fs::path& checkpoint) { store_->publish(checkpoint); }
-
- private:
-  const TrainConfig& config_;
-  RunFolder folder_;
-  std::string base_model_;
-  Flow layout_ = Flow::kNative;
-  std::optional<CheckpointStore> store_;
-  std::optional<MetricsLog> log_;
-  std::optional<EventFile> events_;
-};
-
 class Run {
  public:
-  Run(const TrainConfig& config, const TrainHooks& hooks)
+  Run(const TrainConfig& config, const TrainHooks& hooks, at::Device device, Collective& collective)
       : config_(config),
         hooks_(hooks),
-        device_(engine::parse_device(config.device, /*may_be_auto=*/true)),
-        collective_(join_processes(device_)) {
-    if (collective_->rank() == 0) writer_ = std::make_unique<Writer>(config_);
+        device_(device),
+        collective_(collective),
+        exchange_(collective, device) {
+    if (collective.rank() == 0) writer_ = std::make_unique<RunWriter>(config_);
   }
 
   TrainReport train(const std::string& resume) {
+    TrainReport report{.output = config_.output, .writes = writer_ != nullptr};
+    if (const auto steps = finished_before(resume)) {
+      report.end = RunEnd::kNothingToDo;
+      report.steps = report.total_steps = *steps;
+      return report;
+    }
     prepare(resume);
     const StopSignal signal;
-    TrainReport report{.output = config_.output,
-                       .steps = first_step_,
-                       .total_steps = total_steps_,
-                       .writes = writer_ != nullptr};
     bool stopped = false;
     auto asked = Clock::now();
     while (state_.step < total_steps_ && !stopped) {
       const std::optional<data::StepBatch> batch = loader_->next();
       const auto started = Clock::now();
       if (!batch) break;
-      if (across(batch->samples) == 0) continue;  // all of them were bad: the step has nothing to learn from
-      const StepMetrics metrics = one_step(*batch, asked, started);
+      const int64_t samples = count_samples(*batch);
+      if (samples == 0) continue;  // all of them were bad: the step has nothing to learn from
+      const StepMetrics metrics = one_step(*batch, samples, asked, started);
       asked = Clock::now();
       report.last_loss = metrics.loss;
-      stopped = across(StopSignal::requested() != 0 ? 1 : 0) > 0;
-      if (!stopped && state_.step < total_steps_ && state_.step % config_.save_steps == 0) save();
+      stopped = exchange_.sum(StopSignal::requested() != 0 ? 1 : 0) > 0 && state_.step < total_steps_;
+      if (stopped || state_.step % config_.save_steps == 0) save();
     }
-    const fs::path last = save();
+    if (!stopped) finish();
+    collective_.barrier();
+    report.end = stopped ? RunEnd::kStopped : RunEnd::kFinished;
     report.steps = state_.step;
-    report.bad_samples = loader_->bad_samples().total().bad;
-    report.finished = !stopped;
-    if (report.finished && writer_) writer_->publish(last);
-    collective_->barrier();
+    report.total_steps = total_steps_;
+    report.bad_samples = state_.bad_samples;
     return report;
   }
 
  private:
-  int64_t across(int64_t value) {  // summed over processes
-    if (collective_->world_size() == 1) return value;
-    at::Tensor sum = at::full({1}, value, at::TensorOptions(at::kLong).device(device_));
-    collective_->all_reduce_sum(sum);
-    return sum.item<int64_t>();
-  }
-
   void note(const std::string& line) const {
     if (writer_ && hooks_.on_note) hooks_.on_note(line);
   }
 
+  std::optional<int64_t> finished_before(const std::string& resume) {
+    std::optional<int64_t> steps;
+    if (writer_) steps = finished_steps(writer_->folder(), config_, resume);
+    const int64_t told = exchange_.sum(steps ? *steps + 1 : 0);
+    return told > 0 ? std::optional(told - 1) : std::nullopt;
+  }
+
   void prepare(const std::string& resume) {
-    std::string from;
+    fs::path from;
     if (writer_) {
-      if (const auto point = find_resume_point(writer_->folder(), resume)) from = point->folder.string();
+      if (const auto point = find_resume_point(writer_->folder(), config_, resume)) {
+        from = point->folder;
+        for (const std::string& key : point->changed)
+          note(fmt::format("changed since {}: {}", from.string(), key));
+      }
     }
-    from = broadcast_text(*collective_, from, device_);
-    const fs::path base = from.empty() || config_.lora ? resolve_model(config_) : fs::path(from);
+    from = exchange_.from_first(from.string());
+    const fs::path base = from.empty() || config_.lora ? resolve_model(config_) : from;
     const weights::ModelConfig model = weights::load_model_config(base);
     auto checkpoint = std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(base, model));
     auto records = open_records(config_);
     total_steps_ = count_steps(config_, *records);
-    step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, *collective_);
-    loader_ = make_loader(std::move(records), config_, model, *collective_);
-    if (!from.empty()) {
-      state_ = read_trainer_state(from);
-      if (config_.lora) step_->load_adapter(read_adapter(fs::path(from) / kAdapterFolder));
-      step_->load_state(read_tensors(fs::path(from) / kOptimizerFile));
-      loader_->restore(state_.data);
-      note(fmt::format("goes on from {} (step {} of {})", from, state_.step, total_steps_));
-    }
+    records_per_epoch_ = records->records_per_epoch();
+    step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, collective_);
+    loader_ = make_loader(std::move(records), config_, model, collective_);
+    if (!from.empty()) go_on_from(from);
     first_step_ = state_.step;
     state_.versions = {{"vl3", kVersion}, {"torch", TORCH_VERSION}};
-    if (writer_) writer_->begin(model, config_.model, first_step_);
+    if (writer_) writer_->begin(model, first_step_);
   }
 
-  StepMetrics one_step(const data::StepBatch& batch, Clock::time_point asked, Clock::time_point started) {
+  void go_on_from(const fs::path& from) {
+    state_ = read_trainer_state(from);
+    if (config_.lora) {
+      step_->load_trained(std::make_shared<const weights::Checkpoint>(
+          weights::Checkpoint::open(from, weights::load_model_config(from))));
+      step_->load_adapter(read_adapter(from / kAdapterFolder));
+    }
+    step_->load_state(read_tensors(from / kOptimizerFile));
+    loader_->restore(state_.data);
+    if (from == fs::path(config_.output) / from.filename()) saved_ = from;
+    note(fmt::format("goes on from {} (step {} of {})", from.string(), state_.step, total_steps_));
+  }
+
+  /// Counts over all processes and writes down the bad ones. @return good samples of the step.
+  int64_t count_samples(const data::StepBatch& batch) {
+    const auto sums = exchange_.sums({batch.samples, static_cast<int64_t>(batch.bad.size())});
+    state_.samples_seen += sums[0];
+    state_.bad_samples += sums[1];
+    if (sums[1] > 0) write_down(batch.bad);
+    data::check_bad_share(state_.samples_seen + state_.bad_samples, state_.bad_samples,
+                          config_.data.max_bad_share, last_reason_, bad_samples_file());
+    return sums[0];
+  }
+
+  std::string bad_samples_file() const { return (fs::path(config_.output) / kBadSamplesFile).string(); }
+
+  void write_down(const std::vector<data::BadSampleEntry>& own) {
+    std::string text;
+    for (const data::BadSampleEntry& entry : own) {
+      OrderedJson line = {{"step", state_.step + 1}};
+      line.update(data::to_json(entry));
+      text += line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+    }
+    for (const std::string& lines : exchange_.from_all(text)) {
+      std::istringstream in(lines);
+      for (std::string line; std::getline(in, line);) {
+        const OrderedJson entry = OrderedJson::parse(line);
+        last_reason_ = entry.at("reason");
+        if (writer_) writer_->bad_sample(entry);
+      }
+    }
+  }
+
+  StepMetrics one_step(const data::StepBatch& batch, int64_t samples, Clock::time_point asked,
+                       Clock::time_point started) {
     const StepLog log = step_->step(batch.rows);
     const auto ended = Clock::now();
     state_.step = log.step;
     state_.data = loader_->state();
-    state_.samples_seen += across(batch.samples);
     state_.tokens_seen += log.tokens;
-    state_.epoch =
-        config_.num_train_epochs * static_cast<double>(log.step) / static_cast<double>(total_steps_);
+    state_.epoch = static_cast<double>(batch.records_seen) / records_per_epoch_;
     StepMetrics metrics;
     metrics.step = log.step;
     metrics.epoch = state_.epoch;
@@ -231,44 +203,83 @@ class Run {
     metrics.llm_lr = rate("llm");
     metrics.mm_projector_lr = rate("mm_projector");
     metrics.vision_encoder_lr = rate("vision_encoder");
-    metrics.samples = batch.samples;
+    metrics.samples = samples;
     metrics.tokens = log.tokens;
     metrics.labelled_tokens = log.labelled_tokens;
     metrics.total_tokens = state_.tokens_seen;
     metrics.step_s = seconds_between(asked, ended);
     metrics.data_wait_s = seconds_between(asked, started);
-    metrics.bad_samples = loader_->bad_samples().total().bad;
+    metrics.bad_samples = state_.bad_samples;
     metrics.peak_bytes = peak_rss_bytes();
+    add_scores(&answers_, log.answers);
     if (writer_) {
-      if (log.step % config_.logging_steps == 0 || log.step == total_steps_) writer_->log(metrics);
+      if (log.step % config_.logging_steps == 0 || log.step == total_steps_) {
+        metrics.answers = std::exchange(answers_, {});
+        writer_->log(metrics);
+      }
       if (hooks_.on_step) hooks_.on_step(metrics, total_steps_, first_step_);
     }
     return metrics;
   }
 
-  fs::path save() {
-    const auto optimizer = step_->state();  // gathered: every process takes part
-    if (!writer_) return {};
-    const fs::path folder = writer_->save(*step_, optimizer, state_);
-    note(fmt::format("checkpoint {}", folder.string()));
-    return folder;
+  /// Every process takes part: each holds a share of the optimizer's state.
+  void save() {
+    const fs::path folder = fs::path(config_.output) / fmt::format("checkpoint-{}", state_.step);
+    if (saved_ == folder) return;
+    if (writer_) {
+      writer_->save(*step_, state_);
+      note(fmt::format("checkpoint {}", folder.string()));
+    } else {
+      for (const LazyTensor& tensor : step_->state()) tensor.get();
+    }
+    saved_ = folder;
+  }
+
+  void finish() {
+    VL3_CHECK(state_.step > 0, kCorrupt,
+              "no sample can be trained on: {} are bad; the last one: {}. Look into {}", state_.bad_samples,
+              last_reason_, bad_samples_file());
+    save();
+    if (writer_) writer_->finish(saved_, state_);
   }
 
   const TrainConfig& config_;
   const TrainHooks& hooks_;
   at::Device device_;
-  std::unique_ptr<Collective> collective_;
-  std::unique_ptr<Writer> writer_;
+  Collective& collective_;
+  Exchange exchange_;
+  std::unique_ptr<RunWriter> writer_;
   std::unique_ptr<TrainStep> step_;
   std::unique_ptr<data::Loader> loader_;
   TrainerState state_;
+  std::string last_reason_;  // of a bad sample
+  fs::path saved_;           // the newest checkpoint
+  AnswerScores answers_;  // since the last logged step
   int64_t total_steps_ = 0, first_step_ = 0;
+  double records_per_epoch_ = 0;
 };
+
+/// Of whatever a process may end with.
+Error as_error(const std::exception& error) {
+  if (const auto* own = dynamic_cast<const Error*>(&error)) return *own;
+  const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  const std::string text = error.what();
+  return {memory ? ErrorCode::kResourceExhausted : ErrorCode::kInternal,
+          memory ? "out of memory; see what --plan says" : text.substr(0, text.find('\n'))};
+}
 
 }  // namespace
 
 TrainReport train(const TrainConfig& config, const std::string& resume, const TrainHooks& hooks) {
-  return Run(config, hooks).train(resume);
+  const at::Device device = device_of_process(engine::parse_device(config.device, /*may_be_auto=*/true));
+  const c10::DeviceGuard guard(device);
+  const std::unique_ptr<Collective> collective = join_processes(device);
+  std::optional<Run> run;  // outlives the catch: the others are told before threads are waited for
+  try {
+    return run.emplace(config, hooks, device, *collective).train(resume);
+  } catch (const std::exception& error) {
+    throw collective->fail(as_error(error));
+  }
 }
 
 }  // namespace vl3::train

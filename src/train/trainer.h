@@ -20,20 +20,27 @@ struct TrainHooks {
   std::function<void(const std::string&)> on_note;
 };
 
+enum class RunEnd {
+  kFinished,     ///< all steps are done; the final model lies in the run's folder
+  kStopped,      ///< a signal ended it, after a checkpoint
+  kNothingToDo,  ///< it had finished before
+};
+
 struct TrainReport {
-  std::filesystem::path output;  ///< folder of the run; the final model lies in it when `finished`
+  RunEnd end = RunEnd::kFinished;
+  std::filesystem::path output;  ///< folder of the run
   int64_t steps = 0;             ///< done, those before a resume included
   int64_t total_steps = 0;
-  int64_t bad_samples = 0;  ///< of this process and run
-  double last_loss = 0;     ///< of the last step of this process; 0 without one
+  int64_t bad_samples = 0;  ///< of all processes, those before a resume included
+  double last_loss = 0;     ///< of the last step of this call; 0 without one
   bool writes = false;      ///< this is the process that writes (rank 0)
-  bool finished = false;    ///< false: a signal ended it, after a checkpoint
 };
 
 /// @param resume  "auto", "never" or a checkpoint's folder: see find_resume_point().
-/// @throws Error as resolve_model(), open_mixture(), Loader, TrainStep and CheckpointStore;
-/// Error(kInvalidArgument) where
-///   the run's length is not known: max_steps is then needed.
+/// @throws Error as resolve_model(), finished_steps(), find_resume_point(), open_mixture(), Loader, TrainStep
+///   and CheckpointStore; Error(kInvalidArgument) where the run's length is not known: max_steps is then
+///   needed; Error(kCorrupt) when too many samples are bad. An error of one process ends all of them with the
+///   same error.
 TrainReport train(const TrainConfig& config, const std::string& resume, const TrainHooks& hooks = {});
 
 }  // namespace vl3::train

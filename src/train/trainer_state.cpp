@@ -29,10 +29,9 @@ void write_trainer_state(const TrainerState& state, const fs::path& folder) {
                      {"step", state.step},
                      {"epoch", state.epoch},
                      {"samples_seen", state.samples_seen},
+                     {"bad_samples", state.bad_samples},
                      {"tokens_seen", state.tokens_seen},
                      {"data", state.data},
-                     {"rng", state.rng},
-                     {"extra", state.extra},
                      {"versions", state.versions},
                      {"files", files_of(folder)}};
   write_file_atomically(folder / kStateFile, json.dump(1) + "\n");
@@ -59,10 +58,9 @@ TrainerState read_trainer_state(const fs::path& folder) {
   state.step = view.integer("step", 0);
   state.epoch = view.number("epoch");
   state.samples_seen = view.integer("samples_seen", 0);
+  state.bad_samples = view.integer("bad_samples", 0);
   state.tokens_seen = view.integer("tokens_seen", 0);
   state.data = object_or_empty(view, "data");
-  state.rng = object_or_empty(view, "rng");
-  state.extra = object_or_empty(view, "extra");
   for (const auto& item : view.object("versions").json().items()) {
     state.versions[item.key()] = view.object("versions").string(item.key());
   }

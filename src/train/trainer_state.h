@@ -1,5 +1,6 @@
 // What a checkpoint keeps beside weights and optimizer, so that a resumed run goes on as if it had not
-// stopped.
+// stopped. Random numbers need no state: each follows from the recipe's seed, the step and the sample's
+// place.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,10 @@ namespace vl3::train {
 struct TrainerState {
   int64_t step = 0;  ///< optimizer steps done
   double epoch = 0;
-  int64_t samples_seen = 0;
+  int64_t samples_seen = 0;  ///< trained on, over all processes
+  int64_t bad_samples = 0;   ///< left out
   int64_t tokens_seen = 0;
-  Json data = Json::object();   ///< position of the samplers, as the data side gives and takes it
-  Json rng = Json::object();    ///< states of the random generators, as the trainer gives and takes them
-  Json extra = Json::object();  ///< anything else, carried unread
+  Json data = Json::object();  ///< position of the samplers, as the data side gives and takes it
   std::map<std::string, std::string> versions = {};  ///< of what wrote it: "vl3", "torch"
 };
 

@@ -265,7 +265,7 @@ TEST_F(CliRuns, CtrlCLeavesNothingOfAConversion) {
     return false;
   };
   const RunResult run = run_vl3({"convert", "--random", source, world.out()}, {.interrupt_when = staged});
-  EXPECT_EQ(run.status, 1) << run.err;
+  EXPECT_EQ(run.status, 130) << run.err;
   EXPECT_NE(run.err.find("cancelled: stopped; nothing was written"), std::string::npos) << run.err;
   EXPECT_FALSE(staged());
   EXPECT_FALSE(fs::exists(world.out()));

@@ -47,11 +47,16 @@ const std::vector<Command> kCommands{
     {"train",
      {"--help", "--set", "--plan", "--resume", "--max-steps", "--flops", "--sample-tokens", "--processes",
       "--json"}},
+    {"eval",
+     kModel + kSampling +
+         Flags{"--tasks", "--data-root", "--root", "--output", "--limit", "--dry-run", "--scoring",
+               "--preset", "--max-visual-tokens", "--max-tokens", "--endpoint-model", "--api-key-env",
+               "--concurrency", "--video-as", "--judge", "--judge-model", "--judge-key-env", "--json"}},
     {"bench", kModel + Flags{"--only", "--repeats", "--json"}},
     {"synth",
      {"--help", "--out", "--count", "--seed", "--kinds", "--split", "--options", "--video-codec",
       "--file-fps", "--single", "--benchmark", "--per-kind", "--score", "--benchmark-dir", "--json", "--list",
-      "--sheet", "--rate"}},
+      "--sheet", "--rate", "--tokenizer", "--merges"}},
 };
 
 // What the lines of a help text begin with: "  -h,--help   Print…".

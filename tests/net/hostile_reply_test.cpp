@@ -63,6 +63,17 @@ TEST(HostileReply, TableOfBrokenReplies) {
   }
 }
 
+TEST(HostileReply, AnUnusableRedirectIsTheServersMistake) {
+  const RawServer server(
+      [](int fd, const RawServer&) { RawServer::say(fd, "HTTP/1.1 302 F\r\nLocation: ftp://x/\r\n\r\n"); });
+  try {
+    fetch(server.url(), limits());
+    FAIL() << "no error";
+  } catch (const FetchError& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCorrupt) << error.what();
+  }
+}
+
 TEST(HostileReply, OldAndTerseServersAreUnderstood) {
   for (const char* reply :
        {"HTTP/1.0 200 OK\r\n\r\nhello",                               // ends with the connection

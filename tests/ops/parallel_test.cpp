@@ -67,6 +67,21 @@ TEST(ParallelFor, RunsOnOneThreadInsideAnotherLoop) {
   EXPECT_EQ(pieces, 2);
 }
 
+TEST(ParallelItems, CallsEveryItemOnceOnAllThreads) {
+  const Threads threads(2);
+  for (const int64_t n : {0, 1, 2, 100}) {
+    std::vector<std::atomic<int>> visits(static_cast<size_t>(n));
+    parallel_items(n, [&](int64_t i) { ++visits[static_cast<size_t>(i)]; });
+    for (const auto& count : visits) EXPECT_EQ(count, 1) << n;
+  }
+  // Neither returns before the other has begun: with one thread this would never end.
+  std::atomic<int> begun = 0;
+  parallel_items(2, [&](int64_t) {
+    ++begun;
+    while (begun < 2) std::this_thread::yield();
+  });
+}
+
 TEST(ParallelFor, PassesAnExceptionOn) {
   const Threads threads(2);
   EXPECT_THROW(parallel_for(0, 2, 1, [](int64_t, int64_t) { throw std::runtime_error("inside"); }),

@@ -30,6 +30,9 @@ std::filesystem::path golden_dir();
 /// The set of training data: $VL3_GOLDEN_TRAIN_DIR, else the project's own subset tests/data/golden_train.
 std::filesystem::path golden_train_dir();
 
+/// The set of benchmarks: $VL3_GOLDEN_EVAL_DIR, else the project's own subset tests/data/golden_eval.
+std::filesystem::path golden_eval_dir();
+
 /// Runs `action` and gives the vl3::Error it throws as "code name: message", "" when it throws none.
 template <typename Action>
 std::string error_of(Action&& action) {

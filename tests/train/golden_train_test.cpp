@@ -7,6 +7,7 @@
 
 #include "train/lora.h"
 #include "train/parts.h"
+#include "train/random_model.h"
 #include "train/train_step.h"
 #include "weights/hf_names.h"
 
@@ -262,7 +263,7 @@ TEST(GoldenTrain, LoraLossGradientsAndMerging) {
   for (const auto& [name, tensor] : wanted)
     EXPECT_LE(test::relative_l2(gradients.at(name), tensor), 1e-4) << name;
 
-  const auto merged = step.merged_weights();
+  const auto merged = test::collected(step.merged_weights());
   const auto base = step.weights();
   EXPECT_EQ(merged.size(), base.size());
   size_t changed = 0;

@@ -76,6 +76,16 @@ data::PackedRow random_row(uint64_t seed, bool text_only) {
   return row;
 }
 
+std::map<std::string, at::Tensor> collected(const std::vector<train::LazyTensor>& tensors) {
+  std::map<std::string, at::Tensor> all;
+  for (const train::LazyTensor& tensor : tensors) {
+    all[tensor.name] = tensor.get().clone();
+    VL3_DCHECK(all[tensor.name].sizes() == at::IntArrayRef(tensor.shape) &&
+               all[tensor.name].scalar_type() == tensor.dtype);
+  }
+  return all;
+}
+
 std::shared_ptr<const weights::Checkpoint> saved(const weights::Checkpoint& origin,
                                                  const std::map<std::string, at::Tensor>& weights,
                                                  const std::filesystem::path& folder) {

@@ -10,6 +10,7 @@
 
 #include "data/packed_row.h"
 #include "support/temp_dir.h"
+#include "train/tensor_files.h"
 #include "weights/checkpoint.h"
 
 namespace vl3::test {
@@ -20,6 +21,9 @@ std::shared_ptr<const weights::Checkpoint> random_model(const std::filesystem::p
 /// A row of samples of different lengths, the first of which shows a picture and a two-frame video unless
 /// `text_only`. The same seed gives the same row.
 data::PackedRow random_row(uint64_t seed, bool text_only = false);
+
+/// All of them, made and copied.
+std::map<std::string, at::Tensor> collected(const std::vector<train::LazyTensor>& tensors);
 
 /// The weights as a checkpoint in a folder that does not exist yet, for resuming.
 std::shared_ptr<const weights::Checkpoint> saved(const weights::Checkpoint& origin,

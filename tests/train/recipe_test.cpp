@@ -175,7 +175,10 @@ TEST(Recipe, ContradictionsAreErrors) {
   EXPECT_NE(error(kSmall, {"device=gpu"}).find("expected auto, cpu, cuda or cuda:N"), std::string::npos);
   EXPECT_NE(error(kSmall, {"name=a/b"}).find("plain name"), std::string::npos);
   EXPECT_NE(error("name = \"a\"\nmodel = \"b\"\n[lr]\nllm_lr = 1e-5\n").find("no data"), std::string::npos);
-  EXPECT_NE(error(kSmall + "[[data.sources]]\nweight = 1\n").find("without data_path"), std::string::npos);
+  for (const char* entry : {"weight = 1\n", "data_path = \"a.jsonl\"\nsynth = \"b.json\"\n"}) {
+    EXPECT_NE(error(kSmall + "[[data.sources]]\n" + entry).find("needs data_path or synth, one of them"),
+              std::string::npos);
+  }
 }
 
 TEST(Recipe, TheResolvedRecipeReadsBackTheSame) {

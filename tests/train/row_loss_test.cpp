@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/function.h>
 
+#include <map>
 #include <set>
 
 #include "train/gradient_sync.h"
@@ -66,6 +67,61 @@ TEST(RowLoss, FrozenPartsHaveNoBackwardWork) {
     EXPECT_EQ(text.sum.requires_grad(), part == Part::kLlm)
         << "a row without images trains the language model alone";
   }
+}
+
+// A row of three samples; what it has learned is exchanged for `labels` (position -> token) of the second
+// one.
+data::PackedRow with_labels(const std::map<int64_t, int64_t>& labels) {
+  data::PackedRow row = test::random_row(5);
+  std::fill(row.labels.begin(), row.labels.end(), data::kIgnoreIndex);
+  row.answer_kinds = {{}, {"kind.a"}, {}};
+  for (const auto& [position, token] : labels)
+    row.labels[static_cast<size_t>(row.cu_seqlens[1] + position)] = token;
+  return row;
+}
+
+TEST(RowLoss, AnAnswerIsRightWhenEveryTokenOfItIsTheLikeliest) {
+  const test::TempDir folder;
+  const auto checkpoint = test::random_model(folder / "model", /*tied=*/true);
+  ParameterStore store(checkpoint, {}, {});
+  const engine::VideoLlama3 model(store, checkpoint->config());
+  const RowLoss loss(model, store, checkpoint->config(), {.loss_vocab_tile = 40, .recompute = false});
+
+  // The likeliest token at a position is the one with the least loss, tried one by one.
+  const auto likeliest = [&](int64_t position) {
+    int64_t best = -1, right = -1;
+    double least = 1e9;
+    for (int64_t token = 0; token < checkpoint->config().text.vocab_size; ++token) {
+      const auto result = loss.forward(with_labels({{position, token}}));
+      const auto sum = result.sum.item<double>();
+      if (sum < least) least = sum, best = token;
+      if (result.answers.at("kind.a").right == 0) continue;
+      EXPECT_EQ(right, -1) << "two likeliest tokens";
+      right = token;
+    }
+    EXPECT_EQ(right, best);
+    return best;
+  };
+  const int64_t first = likeliest(2), second = likeliest(3);
+  const auto score = [&](const std::map<int64_t, int64_t>& labels) {
+    const AnswerScore found = loss.forward(with_labels(labels)).answers.at("kind.a");
+    EXPECT_EQ(found.asked, 1);
+    return found.right;
+  };
+  EXPECT_EQ(score({{2, first}, {3, second}}), 1);
+  EXPECT_EQ(score({{2, first}, {3, second == 0 ? 1 : 0}}), 0);
+  EXPECT_EQ(score({{2, first == 0 ? 1 : 0}, {3, second}}), 0);
+}
+
+TEST(RowLoss, AnswersOfUnknownKindAreNotCounted) {
+  const test::TempDir folder;
+  const auto checkpoint = test::random_model(folder / "model", /*tied=*/true);
+  ParameterStore store(checkpoint, {}, {});
+  const engine::VideoLlama3 model(store, checkpoint->config());
+  const RowLoss loss(model, store, checkpoint->config(), {.loss_vocab_tile = 40, .recompute = false});
+  EXPECT_TRUE(loss.forward(test::random_row(5)).answers.empty());
+  // Two runs of labels, but one kind: which answer is which is not known.
+  EXPECT_TRUE(loss.forward(with_labels({{1, 3}, {3, 3}})).answers.empty());
 }
 
 }  // namespace

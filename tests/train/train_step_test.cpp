@@ -124,7 +124,7 @@ TEST_F(TrainStepTest, LossThatIsNotFiniteNamesTheSamplesAndChangesNothing) {
   TrainStep step = make(all_parts());
   step.step(window(7));
   step.step(window(8));
-  const auto before = copied(step.weights()), state = step.state();
+  const auto before = copied(step.weights()), state = test::collected(step.state());
   // A weight that is not a number stands for whatever goes wrong inside.
   at::Tensor norm = step.weights().at("model.language_model.norm.weight");
   const at::Tensor good = norm.clone();
@@ -133,7 +133,8 @@ TEST_F(TrainStepTest, LossThatIsNotFiniteNamesTheSamplesAndChangesNothing) {
   EXPECT_NE(error.find("sample9_0, sample9_1, sample9_2, sample109_0"), std::string::npos) << error;
   norm.copy_(good);
   for (const auto& [name, weight] : step.weights()) EXPECT_TRUE(at::equal(weight, before.at(name))) << name;
-  for (const auto& [name, tensor] : step.state()) EXPECT_TRUE(at::equal(tensor, state.at(name))) << name;
+  for (const auto& [name, tensor] : test::collected(step.state()))
+    EXPECT_TRUE(at::equal(tensor, state.at(name))) << name;
   EXPECT_EQ(step.step(window(9)).step, 3) << "and goes on";
 }
 
@@ -151,7 +152,7 @@ TEST_F(TrainStepTest, ResumesBitByBit) {
     std::vector<double> losses;
     std::map<std::string, at::Tensor> state, weights;
     for (uint64_t i = 0; i < 8; ++i) {
-      if (i == 4) state = whole.state(), weights = copied(whole.weights());
+      if (i == 4) state = test::collected(whole.state()), weights = copied(whole.weights());
       losses.push_back(whole.step(window(20 + i)).loss);
     }
     const auto checkpoint = test::saved(*checkpoint_, weights, folder_ / ("saved_" + dtype));
@@ -165,7 +166,7 @@ TEST_F(TrainStepTest, ResumesBitByBit) {
 
 TEST_F(TrainStepTest, StateOfAnotherRecipeIsRefused) {
   TrainStep step = make(all_parts());
-  auto state = step.state();
+  auto state = test::collected(step.state());
   state.erase("exp_avg.model.projector.readout.0.bias");
   EXPECT_NE(error_of([&] { step.load_state(state); }).find("lacks exp_avg.model.projector.readout.0.bias"),
             std::string::npos);
@@ -178,7 +179,8 @@ TEST_F(TrainStepTest, BFloat16FollowsFloat32) {
     EXPECT_NEAR(found / wanted, 1, 0.02) << i;
   }
   EXPECT_EQ(narrow.weights().at("model.language_model.norm.weight").scalar_type(), at::kBFloat16);
-  EXPECT_EQ(narrow.state().at("master.model.language_model.norm.weight").scalar_type(), at::kFloat);
+  EXPECT_EQ(test::collected(narrow.state()).at("master.model.language_model.norm.weight").scalar_type(),
+            at::kFloat);
 }
 
 TEST_F(TrainStepTest, MuonLowersTheLossAndLeavesEmbeddingsToAdamW) {
@@ -189,7 +191,7 @@ TEST_F(TrainStepTest, MuonLowersTheLossAndLeavesEmbeddingsToAdamW) {
   double last = first;
   for (int i = 0; i < 12; ++i) last = step.step(window(50)).loss;
   EXPECT_LT(last, 0.9 * first);
-  const auto state = step.state();
+  const auto state = test::collected(step.state());
   EXPECT_TRUE(state.contains("exp_avg_sq.model.language_model.embed_tokens.weight"));
   EXPECT_TRUE(state.contains("exp_avg_sq.model.vision_model.embeddings.patch_embedding.weight"));
   EXPECT_FALSE(state.contains("exp_avg_sq.model.language_model.layers.0.mlp.up_proj.weight"));
@@ -220,7 +222,7 @@ TEST_F(TrainStepTest, LoraTrainsAdaptersAloneAndSurvivesItsFiles) {
   other.load_adapter(read);
   EXPECT_EQ(other.evaluate(window(60)).sum, trained.sum);
 
-  auto merged = step.merged_weights();
+  auto merged = test::collected(step.merged_weights());
   TrainStep plain(test::saved(*checkpoint_, merged, folder_ / "merged"), all_parts(), 20, at::kCPU, *alone_);
   EXPECT_NEAR(plain.evaluate(window(60)).sum / trained.sum, 1, 1e-5);
 }

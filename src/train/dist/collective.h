@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "vl3/error.h"
+
 namespace vl3::train {
 
 /// A collective that was started; wait() returns when its result is there.
@@ -25,13 +27,17 @@ class Collective {
 
   /// In place.
   virtual void all_reduce_sum(at::Tensor& tensor) = 0;
-  /// @param input [world * n] @param shard [n]: the sum over processes of their part number rank(). `input`
-  /// must not change before wait().
-  virtual std::unique_ptr<Pending> reduce_scatter_sum(at::Tensor input, at::Tensor shard) = 0;
+  /// @param buffer [world * n]: after wait() its part number rank() holds that part's sum over processes, the
+  /// other parts nothing of use. Must not be touched before wait().
+  virtual std::unique_ptr<Pending> reduce_scatter_sum(at::Tensor buffer) = 0;
   /// @param shard [n] @param output [world * n], every process's shard in rank order.
   virtual std::unique_ptr<Pending> all_gather(at::Tensor shard, at::Tensor output) = 0;
   virtual void broadcast(at::Tensor& tensor, int64_t root) = 0;
   virtual void barrier() = 0;
+
+  /// Ends the processes together: whatever the others wait for, now or later, throws the error that this
+  /// gives back, which is that of the process that called it first. No other call is of use afterwards.
+  [[nodiscard]] virtual Error fail(const Error& error) noexcept = 0;
 };
 
 /// One process alone: everything is a copy or nothing.
@@ -42,5 +48,8 @@ std::unique_ptr<Collective> single_process();
 /// started together; single_process() where the environment names no others. Gloo on the CPU, NCCL on CUDA.
 /// @throws Error(kInvalidArgument) for contradictory variables; Error(kInternal) when the others don't come.
 std::unique_ptr<Collective> join_processes(at::Device device);
+
+/// "cuda" without a number is the GPU of this process among those of its machine; other devices stay.
+at::Device device_of_process(at::Device device);
 
 }  // namespace vl3::train

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "train/dist/collective.h"
-#include "train/dist/launch_environment.h"
+#include "core/launch_environment.h"
 
 namespace vl3::train {
 

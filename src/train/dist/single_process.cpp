@@ -15,8 +15,7 @@ class SingleProcess : public Collective {
   int64_t rank() const override { return 0; }
   int64_t world_size() const override { return 1; }
   void all_reduce_sum(at::Tensor& /*tensor*/) override {}
-  std::unique_ptr<Pending> reduce_scatter_sum(at::Tensor input, at::Tensor shard) override {
-    if (!shard.is_alias_of(input)) shard.copy_(input);
+  std::unique_ptr<Pending> reduce_scatter_sum(at::Tensor /*buffer*/) override {
     return std::make_unique<Done>();
   }
   std::unique_ptr<Pending> all_gather(at::Tensor shard, at::Tensor output) override {
@@ -25,6 +24,7 @@ class SingleProcess : public Collective {
   }
   void broadcast(at::Tensor& /*tensor*/, int64_t /*root*/) override {}
   void barrier() override {}
+  Error fail(const Error& error) noexcept override { return error; }
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "train/dist/process_group.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <spawn.h>
@@ -11,6 +12,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "core/file.h"
 #include "train/random_model.h"
 
 namespace vl3::train {
@@ -33,9 +35,10 @@ struct Outcome {
   double state_sum = 0, optimizer_bytes = 0;
 };
 
-// Runs the worker as `world` processes, as torchrun would.
-Outcome train_on(int world, const std::filesystem::path& model, const std::filesystem::path& out,
-                 const std::string& dtype) {
+// Starts the worker as `world` processes, as torchrun would. @return exit statuses by rank; what they print
+// on stderr goes to OUT.RANK.
+std::vector<int> run_workers(int world, const std::filesystem::path& model, const std::filesystem::path& out,
+                             const std::vector<std::string>& more) {
   const int port = free_port();
   std::vector<pid_t> children;
   for (int rank = 0; rank < world; ++rank) {
@@ -43,21 +46,35 @@ Outcome train_on(int world, const std::filesystem::path& model, const std::files
         "RANK=" + std::to_string(rank),        "WORLD_SIZE=" + std::to_string(world),
         "LOCAL_RANK=" + std::to_string(rank),  "MASTER_ADDR=127.0.0.1",
         "MASTER_PORT=" + std::to_string(port), "OMP_NUM_THREADS=1"};
-    std::vector<std::string> arguments = {VL3_TRAIN_WORKER, model.string(), out.string(), dtype};
+    std::vector<std::string> arguments = {VL3_TRAIN_WORKER, model.string(), out.string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
     std::vector<char*> argv, envp;
     for (auto& argument : arguments) argv.push_back(argument.data());
     for (auto& variable : environment) envp.push_back(variable.data());
     argv.push_back(nullptr);
     envp.push_back(nullptr);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 2, (out.string() + "." + std::to_string(rank)).c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0644);
     pid_t child = 0;
-    EXPECT_EQ(posix_spawn(&child, VL3_TRAIN_WORKER, nullptr, nullptr, argv.data(), envp.data()), 0);
+    EXPECT_EQ(posix_spawn(&child, VL3_TRAIN_WORKER, &files, nullptr, argv.data(), envp.data()), 0);
+    posix_spawn_file_actions_destroy(&files);
     children.push_back(child);
   }
+  std::vector<int> statuses;
   for (const pid_t child : children) {
     int status = 0;
     waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0) << "a worker of " << world << " failed";
+    statuses.push_back(WIFEXITED(status) ? WEXITSTATUS(status) : -1);
   }
+  return statuses;
+}
+
+Outcome train_on(int world, const std::filesystem::path& model, const std::filesystem::path& out,
+                 const std::string& dtype) {
+  for (const int status : run_workers(world, model, out, {dtype}))
+    EXPECT_EQ(status, 0) << "a worker of " << world << " failed";
   Outcome outcome;
   std::ifstream file(out);
   double loss = 0, norm = 0;
@@ -97,6 +114,22 @@ TEST(ProcessGroup, BFloat16OnTwoProcesses) {
   const Outcome two = train_on(2, folder / "model", folder / "2.txt", "bfloat16");
   ASSERT_EQ(one.losses.size(), two.losses.size());
   for (size_t i = 0; i < one.losses.size(); ++i) EXPECT_NEAR(two.losses[i], one.losses[i], 1e-2) << i;
+}
+
+TEST(ProcessGroup, AnErrorOfOneEndsAllWithTheSameLine) {
+  const test::TempDir folder;
+  test::random_model(folder / "model", true);
+  for (const auto& [fail, wanted] : {std::pair("row", "token 1000000 is outside the vocabulary"),
+                                     std::pair("pending", "process 1 fails")}) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(run_workers(4, folder / "model", folder / fail, {"float32", fail}),
+              (std::vector<int>{1, 1, 1, 1}));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60)) << "waits for a time-out";
+    const std::string first = read_file(folder / (std::string(fail) + ".0"), 10'000);
+    EXPECT_NE(first.find(wanted), std::string::npos) << first;
+    for (const char* rank : {".1", ".2", ".3"})
+      EXPECT_EQ(read_file(folder / (fail + std::string(rank)), 10'000), first);
+  }
 }
 
 TEST(ProcessGroup, SaysWhenTheOthersDoNotCome) {

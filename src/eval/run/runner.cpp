@@ -1,0 +1,315 @@
+#include "eval/run/runner.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "core/check.h"
+#include "eval/run/conversation.h"
+
+namespace vl3::eval {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// A group of questions with what is left of it.
+struct Work {
+  const Task* task;
+  std::vector<size_t> items;
+};
+
+struct Share {
+  std::vector<Work> work;
+  int64_t questions = 0;  // of the whole share
+  int64_t left = 0;
+};
+
+Share share_of(const std::vector<Task>& tasks, const RunOptions& options, const Records& records) {
+  Share share;
+  for (const Task& task : tasks) {
+    const auto known = records.find(task.benchmark->name);
+    for (size_t g = 0; g < task.data.groups.size(); ++g) {
+      if (static_cast<int64_t>(g) % options.world_size != options.rank) continue;
+      Work work{&task, {}};
+      for (const size_t i : task.data.groups[g]) {
+        ++share.questions;
+        if (known != records.end()) {
+          const auto record = known->second.find(id_text(task.data.items[i].id));
+          if (record != known->second.end() && record->second.error.empty()) continue;
+        }
+        work.items.push_back(i);
+      }
+      share.left += static_cast<int64_t>(work.items.size());
+      if (!work.items.empty()) share.work.push_back(std::move(work));
+    }
+  }
+  return share;
+}
+
+/// Counts, running scores and time left, for people.
+class Meter {
+ public:
+  Meter(const Share& share, const RunHooks& hooks) : hooks_(hooks), left_(share.left) {
+    progress_.total = share.questions;
+    progress_.done = share.questions - share.left;
+  }
+
+  void add(const Task& task, const Item& item, const Record& record) {
+    const std::lock_guard lock(mutex_);
+    if (progress_.task != task.benchmark->name) {
+      progress_.task = task.benchmark->name;
+      sum_ = count_ = 0;
+    }
+    sum_ += record.error.empty() ? score_answer(*task.benchmark, item, record.reply.text, {}).score : 0;
+    count_ += 1;
+    progress_.failed += record.error.empty() ? 0 : 1;
+    ++progress_.done;
+    ++answered_;
+    progress_.score = 100 * sum_ / count_;
+    progress_.left_s = seconds_since(start_) / answered_ * (static_cast<double>(left_) - answered_);
+    if (hooks_.on_progress) hooks_.on_progress(progress_);
+  }
+
+ private:
+  const RunHooks& hooks_;
+  std::mutex mutex_;
+  RunProgress progress_;
+  double sum_ = 0, count_ = 0, answered_ = 0;
+  int64_t left_;
+  Clock::time_point start_ = Clock::now();
+};
+
+Record ask(const Item& item, ConversationBuilder& builder, AnswerSession& session) {
+  Record record;
+  const auto start = Clock::now();
+  try {
+    record.reply = session.ask(builder.build(item));
+  } catch (const FatalError&) {
+    throw;
+  } catch (const Error& error) {
+    record.error = fmt::format("{}: {}", error_code_name(error.code()), error.what());
+  } catch (const std::exception& error) {
+    record.error = fmt::format("internal: {}", error.what());
+  }
+  record.seconds = seconds_since(start);
+  return record;
+}
+
+class Workers {
+ public:
+  Workers(const Share& share, Answerer& answerer, const RunOptions& options, const RunHooks& hooks,
+          Journal& journal)
+      : share_(share),
+        answerer_(answerer),
+        options_(options),
+        hooks_(hooks),
+        journal_(journal),
+        meter_(share, hooks) {}
+
+  void run() {
+    std::vector<std::thread> threads;
+    const int count = std::max(1, std::min(answerer_.at_once(), static_cast<int>(share_.work.size())));
+    for (int i = 1; i < count; ++i) threads.emplace_back([this] { work(); });
+    work();
+    for (std::thread& thread : threads) thread.join();
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void work() {
+    try {
+      for (size_t at = next_++; at < share_.work.size() && !stop_; at = next_++) answer(share_.work[at]);
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      stop_ = true;
+    }
+  }
+
+  void answer(const Work& work) {
+    ConversationBuilder builder(options_.sampling, answerer_.wants_pictures());
+    const std::unique_ptr<AnswerSession> session = answerer_.session();
+    for (const size_t i : work.items) {
+      if (stop_) return;
+      VL3_CHECK(!hooks_.cancelled || !hooks_.cancelled(), kCancelled, "stopped");
+      const Item& item = work.task->data.items[i];
+      const Record record = ask(item, builder, *session);
+      journal_.append(work.task->benchmark->name, id_text(item.id), record);
+      meter_.add(*work.task, item, record);
+    }
+  }
+
+  const Share& share_;
+  Answerer& answerer_;
+  const RunOptions& options_;
+  const RunHooks& hooks_;
+  Journal& journal_;
+  Meter meter_;
+  std::atomic<size_t> next_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+};
+
+/// Questions without any record, by the rank whose share they are in.
+std::vector<int64_t> open_questions(const std::vector<Task>& tasks, const Records& records,
+                                    int64_t world_size) {
+  std::vector<int64_t> open(static_cast<size_t>(world_size));
+  for (const Task& task : tasks) {
+    const auto known = records.find(task.benchmark->name);
+    for (size_t g = 0; g < task.data.groups.size(); ++g) {
+      for (const size_t i : task.data.groups[g]) {
+        const bool there = known != records.end() && known->second.contains(id_text(task.data.items[i].id));
+        if (!there) ++open[g % static_cast<size_t>(world_size)];
+      }
+    }
+  }
+  return open;
+}
+
+}  // namespace
+
+fs::path root_of(const Benchmark& benchmark, const fs::path& data_root, bool single) {
+  for (const fs::path& candidate : {data_root / benchmark.name / "data", data_root / benchmark.name}) {
+    std::error_code error;
+    if (fs::is_directory(candidate, error) && !fs::is_empty(candidate, error)) return candidate;
+  }
+  return single ? data_root : data_root / benchmark.name;
+}
+
+Task load_task(const Benchmark& benchmark, const fs::path& root, Defects defects,
+               std::optional<int64_t> limit) {
+  VL3_CHECK(fs::is_directory(root), kNotFound, "{}: no folder {} with its data; see docs/guides/eval.md",
+            benchmark.name, root.string());
+  Task task;
+  task.benchmark = &benchmark;
+  task.root = root;
+  try {
+    task.data = benchmark.load(root, defects);
+  } catch (const Error& error) {
+    throw error.with_context("reading " + benchmark.name);
+  }
+  task.all_items = task.data.items.size();
+  if (limit && static_cast<size_t>(*limit) < task.data.items.size()) {
+    task.data.items.resize(static_cast<size_t>(*limit));
+    task.data = make_dataset(std::move(task.data.items));
+  }
+  VL3_CHECK(!task.data.items.empty(), kCorrupt, "{}: there is no question in {}", benchmark.name,
+            root.string());
+  return task;
+}
+
+void answer_share(const std::vector<Task>& tasks, Answerer& answerer, const RunOptions& options,
+                  const RunHooks& hooks) {
+  std::error_code error;
+  fs::create_directories(options.output, error);
+  VL3_CHECK(fs::is_directory(options.output), kInvalidArgument,
+            "{}: the folder for the results cannot be made{}{}", options.output.string(), error ? ": " : "",
+            error ? error.message() : "");
+  OrderedJson settings = options.settings;
+  settings["answerer"] = answerer.identity();
+  Journal journal(options.output, options.rank, settings);
+  const Share share = share_of(tasks, options, Journal::read(options.output));
+  if (share.left < share.questions && hooks.on_note)
+    hooks.on_note(fmt::format("{} of {} questions are answered already", share.questions - share.left,
+                              share.questions));
+  Workers(share, answerer, options, hooks, journal).run();
+}
+
+Records collect(const std::vector<Task>& tasks, const RunOptions& options, const RunHooks& hooks) {
+  auto last_seen = Clock::now();
+  bool noted = false;
+  for (;;) {
+    Records records = Journal::read(options.output);
+    const std::vector<int64_t> open = open_questions(tasks, records, options.world_size);
+    bool working = false;
+    int64_t left = 0;
+    for (int64_t rank = 0; rank < options.world_size; ++rank) {
+      left += open[static_cast<size_t>(rank)];
+      working = working || (rank != options.rank && Journal::at_work(options.output, rank));
+    }
+    if (left == 0 && !working) return records;
+    if (working) last_seen = Clock::now();
+    VL3_CHECK(
+        seconds_since(last_seen) < options.wait_s, kInternal,
+        "{} questions of other processes are not answered, and none of these is at work; start the same "
+        "command again",
+        left);
+    VL3_CHECK(!hooks.cancelled || !hooks.cancelled(), kCancelled, "stopped");
+    if (!noted && hooks.on_note)
+      hooks.on_note(fmt::format("waiting for {} questions of other processes", left));
+    noted = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+Verdict score_answer(const Benchmark& benchmark, const Item& item, const std::string& response,
+                     const Scoring& scoring) {
+  try {
+    return benchmark.score(item, response, scoring);
+  } catch (const FatalError&) {
+    throw;
+  } catch (const Error& error) {
+    return no_answer(fmt::format("cannot be scored: {}", error.what()));
+  }
+}
+
+ScoredTask score_task(const Task& task, const Records& records, const Scoring& scoring,
+                      const RunHooks& hooks) {
+  ScoredTask result;
+  result.task = &task;
+  const size_t count = task.data.items.size();
+  const auto known = records.find(task.benchmark->name);
+  for (const Item& item : task.data.items) {
+    VL3_CHECK(!hooks.cancelled || !hooks.cancelled(), kCancelled, "stopped");
+    Record record;
+    record.error = "was not asked";
+    if (known != records.end()) {
+      const auto found = known->second.find(id_text(item.id));
+      if (found != known->second.end()) record = found->second;
+    }
+    Verdict verdict;
+    if (!record.error.empty()) {
+      verdict = no_answer("no answer: " + record.error);
+      ++result.failed;
+    } else {
+      verdict = score_answer(*task.benchmark, item, record.reply.text, scoring);
+      result.unparsed += verdict.failure.empty() ? 0 : 1;
+      result.judge_missing += verdict.judge_missing ? 1 : 0;
+    }
+    result.records.push_back(std::move(record));
+    result.verdicts.push_back(std::move(verdict));
+  }
+  std::vector<size_t> cluster(count);
+  for (size_t g = 0; g < task.data.groups.size(); ++g) {
+    for (const size_t i : task.data.groups[g]) cluster[i] = g;
+  }
+  for (size_t i = 0; i < count; ++i)
+    result.scored.push_back({&task.data.items[i], &result.verdicts[i], cluster[i]});
+  return result;
+}
+
+std::vector<std::string> missing_media(const Task& task) {
+  std::set<std::string> seen;
+  std::vector<std::string> missing;
+  const auto look = [&](const fs::path& path) {
+    std::error_code error;
+    if (seen.insert(path.string()).second && !fs::exists(path, error)) missing.push_back(path.string());
+  };
+  for (const Item& item : task.data.items) {
+    for (const Medium& medium : item.media) look(medium.path);
+    if (item.subtitles.kind == SubtitleSource::kInterleaved) look(item.subtitles.file);
+  }
+  return missing;
+}
+
+}  // namespace vl3::eval

@@ -1,0 +1,49 @@
+#include "train/run_writer.h"
+
+#include "core/file.h"
+#include "train/lora.h"
+#include "train/recipe.h"
+
+namespace vl3::train {
+namespace fs = std::filesystem;
+
+void RunWriter::begin(const weights::ModelConfig& model, int64_t resumed_step) {
+  layout_ = model.layout;
+  unmark_finished(folder_);
+  const weights::DType dtype = config_.dtype == "float32" ? weights::DType::kF32 : weights::DType::kBF16;
+  store_.emplace(folder_, ModelFiles(model, dtype, config_.data.use_token_compression),
+                 config_.save_total_limit);
+  log_.emplace(folder_.path() / "train_log.jsonl", resumed_step);
+  bad_samples_.emplace(folder_.path() / kBadSamplesFile, resumed_step);
+  if (config_.tensorboard) events_.emplace(folder_.path() / "tensorboard", resumed_step);
+  write_file_atomically(folder_.path() / "recipe.toml", recipe_toml(config_));
+}
+
+void RunWriter::log(const StepMetrics& metrics) {
+  log_->write(to_json(metrics));
+  if (events_) events_->write(metrics);
+}
+
+fs::path RunWriter::save(TrainStep& step, const TrainerState& state) {
+  log_->sync();
+  bad_samples_->sync();
+  CheckpointContents contents;
+  contents.weights = out_tensors(step.merged_weights());
+  contents.optimizer = out_tensors(step.state());
+  contents.state = state;
+  contents.recipe = recipe_toml(config_);
+  if (config_.lora) {
+    contents.write_more = [&](const fs::path& into) {
+      fs::create_directory(into / kAdapterFolder);
+      write_adapter(step.adapter(), into / kAdapterFolder, layout_, config_.model);
+    };
+  }
+  return store_->save(contents);
+}
+
+void RunWriter::finish(const fs::path& checkpoint, const TrainerState& state) {
+  store_->publish(checkpoint);
+  mark_finished(folder_, state);
+}
+
+}  // namespace vl3::train

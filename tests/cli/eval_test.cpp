@@ -1,0 +1,131 @@
+// vl3 eval as users run it: the embedded model on its own generated benchmark and on official files.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli/run_vl3.h"
+#include "core/json.h"
+#include "support/temp_dir.h"
+
+namespace vl3::test {
+namespace {
+
+using Words = std::vector<std::string>;
+
+class CliEval : public testing::Test {
+ protected:
+  TempDir dir_;
+
+  RunResult eval(Words words, const RunOptions& options = {}) {
+    words.insert(words.begin(), "eval");
+    for (const char* word : {"--max-tokens", "8"}) words.emplace_back(word);
+    RunOptions own = options;
+    own.environment["OMP_NUM_THREADS"] = "1";
+    own.timeout_s = 300;
+    return run_vl3(words, own);
+  }
+  std::string out(const std::string& name) { return (dir_ / name).string(); }
+  std::string benchmark() {
+    const std::string folder = out("bench");
+    if (!std::filesystem::exists(folder)) {
+      const RunResult made = run_vl3({"synth", "--benchmark", "--out", folder, "--seed", "7", "--per-kind",
+                                      "1", "--kinds", "scene,multi,text,video@f3"});
+      EXPECT_EQ(made.status, 0) << made.err;
+    }
+    return folder;
+  }
+};
+
+TEST_F(CliEval, TheGeneratedBenchmarkGivesWhatSynthScoreGives) {
+  const RunResult run =
+      eval({"--tasks", "synth", "--data-root", benchmark(), "--output", out("run"), "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  const Json results = Json::parse(run.out);
+  std::ifstream samples(dir_ / "run/samples_synth.jsonl");
+  std::ofstream answers(dir_ / "answers.jsonl");
+  for (std::string line; std::getline(samples, line);) {
+    const Json sample = Json::parse(line);
+    answers << Json{{"id", sample["doc"]["id"]}, {"prediction", sample["resps"][0][0]}}.dump() << "\n";
+  }
+  answers.close();
+  const RunResult scored =
+      run_vl3({"synth", "--score", out("answers.jsonl"), "--benchmark-dir", benchmark(), "--json"});
+  ASSERT_EQ(scored.status, 0) << scored.err;
+  const Json scores = Json::parse(scored.out);
+  EXPECT_NEAR(results["results"]["synth"]["Overall,none"].get<double>(),
+              100 * scores["all"]["accuracy"].get<double>(), 1e-9);
+  EXPECT_EQ(results["n-samples"]["synth"]["effective"], scores["all"]["items"]);
+  for (const auto& [kind, score] : scores["kinds"].items())
+    EXPECT_NEAR(results["vl3"]["synth"]["metrics"][kind].get<double>(), 100 * score["accuracy"].get<double>(),
+                1e-9)
+        << kind;
+}
+
+TEST_F(CliEval, OfficialFilesTwoProcessesAndCompare) {
+  const std::string root = golden_eval_dir().string();
+  const Words task{"--tasks", "tempcompass,AI2D", "--data-root", root, "--preset",
+                   "paper",   "--flow",           "remote"};
+  const auto run_to = [&](const std::string& name, const RunOptions& options = {}) {
+    Words words = task;
+    words.insert(words.end(), {"--output", out(name)});
+    return eval(words, options);
+  };
+  const RunResult alone = run_to("alone");
+  ASSERT_EQ(alone.status, 0) << alone.err;
+  EXPECT_NE(alone.out.find("TempCompass"), std::string::npos);
+  // A rank after the other: rank 0 finds the share of rank 1 done.
+  for (const char* rank : {"1", "0"}) {
+    const RunResult share =
+        run_to("shared", {.environment = {{"OMPI_COMM_WORLD_RANK", rank}, {"OMPI_COMM_WORLD_SIZE", "2"}}});
+    ASSERT_EQ(share.status, 0) << share.err;
+    EXPECT_EQ(share.out, rank == std::string("0") ? alone.out : "");
+  }
+  const RunResult again = run_to("alone");
+  EXPECT_NE(again.err.find("27 of 27 questions are answered already"), std::string::npos) << again.err;
+  const RunResult compared = run_vl3({"eval", "compare", out("alone"), out("shared"), "--json"});
+  ASSERT_EQ(compared.status, 0) << compared.err;
+  EXPECT_EQ(Json::parse(compared.out)["tempcompass"]["pairs"], 21);
+  EXPECT_EQ(Json::parse(compared.out)["tempcompass"]["a_better"], 0);
+}
+
+TEST_F(CliEval, BrokenMediaAreCountedListedAndSaid) {
+  std::filesystem::copy(golden_eval_dir() / "AI2D/data", dir_ / "AI2D",
+                        std::filesystem::copy_options::recursive);
+  dir_.write("AI2D/images/1.png", "broken");
+  std::filesystem::remove(dir_ / "AI2D/images/2.png");
+  const Words words{"--tasks", "AI2D", "--data-root", dir_.path().string()};
+  Words dry = words;
+  dry.insert(dry.end(), {"--dry-run"});
+  const RunResult planned = eval(dry);
+  EXPECT_EQ(planned.status, 1);
+  EXPECT_NE(planned.out.find("6 questions about 3 media, 1 files missing"), std::string::npos) << planned.out;
+  Words real = words;
+  real.insert(real.end(), {"--output", out("run")});
+  const RunResult run = eval(real);
+  EXPECT_EQ(run.status, 1);
+  EXPECT_NE(run.err.find("4 questions have no answer"), std::string::npos) << run.err;
+  EXPECT_NE(run.out.find("4 failed"), std::string::npos) << run.out;
+}
+
+TEST_F(CliEval, WrongUseIsOneLine) {
+  const std::string root = golden_eval_dir().string();
+  const std::vector<std::pair<Words, std::string>> cases = {
+      {{}, "name the benchmarks with --tasks"},
+      {{"--tasks", "none", "--data-root", root}, "unknown task \"none\""},
+      {{"--tasks", "AI2D"}, "--data-root"},
+      {{"--tasks", "AI2D,ai2d", "--data-root", root}, "twice"},
+      {{"--tasks", "AI2D", "--data-root", out("none")}, "no folder"},
+      {{"--tasks", "AI2D", "--root", "AI2D", "--data-root", root}, "expected NAME=DIR"},
+      {{"--tasks", "AI2D", "--data-root", root, "--output", "/dev/null"}, "cannot be made"},
+      {{"--tasks", "AI2D", "--data-root", root, "--model", "http://127.0.0.1:1/v1"}, "cannot connect"}};
+  for (const auto& [words, expected] : cases) {
+    const RunResult run = eval(words);
+    EXPECT_NE(run.status, 0) << command_text(words);
+    EXPECT_NE(run.err.find(expected), std::string::npos) << command_text(words) << ": " << run.err;
+    EXPECT_EQ(run.out, "") << command_text(words);
+  }
+}
+
+}  // namespace
+}  // namespace vl3::test

@@ -1,0 +1,119 @@
+#include "train/resume.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "core/file.h"
+#include "support/temp_dir.h"
+#include "train/recipe.h"
+
+namespace vl3::train {
+namespace {
+
+using test::error_of;
+using test::TempDir;
+namespace fs = std::filesystem;
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  return names;
+}
+
+// Folders that look like a run's; what is in a checkpoint's files is not looked at here.
+class Resume : public ::testing::Test {
+ protected:
+  static TrainConfig config(const std::vector<std::string>& set = {}) {
+    return parse_recipe("model = \"m\"\nlr.llm_lr = 1e-5\n[[data.sources]]\ndata_path = [\"a.jsonl\"]\n",
+                        "r.toml", set);
+  }
+  fs::path checkpoint(int64_t step) {
+    const fs::path folder = run_.path() / fmt::format("checkpoint-{}", step);
+    fs::create_directory(folder);
+    write_file_atomically(folder / "recipe.toml", recipe_toml(config()));
+    write_file_atomically(folder / "model.safetensors", std::string(2000, 'x'));
+    TrainerState state;
+    state.step = step;
+    write_trainer_state(state, folder);
+    return folder;
+  }
+  std::string auto_error(const std::vector<std::string>& set = {}) {
+    return error_of([&] { find_resume_point(run_, config(set), "auto"); });
+  }
+
+  TempDir dir_;
+  RunFolder run_{dir_ / "run"};
+};
+
+TEST_F(Resume, PicksTheNewestWholeCheckpoint) {
+  EXPECT_FALSE(find_resume_point(run_, config(), "auto").has_value());
+  EXPECT_FALSE(find_resume_point(run_, config(), "never").has_value());
+  for (const int64_t step : {9, 10, 100}) checkpoint(step);
+  fs::create_directory(run_.path() / "checkpoint-300");  // by hand: no state in it
+  EXPECT_EQ(find_resume_point(run_, config(), "auto")->state.step, 100);
+  fs::resize_file(run_.path() / "checkpoint-100/model.safetensors", 1000);
+  EXPECT_EQ(find_resume_point(run_, config(), "auto")->folder, run_.path() / "checkpoint-10");
+  fs::remove(run_.path() / "checkpoint-10/model.safetensors");
+  EXPECT_EQ(find_resume_point(run_, config(), "auto")->state.step, 9);
+  EXPECT_NE(error_of([&] {
+              find_resume_point(run_, config(), (run_.path() / "checkpoint-10").string());
+            }).find("model.safetensors is missing"),
+            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { find_resume_point(run_, config(), "never"); }).find("holds checkpoints up to step 300"),
+      std::string::npos);
+  dir_.write("run/checkpoint-9/trainer_state.json", "{\"format\": 1");
+  EXPECT_NE(auto_error().find("none of its 4 checkpoints is whole"), std::string::npos);
+}
+
+TEST_F(Resume, AnEarlierCheckpointByNamePutsLaterOnesAside) {
+  for (const int64_t step : {1, 2, 3}) checkpoint(step);
+  EXPECT_EQ(find_resume_point(run_, config(), (run_.path() / "checkpoint-1").string())->state.step, 1);
+  EXPECT_EQ(names_in(run_.path()), (std::set<std::string>{".lock", "checkpoint-1", "abandoned-checkpoint-2",
+                                                          "abandoned-checkpoint-3"}));
+}
+
+TEST_F(Resume, WhatAnInterruptedProcessLeftIsRemoved) {
+  const fs::path other = dir_ / "other";
+  fs::create_directories(other / "checkpoint-200.tmp-77-0");
+  fs::create_directories(other / "checkpoint-8.trash-77-1");
+  dir_.write("other/model.safetensors.tmp-77-3", "half");
+  dir_.write("other/checkpoint-notes.txt", "mine");
+  const RunFolder run(other);
+  EXPECT_EQ(names_in(other), (std::set<std::string>{".lock", "checkpoint-notes.txt"}));
+}
+
+TEST_F(Resume, AChangedRecipeNeedsTheFoldersName) {
+  const fs::path folder = checkpoint(5);
+  EXPECT_EQ(auto_error({"save_steps=7", "output=elsewhere", "data.dataloader_num_workers=9"}), "");
+  const std::string error = auto_error({"lr.llm_lr=2e-5", "data.fps=2.0"});
+  EXPECT_NE(
+      error.find("was made by another recipe (data.fps: 1.0 -> 2.0, lr.llm_lr: 1e-05 -> 2e-05); undo that"),
+      std::string::npos)
+      << error;
+  EXPECT_NE(error.find("--resume " + folder.string()), std::string::npos) << error;
+  const auto point = find_resume_point(run_, config({"lr.llm_lr=2e-5"}), folder.string());
+  EXPECT_EQ(point->changed, std::vector<std::string>{"lr.llm_lr: 1e-05 -> 2e-05"});
+}
+
+TEST_F(Resume, AFinishedRunSaysSo) {
+  EXPECT_FALSE(finished_steps(run_, config(), "auto").has_value());
+  write_file_atomically(run_.path() / "recipe.toml", recipe_toml(config()));
+  TrainerState state;
+  state.step = 12;
+  mark_finished(run_, state);
+  EXPECT_EQ(finished_steps(run_, config({"save_steps=7"}), "auto"), 12);
+  EXPECT_FALSE(finished_steps(run_, config(), (run_.path() / "checkpoint-5").string()).has_value());
+  EXPECT_NE(error_of([&] { finished_steps(run_, config(), "never"); }).find("has finished after 12 steps"),
+            std::string::npos);
+  const std::string error = error_of([&] { finished_steps(run_, config({"max_steps=20"}), "auto"); });
+  EXPECT_NE(error.find("has finished after 12 steps, made by another recipe (max_steps: none -> 20)"),
+            std::string::npos)
+      << error;
+  unmark_finished(run_);
+  EXPECT_FALSE(finished_steps(run_, config(), "auto").has_value());
+}
+
+}  // namespace
+}  // namespace vl3::train
