@@ -3,7 +3,8 @@ import sys
 
 try:
     import openai
-except ImportError:
+    openai.OpenAI  # a folder of the same name would import, too
+except (ImportError, AttributeError):
     from server import skip
     skip("no openai package")
 from server import IMAGE, VIDEO, Server, data_url
