@@ -150,10 +150,10 @@ try {
   await page.getByRole("button", { name: "Remove broken.mp4" }).click();
 
   step = "camera: picture and clip";
-  await page.getByRole("button", { name: "Camera" }).click();
+  await page.getByRole("button", { name: "Camera", exact: true }).click();
   await page.getByRole("button", { name: "Take a picture" }).click();
   await page.locator("#attachments img").waitFor();
-  await page.getByRole("button", { name: "Camera" }).click();
+  await page.getByRole("button", { name: "Camera", exact: true }).click();
   await page.getByRole("button", { name: "Record a clip" }).click();
   await page.waitForTimeout(1500);
   await page.getByRole("button", { name: "Stop recording" }).click();
