@@ -111,6 +111,13 @@ async function ask() {
   const questionView = log.add(question), view = log.add(answer);
   view.busy(true);
   view.item.scrollIntoView({ block: "end" });
+  let drawing = 0;
+  const draw = () => {  // once a picture of the screen, however fast tokens come
+    drawing = 0;
+    status("");
+    view.text(answer.text);
+    if (innerHeight + scrollY > document.body.scrollHeight - 120) view.item.scrollIntoView({ block: "end" });
+  };
   running = new AbortController();
   $("stop").hidden = false;
   $("send").disabled = true;
@@ -121,10 +128,8 @@ async function ask() {
       if (event.usage) answer.usage = event.usage;
       const choice = event.choices?.[0];
       if (choice?.delta?.content) {
-        status("");
         answer.text += choice.delta.content;
-        view.text(answer.text);
-        if (innerHeight + scrollY > document.body.scrollHeight - 120) view.item.scrollIntoView({ block: "end" });
+        if (!drawing) drawing = requestAnimationFrame(draw);
       }
       if (choice?.finish_reason) answer.finish = choice.stop_reason === "repetition" ? "repetition" : choice.finish_reason;
     }));
@@ -147,6 +152,7 @@ async function ask() {
       }
     }
   }
+  cancelAnimationFrame(drawing);
   running = null;
   $("stop").hidden = true;
   $("send").disabled = false;
