@@ -50,11 +50,10 @@ void encoder_attention(benchmark::State& state, at::ScalarType dtype) {
     return at::randn({1, kPatches, kEncoderHeads, kEncoderDim}).to(dtype).transpose(1, 2);
   };
   const at::Tensor q = heads(), k = heads(), v = heads();
-  for (auto _ : state)
-    benchmark::DoNotOptimize(vl3::ops::full_attention(q, k, v, 0.1, at::kBFloat16));
-  state.counters["GFLOP/s"] = benchmark::Counter(
-      4.0 * kPatches * kPatches * kEncoderHeads * kEncoderDim * static_cast<double>(state.iterations()) * 1e-9,
-      benchmark::Counter::kIsRate);
+  for (auto _ : state) benchmark::DoNotOptimize(vl3::ops::full_attention(q, k, v, 0.1, at::kBFloat16));
+  state.counters["GFLOP/s"] = benchmark::Counter(4.0 * kPatches * kPatches * kEncoderHeads * kEncoderDim *
+                                                     static_cast<double>(state.iterations()) * 1e-9,
+                                                 benchmark::Counter::kIsRate);
 }
 
 BENCHMARK_CAPTURE(encoder_attention, vl3, at::kFloat)->UseRealTime()->Unit(benchmark::kMillisecond);

@@ -70,7 +70,8 @@ struct Serve {
                        "Host headers taken (default: loopback's while listening there)");
     command.add_option("--allowed-origins", app.allowed_origins,
                        "Origins of other web pages that may call, or *");
-    command.add_flag_callback("--no-page", [&app] { app.page = false; }, "Do not serve the web page");
+    command.add_flag_callback(
+        "--no-page", [&app] { app.page = false; }, "Do not serve the web page");
     command.add_option("--max-connections", http.max_connections, "Connections at once (default: 20000)");
     bytes_option(
         command, "--max-body", [&http](uint64_t bytes) { http.max_body_bytes = bytes; },

@@ -59,12 +59,15 @@ std::vector<int64_t> patch_labels(const synth::ImageFacts& facts, const preproce
     const auto bound = [](float value, int64_t most) {
       return std::clamp(static_cast<int64_t>(value), int64_t{0}, most);
     };
-    for (int64_t y = bound(item.box.y0 / side_y, grid.h - 1); y <= bound(item.box.y1 / side_y, grid.h - 1); ++y) {
-      for (int64_t x = bound(item.box.x0 / side_x, grid.w - 1); x <= bound(item.box.x1 / side_x, grid.w - 1); ++x) {
+    for (int64_t y = bound(item.box.y0 / side_y, grid.h - 1); y <= bound(item.box.y1 / side_y, grid.h - 1);
+         ++y) {
+      for (int64_t x = bound(item.box.x0 / side_x, grid.w - 1); x <= bound(item.box.x1 / side_x, grid.w - 1);
+           ++x) {
         const synth::Box patch{static_cast<float>(x) * side_x, static_cast<float>(y) * side_y,
                                static_cast<float>(x + 1) * side_x, static_cast<float>(y + 1) * side_y};
         const double shared = overlap(item.box, patch);
-        const double share = std::max(shared / (static_cast<double>(side_x) * side_y), shared / std::max(area, 1.0));
+        const double share =
+            std::max(shared / (static_cast<double>(side_x) * side_y), shared / std::max(area, 1.0));
         const double rank = share + (item.type == "char" ? 1 : 0);
         const auto at = static_cast<size_t>(y * grid.w + x);
         if (share < 0.25 || rank <= best[at]) continue;

@@ -91,8 +91,8 @@ std::vector<fs::path> matching_files(const std::string& pattern) {
 std::shared_ptr<const RecordList> open_record_list(const DataSource& source, int64_t list,
                                                    int64_t shuffle_window) {
   if (!source.synth.empty()) {
-    VL3_CHECK(source.data_path.empty(), kInvalidArgument, "data source {}: both synth and data_path; make them two",
-              list);
+    VL3_CHECK(source.data_path.empty(), kInvalidArgument,
+              "data source {}: both synth and data_path; make them two", list);
     return std::make_shared<const SynthList>(source, list);
   }
   VL3_CHECK(!source.data_path.empty(), kInvalidArgument, "data source {}: data_path names no file", list);

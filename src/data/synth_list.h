@@ -14,7 +14,8 @@ namespace vl3::data {
 
 class SynthList final : public RecordList {
  public:
-  /// @param source  its `synth` names a JSON file of generator options. @param list  for the records' origins.
+  /// @param source  its `synth` names a JSON file of generator options. @param list  for the records'
+  /// origins.
   /// @throws Error(kNotFound), Error(kCorrupt) for the file; Error(kInvalidArgument) for its options.
   SynthList(const DataSource& source, int64_t list);
 

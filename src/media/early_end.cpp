@@ -58,7 +58,8 @@ double stated_end(const AVFormatContext& format, const AVStream& stream) {
     return format.nb_streams == 1 ? whole : 0;
   }
   if (container == "avi" && stream.duration != AV_NOPTS_VALUE) {
-    // The header counts frames; FFmpeg shortens the duration to what the file's size suggests, but not that count.
+    // The header counts frames; FFmpeg shortens the duration to what the file's size suggests, but not that
+    // count.
     return static_cast<double>(std::max(stream.duration, stream.nb_frames)) * to_double(stream.time_base);
   }
   return container == "flv" && format.nb_streams == 1 ? whole : 0;

@@ -65,7 +65,8 @@ Sample Generator::sample(uint64_t index) const {
   Rng rng(mix(mix(options_.seed, static_cast<uint64_t>(options_.split)), index));
   double total = 0;
   for (const Draw& draw : draws_) total += draw.active(index) ? draw.weight : 0;
-  VL3_CHECK(total > 0, kInvalidArgument, "mixture: nothing is to be drawn at sample {}: look at from and to", index);
+  VL3_CHECK(total > 0, kInvalidArgument, "mixture: nothing is to be drawn at sample {}: look at from and to",
+            index);
   double at = rng.real() * total;
   const Draw* last = nullptr;
   for (const Draw& draw : draws_) {

@@ -63,8 +63,8 @@ void check(const SynthOptions& o) {
   in_range("answer_noise", o.answer_noise, 0, 1);
   for (const MixtureEntry& entry : o.mixture) {
     in_range("mixture: weight", entry.weight, 0, 1e9);
-    VL3_CHECK(entry.to == 0 || entry.to > entry.from, kInvalidArgument, "mixture: {}: to: {} is not above from, {}",
-              entry.kind, entry.to, entry.from);
+    VL3_CHECK(entry.to == 0 || entry.to > entry.from, kInvalidArgument,
+              "mixture: {}: to: {} is not above from, {}", entry.kind, entry.to, entry.from);
   }
   (void)expand_mixture(o.mixture);
 }

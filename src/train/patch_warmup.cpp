@@ -56,9 +56,11 @@ double seconds_since(Clock::time_point start) {
 }
 
 /// A picture and its targets in the form of a training sample: `labels` holds kPatchTasks a patch.
-data::Sample picture_sample(const synth::Sample& drawn, const weights::PreprocessConfig& config, uint64_t seed) {
+data::Sample picture_sample(const synth::Sample& drawn, const weights::PreprocessConfig& config,
+                            uint64_t seed) {
   VL3_CHECK(drawn.type == synth::MediaType::kImage, kInvalidArgument,
-            "{}: the encoder's warm-up takes samples of one image each; choose scene, ocr, document or chart", drawn.id);
+            "{}: the encoder's warm-up takes samples of one image each; choose scene, ocr, document or chart",
+            drawn.id);
   const media::Frame& frame = drawn.frames.front();
   const preprocess::Size from{frame.height, frame.width};
   const preprocess::MediaShape shape{preprocess::MediaKind::kImage, from, 1};
@@ -85,17 +87,20 @@ data::Sample picture_sample(const synth::Sample& drawn, const weights::Preproces
   return sample;
 }
 
-std::unique_ptr<data::Loader> open_pictures(const TrainConfig& config, const weights::PreprocessConfig& preprocess) {
+std::unique_ptr<data::Loader> open_pictures(const TrainConfig& config,
+                                            const weights::PreprocessConfig& preprocess) {
   auto generators = std::make_shared<std::vector<synth::Generator>>();
   for (const DataSource& source : config.data.sources) {
     VL3_CHECK(!source.synth.empty(), kInvalidArgument,
-              "objective \"patch_labels\" knows what is in generated pictures only: give data.sources a synth file");
+              "objective \"patch_labels\" knows what is in generated pictures only: give data.sources a "
+              "synth file");
     generators->emplace_back(synth::options_from_json(read_json_file(source.synth), source.synth));
   }
   data::SampleFunctions functions;
   functions.build = [generators, preprocess](const data::Record& record, const std::atomic<bool>&) {
     const synth::Generator& generator = (*generators)[static_cast<size_t>(record.origin.list)];
-    return picture_sample(generator.sample(static_cast<uint64_t>(record.origin.line - 1)), preprocess, record.seed);
+    return picture_sample(generator.sample(static_cast<uint64_t>(record.origin.line - 1)), preprocess,
+                          record.seed);
   };
   const data::LoaderOptions options{.global_batch_size = config.global_batch_size};
   return std::make_unique<data::Loader>(data::open_mixture(config.data, config.seed, /*epochs=*/0), functions,
@@ -164,7 +169,8 @@ class PatchStep {
     std::vector<LazyTensor> weights;
     for (const auto& item : model_->named_parameters()) {
       const at::Tensor weight = item.value().detach();
-      weights.push_back({item.key(), weight.scalar_type(), weight.sizes().vec(), [weight] { return weight; }});
+      weights.push_back(
+          {item.key(), weight.scalar_type(), weight.sizes().vec(), [weight] { return weight; }});
     }
     return weights;
   }
@@ -182,7 +188,8 @@ class PatchStep {
   // Sum of the losses of a row's patches; pictures of one size go through the encoder together.
   at::Tensor forward(const data::PackedRow& row, Result& result) const {
     std::map<std::pair<int64_t, int64_t>, std::vector<size_t>> sizes;
-    for (size_t m = 0; m < row.media.size(); ++m) sizes[{row.media[m].grid.h, row.media[m].grid.w}].push_back(m);
+    for (size_t m = 0; m < row.media.size(); ++m)
+      sizes[{row.media[m].grid.h, row.media[m].grid.w}].push_back(m);
     at::Tensor total;
     for (const auto& [size, pictures] : sizes) {
       const auto F = static_cast<int64_t>(pictures.size()), N = size.first * size.second;
@@ -202,7 +209,8 @@ class PatchStep {
                                                                     size.first, size.second, /*merge=*/1);
       const at::Tensor logits_PK =
           at::linear(features_FND.reshape({F * N, features_FND.size(2)}), head_).to(at::kFloat);
-      const at::Tensor labels_PT = at::tensor(targets, at::kLong).view({F * N, data::kPatchTasks}).to(store.device);
+      const at::Tensor labels_PT =
+          at::tensor(targets, at::kLong).view({F * N, data::kPatchTasks}).to(store.device);
       const at::Tensor loss = score(logits_PK, labels_PT, result);
       total = total.defined() ? total + loss : loss;
       result.pictures += F;
@@ -243,7 +251,8 @@ class PatchStep {
 
 void check(const TrainConfig& config) {
   VL3_CHECK(config.lr.vision_encoder_lr && !config.lr.llm_lr && !config.lr.mm_projector_lr && !config.lora,
-            kInvalidArgument, "objective \"patch_labels\" trains the encoder: set lr.vision_encoder_lr alone");
+            kInvalidArgument,
+            "objective \"patch_labels\" trains the encoder: set lr.vision_encoder_lr alone");
   VL3_CHECK(config.max_steps.has_value(), kInvalidArgument, "objective \"patch_labels\" needs max_steps");
 }
 
@@ -251,7 +260,8 @@ std::string accuracy_text(const PatchStep::Result& sum) {
   constexpr std::array<const char*, data::kPatchTasks> kNames = {"content", "colour", "row", "column"};
   std::string text;
   for (size_t task = 0; task < kNames.size(); ++task) {
-    const double share = static_cast<double>(sum.right[task]) / std::max<double>(1, static_cast<double>(sum.asked[task]));
+    const double share =
+        static_cast<double>(sum.right[task]) / std::max<double>(1, static_cast<double>(sum.asked[task]));
     text += fmt::format("{}{} {:.1f} %", task == 0 ? "" : ", ", kNames[task], 100 * share);
   }
   return text;
@@ -272,10 +282,11 @@ TrainReport warm_up_encoder(const TrainConfig& config, const TrainHooks& hooks) 
   const weights::ModelConfig model = weights::load_model_config(base);
   PatchStep step(std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(base, model)), config);
   const auto loader = open_pictures(config, model.preprocess);
-  CheckpointStore store(folder,
-                        ModelFiles(model, config.dtype == "float32" ? weights::DType::kF32 : weights::DType::kBF16,
-                                   config.data.use_token_compression),
-                        config.save_total_limit);
+  CheckpointStore store(
+      folder,
+      ModelFiles(model, config.dtype == "float32" ? weights::DType::kF32 : weights::DType::kBF16,
+                 config.data.use_token_compression),
+      config.save_total_limit);
   StepLines log(folder.path() / "train_log.jsonl", 0);
   write_file_atomically(folder.path() / "recipe.toml", recipe_toml(config));
   const StopSignal signal;
@@ -311,7 +322,8 @@ TrainReport warm_up_encoder(const TrainConfig& config, const TrainHooks& hooks) 
     log.write(to_json(metrics));
     if (hooks.on_step) hooks.on_step(metrics, report.total_steps, 0);
     if (hooks.on_note && report.steps % config.save_steps == 0) {
-      hooks.on_note(fmt::format("step {}: right since the last such line: {}", report.steps, accuracy_text(sum)));
+      hooks.on_note(
+          fmt::format("step {}: right since the last such line: {}", report.steps, accuracy_text(sum)));
       sum = {};
     }
   }

@@ -43,9 +43,10 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
             "{}: nothing would be trained{}; give a part its rate: lr.llm_lr, lr.mm_projector_lr or "
             "lr.vision_encoder_lr",
             where, config.lora ? ", [lora] takes the learning rate of the part it adapts" : "");
-  VL3_CHECK(std::none_of(data.sources.begin(), data.sources.end(),
-                         [](const DataSource& source) { return source.data_path.empty() == source.synth.empty(); }),
-            kInvalidArgument, "{}: a [[data.sources]] entry needs data_path or synth, one of them", where);
+  VL3_CHECK(
+      std::none_of(data.sources.begin(), data.sources.end(),
+                   [](const DataSource& source) { return source.data_path.empty() == source.synth.empty(); }),
+      kInvalidArgument, "{}: a [[data.sources]] entry needs data_path or synth, one of them", where);
   VL3_CHECK(!data.sources.empty(), kInvalidArgument,
             "{}: no data; add [[data.sources]] with data_path = [\"FILE\"]", where);
   VL3_CHECK(data.mm_max_length <= data.model_max_length, kInvalidArgument,

@@ -44,7 +44,7 @@ using data::DataConfig;
 using data::DataSource;
 
 struct TrainConfig {
-  std::string name;    ///< of the run; the next stage says it as its `model`
+  std::string name;  ///< of the run; the next stage says it as its `model`
   /// "answers": the language model's loss; "patch_labels": the encoder's warm-up (patch_warmup.h).
   std::string objective = "answers";
   int64_t stage = 0;   ///< 1 … 4 as in the paper; 0 = other

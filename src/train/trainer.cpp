@@ -254,7 +254,7 @@ class Run {
   TrainerState state_;
   std::string last_reason_;  // of a bad sample
   fs::path saved_;           // the newest checkpoint
-  AnswerScores answers_;  // since the last logged step
+  AnswerScores answers_;     // since the last logged step
   int64_t total_steps_ = 0, first_step_ = 0;
   double records_per_epoch_ = 0;
 };

@@ -195,7 +195,8 @@ std::vector<HostileRow> pull_rows() {
 
 std::vector<HostileRow> synth_rows() {
   return {
-      {"SynthNothingToDo", 2, "say one of --out DIR, --sheet F, --score F, --tokenizer DIR, --list and --rate",
+      {"SynthNothingToDo", 2,
+       "say one of --out DIR, --sheet F, --score F, --tokenizer DIR, --list and --rate",
        [](W&) -> Words { return {"synth"}; }},
       {"SynthTwoThingsToDo", 2, "--list and --rate; found 2",
        [](W& w) -> Words {

@@ -38,8 +38,6 @@ std::filesystem::path golden_train_dir() {
   return set_dir("VL3_GOLDEN_TRAIN_DIR", "tests/data/golden_train");
 }
 
-std::filesystem::path golden_eval_dir() {
-  return set_dir("VL3_GOLDEN_EVAL_DIR", "tests/data/golden_eval");
-}
+std::filesystem::path golden_eval_dir() { return set_dir("VL3_GOLDEN_EVAL_DIR", "tests/data/golden_eval"); }
 
 }  // namespace vl3::test

@@ -16,8 +16,7 @@ Dataset load(const std::filesystem::path& root, const std::vector<synth::Benchma
     item.task_types = {one.kind};
     for (const std::string& file : one.media) {
       const std::filesystem::path path = below(root, file, one.id);
-      item.media.push_back(one.media_type == synth::MediaType::kVideo ? video_file(path)
-                                                               : image_file(path));
+      item.media.push_back(one.media_type == synth::MediaType::kVideo ? video_file(path) : image_file(path));
     }
     item.question = one.question;
     item.options = one.options;

@@ -1,13 +1,16 @@
 #include "serve/media/media_worker.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "core/check.h"
@@ -31,6 +34,34 @@ class WorkerJob {
     return json;
   }
 
+  Json ask() {
+    const double timeout = worker_->options_.timeout_s;
+    channel_ = worker_->connect(&helper_);
+    channel_->send(request_, timeout);
+    std::vector<int> fds;
+    for (const auto& blob : blobs_) fds.push_back(blob->fd());
+    channel_->send_fds(fds, timeout);
+    return answer();
+  }
+
+  void open() { channel_->send(R"({"do":"open"})", worker_->options_.timeout_s); }
+
+  void reopen() {
+    (void)ask();
+    open();
+  }
+
+  /// `again` where `action` failed because the helper is gone, and its children with it.
+  template <typename Action, typename Again>
+  auto once_more(const Action& action, const Again& again) {
+    try {
+      return action();
+    } catch (const Error&) {
+      if (refused_ || !worker_->is_gone(helper_)) throw;
+    }
+    return again();
+  }
+
   template <typename Action>
   auto guarded(const Action& action) {
     refused_ = false;
@@ -50,17 +81,10 @@ class WorkerJob {
 
   std::string name() const { return blobs_.size() == 1 ? blobs_.front()->name() : "the pictures of a video"; }
 
-  /// Starts the child and gives its description.
+  /// Starts the child and gives its description. A helper that was killed meanwhile costs no medium its
+  /// answer: the next one is asked, once.
   Json probe() {
-    return guarded([&] {
-      const double timeout = worker_->options_.timeout_s;
-      channel_ = worker_->connect();
-      channel_->send(request_, timeout);
-      std::vector<int> fds;
-      for (const auto& blob : blobs_) fds.push_back(blob->fd());
-      channel_->send_fds(fds, timeout);
-      return answer();
-    });
+    return guarded([&] { return once_more([&] { return ask(); }, [&] { return ask(); }); });
   }
 
   /// Forgets the child until it is needed, where too many wait.
@@ -78,12 +102,18 @@ class WorkerJob {
     counted_ = false;
     if (channel_ == nullptr || started_) probe();
     started_ = true;
-    guarded([&] { channel_->send(R"({"do":"open"})", worker_->options_.timeout_s); });
+    waiting_for_first_ = true;
+    guarded([&] { once_more([&] { open(); }, [&] { reopen(); }); });
   }
 
   std::optional<media::Frame> next(media::Warnings& warnings) {
     return guarded([&]() -> std::optional<media::Frame> {
-      const Json head = answer();
+      const bool first = std::exchange(waiting_for_first_, false);
+      const auto again = [&] {
+        reopen();
+        return answer();
+      };
+      const Json head = first ? once_more([&] { return answer(); }, again) : answer();
       for (const auto& warning : head.value("warnings", std::vector<std::string>())) warnings.add(warning);
       if (head.value("end", false)) {
         channel_.reset();
@@ -113,7 +143,8 @@ class WorkerJob {
   std::string request_;
   std::vector<std::shared_ptr<const Blob>> blobs_;
   std::unique_ptr<WorkerChannel> channel_;
-  bool started_ = false, counted_ = false, refused_ = false;
+  uint64_t helper_ = 0;  // the channel's child is one of its children
+  bool started_ = false, counted_ = false, refused_ = false, waiting_for_first_ = false;
 };
 
 std::shared_ptr<MediaWorker> MediaWorker::start(MediaWorkerOptions options) {
@@ -155,9 +186,26 @@ void MediaWorker::spawn() {
   VL3_CHECK(error == 0, kNotFound, "{}: cannot be started: {}", options_.program, std::strerror(error));
   control_ = ends[0];
   pid_ = pid;
+  ++helper_;
 }
 
-std::unique_ptr<WorkerChannel> MediaWorker::connect() {
+bool MediaWorker::is_gone(uint64_t helper) {
+  // A killed process closes its sockets in any order: a channel's end may be seen before the control's.
+  constexpr int kLooks = 20;
+  for (int look = 0; look < kLooks; ++look) {
+    if (look > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const std::lock_guard lock(mutex_);
+    if (helper != helper_ || control_ < 0) return true;  // somebody else noticed
+    pollfd end{control_, 0, 0};
+    if (::poll(&end, 1, 0) <= 0) continue;
+    ::close(std::exchange(control_, -1));
+    if (pid_ > 0) ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+    return true;
+  }
+  return false;
+}
+
+std::unique_ptr<WorkerChannel> MediaWorker::connect(uint64_t* helper) {
   int ends[2];
   VL3_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, kResourceExhausted,
             "no socket for the decoder: {}", std::strerror(errno));
@@ -174,6 +222,7 @@ std::unique_ptr<WorkerChannel> MediaWorker::connect() {
     sent = send_descriptor(control_, ends[1]);
   }
   ::close(ends[1]);
+  *helper = helper_;
   VL3_CHECK(sent, kInternal, "the decoder does not take work");
   return channel;
 }

@@ -50,13 +50,17 @@ class MediaWorker : public std::enable_shared_from_this<MediaWorker> {
   friend class WorkerJob;
   explicit MediaWorker(MediaWorkerOptions options) : options_(std::move(options)) {}
   void spawn();
-  std::unique_ptr<WorkerChannel> connect();
+  /// A child for one medium. @param helper  which helper it is of, for is_gone().
+  std::unique_ptr<WorkerChannel> connect(uint64_t* helper);
+  /// Whether that helper has ended: what its children were at was not to blame.
+  bool is_gone(uint64_t helper);
   [[noreturn]] void failed(const Error& error, const std::string& name);
 
   MediaWorkerOptions options_;
   std::mutex mutex_;
   int control_ = -1;
   pid_t pid_ = -1;
+  uint64_t helper_ = 0;  // counts the helpers that were started
   std::atomic<uint64_t> jobs_{0}, crashes_{0}, timeouts_{0}, restarts_{0};
   std::atomic<size_t> waiting_{0};
 };

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <memory>
 
-#include "train/dist/collective.h"
 #include "core/launch_environment.h"
+#include "train/dist/collective.h"
 
 namespace vl3::train {
 
