@@ -1,12 +1,12 @@
 #include "preprocess/media_set.h"
 
-#include <openssl/evp.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "core/check.h"
+#include "core/digest.h"
 #include "core/printable.h"
 #include "media/frame_sampler.h"
 #include "media/image_reader.h"
@@ -15,16 +15,6 @@
 
 namespace vl3::preprocess {
 namespace {
-
-std::string sha256_hex(std::string_view data) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  VL3_CHECK(EVP_Digest(data.data(), data.size(), digest, &size, EVP_sha256(), nullptr) == 1, kInternal,
-            "SHA-256 failed");
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
 
 std::string file_key(const std::filesystem::path& path, const std::string& name) {
   struct stat status {};

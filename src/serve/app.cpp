@@ -1,7 +1,6 @@
 #include "serve/app.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
@@ -9,6 +8,7 @@
 #include <random>
 
 #include "core/check.h"
+#include "core/digest.h"
 #include "core/log.h"
 #include "core/printable.h"
 #include "engine/report_json.h"
@@ -34,10 +34,8 @@ int64_t unix_now() {
 }
 
 bool equal_in_constant_time(const std::string& a, const std::string& b) {
-  unsigned char x[32], y[32];
-  EVP_Digest(a.data(), a.size(), x, nullptr, EVP_sha256(), nullptr);
-  EVP_Digest(b.data(), b.size(), y, nullptr, EVP_sha256(), nullptr);
-  return CRYPTO_memcmp(x, y, sizeof x) == 0;
+  const Sha256Bytes x = sha256(a), y = sha256(b);
+  return CRYPTO_memcmp(x.data(), y.data(), x.size()) == 0;
 }
 
 HttpResponse error_response(const ApiError& error) {

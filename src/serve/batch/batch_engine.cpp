@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/digest.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "core/process.h"

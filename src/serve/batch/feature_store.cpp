@@ -1,13 +1,13 @@
 #include "serve/batch/feature_store.h"
 
 #include <ATen/ops/empty.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 
 #include "core/check.h"
+#include "core/digest.h"
 #include "core/log.h"
 #include "weights/safetensors.h"
 #include "weights/safetensors_writer.h"
@@ -22,16 +22,6 @@ std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
 }
 
 }  // namespace
-
-std::string sha256_hex(std::string_view text) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  VL3_CHECK(EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr) == 1, kInternal,
-            "SHA-256 failed");
-  std::string hex;
-  for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
-}
 
 FeatureStore::FeatureStore(FeatureStoreOptions options)
     : options_(std::move(options)), memory_(options_.memory_bytes) {

@@ -47,7 +47,4 @@ class FeatureStore {
   Stats stats_;
 };
 
-/// SHA-256 in lower-case hex.
-std::string sha256_hex(std::string_view text);
-
 }  // namespace vl3::serve

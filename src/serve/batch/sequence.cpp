@@ -2,11 +2,11 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/digest.h"
 
 namespace vl3::serve {
 namespace {
@@ -15,29 +15,6 @@ GenerationConfig config_of(const Job& job, int choice) {
   GenerationConfig config = job.options.generation;
   config.seed += static_cast<uint64_t>(choice);
   return config;
-}
-
-class Sha256 {
- public:
-  Sha256() { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
-  ~Sha256() { EVP_MD_CTX_free(context_); }
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-  void add(const void* data, size_t size) { EVP_DigestUpdate(context_, data, size); }
-  PageName name() {
-    PageName name{};
-    EVP_DigestFinal_ex(context_, name.data(), nullptr);
-    return name;
-  }
-
- private:
-  EVP_MD_CTX* context_ = EVP_MD_CTX_new();
-};
-
-PageName digest(std::string_view text) {
-  Sha256 hash;
-  hash.add(text.data(), text.size());
-  return hash.name();
 }
 
 }  // namespace
@@ -68,7 +45,7 @@ void Sequence::start(engine::VisionMemory memory, std::function<void()> arrived,
   names_.clear();
   medium_digests_.clear();
   for (size_t m = 0; m < request.media.size(); ++m) {
-    const PageName name = digest(rows_->medium_key(m));
+    const PageName name = sha256(rows_->medium_key(m));
     medium_digests_.emplace_back(name.begin(), name.end());
   }
   matching = true;
@@ -98,8 +75,8 @@ at::Tensor Sequence::take(int64_t computed, int64_t count) {
 PageName Sequence::name_page(int64_t end, int64_t page_rows) {
   const auto page = static_cast<size_t>(end / page_rows) - 1;
   while (names_.size() <= page) {
-    const PageName before = names_.empty() ? digest("salt:" + group->job->cache_salt) : names_.back();
-    Sha256 hash;
+    const PageName before = names_.empty() ? sha256("salt:" + group->job->cache_salt) : names_.back();
+    Digest hash;
     hash.add(before.data(), before.size());
     const auto prompt = static_cast<int64_t>(rows_->ids().size());
     const auto begin = static_cast<int64_t>(names_.size()) * page_rows;
@@ -111,7 +88,7 @@ PageName Sequence::name_page(int64_t end, int64_t page_rows) {
       const int32_t medium = generated ? -1 : rows_->media()[static_cast<size_t>(row)];
       if (medium >= 0) hash.add(medium_digests_[static_cast<size_t>(medium)].data(), 32);
     }
-    names_.push_back(hash.name());
+    std::ranges::copy(hash.bytes(), names_.emplace_back().begin());
   }
   return names_[page];
 }

@@ -1,7 +1,6 @@
 #include "serve/media/blob.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
@@ -24,16 +23,10 @@ Blob::Blob(int fd, std::string name, std::string identity, uint64_t size)
     : fd_(fd), name_(std::move(name)), identity_(std::move(identity)), size_(size) {}
 Blob::~Blob() { ::close(fd_); }
 
-struct BlobWriter::Hash {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~Hash() { EVP_MD_CTX_free(context); }
-};
-
 BlobWriter::BlobWriter(std::string name, uint64_t max_bytes)
-    : name_(std::move(name)), max_bytes_(max_bytes), hash_(std::make_unique<Hash>()) {
+    : name_(std::move(name)), max_bytes_(max_bytes) {
   fd_ = ::memfd_create("vl3-media", MFD_CLOEXEC);
   VL3_CHECK(fd_ >= 0, kResourceExhausted, "{}: no memory file: {}", name_, std::strerror(errno));
-  VL3_CHECK(EVP_DigestInit_ex(hash_->context, EVP_sha256(), nullptr) == 1, kInternal, "SHA-256 failed");
 }
 
 BlobWriter::~BlobWriter() {
@@ -72,17 +65,12 @@ void BlobWriter::append(std::string_view bytes) {
             name_, max_bytes_);
   if (!on_disk_ && size_ + bytes.size() > kInMemory) spill();
   write(fd_, bytes);
-  EVP_DigestUpdate(hash_->context, bytes.data(), bytes.size());
+  hash_.add(bytes);
   size_ += bytes.size();
 }
 
 std::shared_ptr<const Blob> BlobWriter::finish() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  VL3_CHECK(EVP_DigestFinal_ex(hash_->context, digest, &length) == 1, kInternal, "SHA-256 failed");
-  std::string identity = "sha256:";
-  for (unsigned int i = 0; i < length; ++i) identity += fmt::format("{:02x}", digest[i]);
-  return std::make_shared<const Blob>(std::exchange(fd_, -1), name_, std::move(identity), size_);
+  return std::make_shared<const Blob>(std::exchange(fd_, -1), name_, "sha256:" + hash_.hex(), size_);
 }
 
 }  // namespace vl3::serve

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "core/digest.h"
+
 namespace vl3::serve {
 
 class Blob {
@@ -51,8 +53,7 @@ class BlobWriter {
   uint64_t max_bytes_, size_ = 0;
   int fd_ = -1;
   bool on_disk_ = false;
-  struct Hash;
-  std::unique_ptr<Hash> hash_;
+  Digest hash_;
 };
 
 }  // namespace vl3::serve

@@ -4,17 +4,18 @@
 // thread.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <list>
 #include <map>
 #include <optional>
 #include <vector>
 
+#include "core/digest.h"
+
 namespace vl3::serve {
 
 /// A SHA-256.
-using PageName = std::array<unsigned char, 32>;
+using PageName = Sha256Bytes;
 
 class PagePool {
  public:

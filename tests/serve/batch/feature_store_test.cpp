@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "core/digest.h"
 #include "core/file.h"
 #include "support/temp_dir.h"
 
