@@ -1,6 +1,5 @@
 // vl3 chat: a conversation in the terminal, with media and history.
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +20,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/printable.h"
+#include "media/data_url.h"
 #include "media/png_writer.h"
 #include "media/webcam.h"
 #include "text/conversation.h"
@@ -257,11 +257,7 @@ class Chat {
 
   // As a data URL, so that the picture is saved with the conversation.
   static std::string webcam_picture() {
-    const std::string png = media::encode_png(media::grab_webcam("/dev/video0"));
-    std::string base64(4 * ((png.size() + 2) / 3), '\0');
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
-                    reinterpret_cast<const unsigned char*>(png.data()), static_cast<int>(png.size()));
-    return "data:image/png;base64," + base64;
+    return media::encode_data_url("image/png", media::encode_png(media::grab_webcam("/dev/video0")));
   }
 
   std::string frames_text() const {

@@ -1,5 +1,7 @@
 #include "media/data_url.h"
 
+#include <openssl/evp.h>
+
 #include <array>
 
 #include "core/check.h"
@@ -100,6 +102,17 @@ std::string decode_data_url(std::string_view url, uint64_t max_bytes) {
   VL3_CHECK(out.size() <= max_bytes, kResourceExhausted, "data: URL of {} bytes, the limit is {}", out.size(),
             max_bytes);
   return out;
+}
+
+std::string encode_data_url(std::string_view type, std::string_view bytes) {
+  VL3_CHECK(bytes.size() < (1u << 30), kResourceExhausted, "a medium of {} bytes is too long for a data URL",
+            bytes.size());
+  std::string base64(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // with the NUL
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  base64.resize(static_cast<size_t>(size));
+  return fmt::format("data:{};base64,{}", type, base64);
 }
 
 }  // namespace vl3::media

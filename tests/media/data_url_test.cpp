@@ -19,6 +19,12 @@ TEST(DataUrl, DecodesBase64AndEscapes) {
   EXPECT_EQ(decode_data_url("data:text/plain;charset=utf-8,x,y", 100), "x,y");
 }
 
+TEST(DataUrl, WhatWasEncodedIsDecoded) {
+  EXPECT_EQ(encode_data_url("image/png", "hello"), "data:image/png;base64,aGVsbG8=");
+  for (const std::string& bytes : {std::string(), std::string("\0\xff", 2), std::string("abc")})
+    EXPECT_EQ(decode_data_url(encode_data_url("video/mp4", bytes), 100), bytes);
+}
+
 TEST(DataUrl, RefusesWhatIsBrokenOrLarge) {
   EXPECT_NE(error_of([] { decode_data_url("data:image/png;base64", 100); }).find("without a comma"),
             std::string::npos);

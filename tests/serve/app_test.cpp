@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 #include <httplib.h>
-#include <openssl/evp.h>
 
+#include "media/data_url.h"
 #include "media/png_writer.h"
 #include "serve/raw_client.h"
 #include "serve/scripted_backend.h"
@@ -267,11 +267,7 @@ std::string png_url(int size) {
   media::Frame picture;
   picture.height = picture.width = size;
   picture.rgb.assign(static_cast<size_t>(size * size * 3), 200);
-  const std::string png = media::encode_png(picture);
-  std::string text(4 * ((png.size() + 2) / 3), '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                  reinterpret_cast<const unsigned char*>(png.data()), static_cast<int>(png.size()));
-  return "data:image/png;base64," + text;
+  return media::encode_data_url("image/png", media::encode_png(picture));
 }
 
 TEST_F(AppTest, AMediumCanBeNamedByItsUuidLater) {

@@ -1,9 +1,8 @@
 #include "eval/run/conversation.h"
 
-#include <openssl/evp.h>
-
 #include "core/check.h"
 #include "eval/run/prompt.h"
+#include "media/data_url.h"
 #include "media/png_writer.h"
 
 namespace vl3::eval {
@@ -21,16 +20,7 @@ std::string media_type(std::string_view bytes) {
 
 }  // namespace
 
-std::string data_url(const std::string& bytes) {
-  VL3_CHECK(bytes.size() < (1u << 30), kResourceExhausted, "a medium of {} bytes is too long for a data URL",
-            bytes.size());
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<size_t>(size));
-  return "data:" + media_type(bytes) + ";base64," + text;
-}
+std::string data_url(const std::string& bytes) { return media::encode_data_url(media_type(bytes), bytes); }
 
 const std::vector<double>& ConversationBuilder::times_of(const Medium& video) {
   Video& known = videos_[video.key()];
