@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <utility>
 
 #include "core/check.h"
 
@@ -39,6 +40,26 @@ std::optional<LaunchEnvironment> read(const GetVariable& get, const Names& names
   return found;
 }
 
+enum class Launcher { kTorchrun, kOpenMpi, kPmi, kSlurm };
+
+struct Process {
+  Launcher launcher;
+  LaunchEnvironment place;  // rank and size alone
+};
+
+// Of the launchers the innermost: torchrun inside a Slurm job counts as torchrun.
+std::optional<Process> find_process(const GetVariable& get) {
+  constexpr std::pair<Launcher, Names> kLaunchers[] = {
+      {Launcher::kTorchrun, {"RANK", "WORLD_SIZE", "LOCAL_RANK"}},
+      {Launcher::kOpenMpi, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"}},
+      {Launcher::kPmi, {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"}},
+      {Launcher::kSlurm, {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"}}};
+  for (const auto& [launcher, names] : kLaunchers) {
+    if (const auto place = read(get, names)) return Process{launcher, *place};
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> own_variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   if (value == nullptr || *value == '\0') return std::nullopt;
@@ -62,47 +83,37 @@ std::string first_host(const std::string& nodelist) {
 }
 
 std::optional<LaunchEnvironment> launch_environment(const GetVariable& get) {
-  auto found = read(get, {"RANK", "WORLD_SIZE", "LOCAL_RANK"});
-  const bool torchrun = found.has_value();
-  bool one_machine = false;
-  if (!found) {
-    found = read(get, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"});
-    one_machine = found && get("OMPI_COMM_WORLD_LOCAL_SIZE") == get("OMPI_COMM_WORLD_SIZE");
+  auto process = find_process(get);
+  if (!process) return std::nullopt;
+  LaunchEnvironment& found = process->place;
+  if (process->launcher == Launcher::kSlurm) {
+    if (const auto nodes = get("SLURM_JOB_NODELIST")) found.master_addr = first_host(*nodes);
+    // Two jobs on one node must not meet at one port.
+    if (const auto job = get("SLURM_JOB_ID"))
+      found.master_port = 15000 + number("SLURM_JOB_ID", *job, 0, INT64_MAX) % 15000;
   }
-  if (!found) {
-    found = read(get, {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"});
-    one_machine = found && get("MPI_LOCALNRANKS") == get("PMI_SIZE");
-  }
-  if (!found) {
-    found = read(get, {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"});
-    if (found) {
-      if (const auto nodes = get("SLURM_JOB_NODELIST")) found->master_addr = first_host(*nodes);
-      // Two jobs on one node must not meet at one port.
-      if (const auto job = get("SLURM_JOB_ID"))
-        found->master_port = 15000 + number("SLURM_JOB_ID", *job, 0, INT64_MAX) % 15000;
-    }
-  }
-  if (!found || found->world_size == 1) return std::nullopt;
-  if (one_machine) found->master_addr = "127.0.0.1";
-  if (const auto addr = get("MASTER_ADDR")) found->master_addr = *addr;
+  if (found.world_size == 1) return std::nullopt;
+  const bool one_machine =
+      (process->launcher == Launcher::kOpenMpi &&
+       get("OMPI_COMM_WORLD_LOCAL_SIZE") == get("OMPI_COMM_WORLD_SIZE")) ||
+      (process->launcher == Launcher::kPmi && get("MPI_LOCALNRANKS") == get("PMI_SIZE"));
+  if (one_machine) found.master_addr = "127.0.0.1";
+  if (const auto addr = get("MASTER_ADDR")) found.master_addr = *addr;
   const auto port = get("MASTER_PORT");
-  if (port) found->master_port = number("MASTER_PORT", *port, 1, 65535);
-  VL3_CHECK(!found->master_addr.empty(), kInvalidArgument,
-            "{} processes, but MASTER_ADDR is not set: set it to the machine of rank 0", found->world_size);
+  if (port) found.master_port = number("MASTER_PORT", *port, 1, 65535);
+  VL3_CHECK(!found.master_addr.empty(), kInvalidArgument,
+            "{} processes, but MASTER_ADDR is not set: set it to the machine of rank 0", found.world_size);
+  const bool torchrun = process->launcher == Launcher::kTorchrun;
   VL3_CHECK(!torchrun || port, kInvalidArgument,
-            "WORLD_SIZE={}, but MASTER_PORT is not set: torchrun sets it", found->world_size);
-  found->agent_store = torchrun && get("TORCHELASTIC_USE_AGENT_STORE") == "True";
-  if (torchrun) found->store_prefix = "attempt_" + get("TORCHELASTIC_RESTART_COUNT").value_or("0");
+            "WORLD_SIZE={}, but MASTER_PORT is not set: torchrun sets it", found.world_size);
+  found.agent_store = torchrun && get("TORCHELASTIC_USE_AGENT_STORE") == "True";
+  if (torchrun) found.store_prefix = "attempt_" + get("TORCHELASTIC_RESTART_COUNT").value_or("0");
   return found;
 }
 
 std::optional<LaunchEnvironment> launched_process(const GetVariable& get) {
-  auto found = read(get, {"RANK", "WORLD_SIZE", "LOCAL_RANK"});
-  if (!found)
-    found = read(get, {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"});
-  if (!found) found = read(get, {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"});
-  if (!found) found = read(get, {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"});
-  return found && found->world_size > 1 ? found : std::nullopt;
+  const auto process = find_process(get);
+  return process && process->place.world_size > 1 ? std::optional(process->place) : std::nullopt;
 }
 
 std::optional<LaunchEnvironment> launch_environment() { return launch_environment(own_variable); }
