@@ -136,6 +136,16 @@ void AtomicFile::commit() {
   }
 }
 
+Appended append_whole(int fd, std::string_view bytes) {
+  ssize_t put = 0;
+  do put = ::write(fd, bytes.data(), bytes.size());
+  while (put < 0 && errno == EINTR);
+  if (put == static_cast<ssize_t>(bytes.size())) return {};
+  if (put < 0) return {.error = errno};
+  const off_t end = ::lseek(fd, 0, SEEK_END);
+  return {.error = ENOSPC, .torn = put > 0 && ::ftruncate(fd, end - put) != 0};
+}
+
 MappedFile::MappedFile(const std::filesystem::path& path) {
   const Descriptor fd(open_regular(path, &size_));
   if (size_ == 0) return;

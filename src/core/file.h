@@ -40,6 +40,14 @@ class AtomicFile {
   int fd_ = -1;
 };
 
+/// What became of append_whole().
+struct Appended {
+  int error = 0;      ///< errno; ENOSPC where only a part went in; 0: it is all there
+  bool torn = false;  ///< that part could not be taken back
+};
+/// Appends to a file opened with O_APPEND by one write, all of it or nothing.
+Appended append_whole(int fd, std::string_view bytes);
+
 /// A read-only map of a whole file; movable. Pages are read when touched.
 class MappedFile {
  public:

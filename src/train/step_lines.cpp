@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "core/check.h"
+#include "core/file.h"
 
 namespace vl3::train {
 namespace {
@@ -44,15 +45,12 @@ StepLines::~StepLines() { ::close(fd_); }
 
 void StepLines::write(const OrderedJson& line) {
   const std::string text = line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
-  const off_t before = ::lseek(fd_, 0, SEEK_END);
-  const ssize_t put = ::write(fd_, text.data(), text.size());
-  if (put == static_cast<ssize_t>(text.size())) return;
-  const int error = put < 0 ? errno : ENOSPC;  // a part of the line went in: the disk is full
-  const bool cut = ::ftruncate(fd_, before) == 0;
+  const auto [error, torn] = append_whole(fd_, text);
+  if (error == 0) return;
   const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
   throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,
               fmt::format("{}: write failed: {}{}", file_.string(), std::strerror(error),
-                          cut ? "" : " (a torn line is left)"));
+                          torn ? " (a torn line is left)" : ""));
 }
 
 void StepLines::sync() { (void)::fsync(fd_); }

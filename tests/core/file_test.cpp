@@ -2,8 +2,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
 
 #include "support/temp_dir.h"
 
@@ -88,6 +92,28 @@ TEST(File, MapsWholeAndEmptyFiles) {
   const MappedFile map(dir.write("m", "abc"));
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(map.data()), map.size()), "abc");
   EXPECT_EQ(MappedFile(dir.write("e", "")).size(), 0u);
+}
+
+TEST(AppendWhole, AddsAllOrNothing) {
+  const TempDir dir;
+  const std::filesystem::path path = dir.write("lines", "one\n");
+  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(append_whole(fd, "two\n").error, 0);
+  EXPECT_EQ(read_file(path, 100), "one\ntwo\n");
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{10, before.rlim_max};  // two more bytes go in
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const Appended cut = append_whole(fd, "three\n");
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(cut.error, ENOSPC);
+  EXPECT_FALSE(cut.torn);
+  EXPECT_EQ(read_file(path, 100), "one\ntwo\n");
+  ::close(fd);
+  EXPECT_EQ(append_whole(fd, "x").error, EBADF);
 }
 
 }  // namespace

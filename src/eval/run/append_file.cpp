@@ -51,19 +51,9 @@ AppendFile::~AppendFile() { ::close(fd_); }
 
 void AppendFile::append(const OrderedJson& line) {
   const std::string text = line.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
-  ssize_t written = 0;
-  do {
-    written = ::write(fd_, text.data(), text.size());
-  } while (written < 0 && errno == EINTR);
-  const int reason = errno;
-  if (written == static_cast<ssize_t>(text.size())) return;
-  // What got there of the line is taken back, so that the next one does not continue it.
-  if (written > 0) {
-    const off_t end = ::lseek(fd_, 0, SEEK_END);
-    if (::ftruncate(fd_, end - written) != 0) errno = reason;
-  }
-  VL3_FAIL(kResourceExhausted, "{}: cannot be written: {}", path_.string(),
-           written < 0 ? std::strerror(reason) : "the disk is full");
+  const Appended appended = append_whole(fd_, text);
+  VL3_CHECK(appended.error == 0, kResourceExhausted, "{}: cannot be written: {}", path_.string(),
+            std::strerror(appended.error));
 }
 
 bool AppendFile::in_use(const std::filesystem::path& path) {
