@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "data/bad_sample.h"
+#include "text/white_space.h"
 
 namespace vl3::data {
 namespace {
@@ -170,7 +171,8 @@ text::Conversation official_conversation(const Json& json, const ImageExpander& 
     }
     std::string_view rest = turn.value;
     const auto add_text = [&](std::string_view chunk) {
-      if (chunk = strip(chunk); !chunk.empty()) message.parts.push_back(text::text_part(std::string(chunk)));
+      if (chunk = text::strip(chunk); !chunk.empty())
+        message.parts.push_back(text::text_part(std::string(chunk)));
     };
     while (!media.tag.empty()) {
       const size_t at = rest.find(media.tag);
@@ -242,33 +244,7 @@ text::Conversation messages_conversation(const Json& json) {
   return conversation;
 }
 
-/// Bytes of the white space character that `text` begins with, 0 for anything else.
-size_t leading_space(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const unsigned b0 = byte(0), b1 = byte(1), b2 = byte(2);
-  if ((b0 >= 0x09 && b0 <= 0x0d) || (b0 >= 0x1c && b0 <= 0x20)) return 1;
-  if (b0 == 0xc2 && (b1 == 0x85 || b1 == 0xa0)) return 2;
-  if (b0 == 0xe1 && b1 == 0x9a && b2 == 0x80) return 3;
-  if (b0 == 0xe2 && b1 == 0x80 && ((b2 >= 0x80 && b2 <= 0x8a) || b2 == 0xa8 || b2 == 0xa9 || b2 == 0xaf))
-    return 3;
-  if (b0 == 0xe2 && b1 == 0x81 && b2 == 0x9f) return 3;
-  if (b0 == 0xe3 && b1 == 0x80 && b2 == 0x80) return 3;
-  return 0;
-}
-
 }  // namespace
-
-std::string_view strip(std::string_view text) {
-  while (const size_t bytes = leading_space(text)) text.remove_prefix(bytes);
-  const auto trailing_space = [&]() -> size_t {
-    for (size_t bytes = 1; bytes <= 3 && bytes <= text.size(); ++bytes) {
-      if (leading_space(text.substr(text.size() - bytes)) == bytes) return bytes;
-    }
-    return 0;
-  };
-  while (const size_t bytes = trailing_space()) text.remove_suffix(bytes);
-  return text;
-}
 
 std::string record_id(const Json& json) {
   const Json* id = json.is_object() ? find(json, "id") : nullptr;

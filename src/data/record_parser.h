@@ -41,7 +41,4 @@ ParsedRecord parse_record(const Json& json, RecordFormat format, const ImageExpa
 /// The annotation's "id" as text, "" without one. Numbers are ids, too.
 std::string record_id(const Json& json);
 
-/// Python's str.strip(): Unicode white space off both ends of UTF-8 text.
-std::string_view strip(std::string_view text);
-
 }  // namespace vl3::data

@@ -6,7 +6,7 @@
 #include "core/check.h"
 #include "data/bad_sample.h"
 #include "data/random.h"
-#include "data/record_parser.h"
+#include "text/white_space.h"
 
 namespace vl3::data {
 namespace {
@@ -36,7 +36,7 @@ std::string caption_annotation(const std::string& key, const std::string& captio
   VL3_SAMPLE_CHECK(!images.empty() || videos.size() == 1, kSchema,
                    "{}: a caption with {} images and {} videos; images or one video are needed", key,
                    images.size(), videos.size());
-  const std::string_view answer = strip(caption);
+  const std::string_view answer = text::strip(caption);
   VL3_SAMPLE_CHECK(!answer.empty(), kNoAssistant, "{}: the caption is empty", key);
   std::string question;
   for (size_t i = 0; i < std::max<size_t>(images.size(), 1); ++i)

@@ -128,12 +128,5 @@ TEST(RecordParser, FalseStreamIsAnOrdinaryRecord) {
   }
 }
 
-TEST(RecordParser, StripTakesUnicodeSpacesOffBothEnds) {
-  EXPECT_EQ(strip(" \t\u3000a b\u2003\u0085\n"), "a b");
-  EXPECT_EQ(strip("\u00e0"), "\u00e0");
-  EXPECT_EQ(strip(" \n"), "");
-  EXPECT_EQ(strip(""), "");
-}
-
 }  // namespace
 }  // namespace vl3::data

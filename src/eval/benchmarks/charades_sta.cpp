@@ -6,6 +6,7 @@
 #include "eval/data/files.h"
 #include "eval/scorers/metrics.h"
 #include "eval/text/python_text.h"
+#include "text/white_space.h"
 
 namespace vl3::eval {
 namespace {
@@ -57,7 +58,7 @@ double number_at(std::string_view text, size_t at, size_t size) {
 }
 
 size_t skip_spaces(std::string_view text, size_t at) {
-  while (at < text.size() && is_space(static_cast<unsigned char>(text[at]))) ++at;
+  while (at < text.size() && vl3::text::is_space(static_cast<unsigned char>(text[at]))) ++at;
   return at;
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "text/utf8.h"
+#include "text/white_space.h"
 
 namespace vl3::eval {
 namespace {
@@ -92,12 +93,6 @@ std::string to_utf8(std::u32string_view text) {
 std::string lower(std::string_view text) { return mapped(text, utf8proc_tolower); }
 std::string upper(std::string_view text) { return mapped(text, utf8proc_toupper); }
 
-bool is_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
-         c == 0x3000;
-}
-
 bool is_word(char32_t c) {
   if (c == '_') return true;
   switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
@@ -115,13 +110,7 @@ bool is_word(char32_t c) {
   }
 }
 
-std::string strip(std::string_view text) {
-  const std::u32string points = code_points(text);
-  size_t first = 0, last = points.size();
-  while (first < last && is_space(points[first])) ++first;
-  while (last > first && is_space(points[last - 1])) --last;
-  return to_utf8(std::u32string_view(points).substr(first, last - first));
-}
+std::string strip(std::string_view text) { return std::string(vl3::text::strip(to_utf8(code_points(text)))); }
 
 std::string lstrip(std::string_view text, std::string_view ascii) {
   while (!text.empty() && in(text.front(), ascii)) text.remove_prefix(1);
@@ -141,7 +130,7 @@ std::vector<std::string> split_words(std::string_view text) {
   std::vector<std::string> words;
   std::u32string word;
   for (const char32_t c : code_points(text)) {
-    if (!is_space(c)) {
+    if (!vl3::text::is_space(c)) {
       word += c;
     } else if (!word.empty()) {
       words.push_back(to_utf8(word));

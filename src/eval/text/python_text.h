@@ -25,8 +25,7 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
 std::vector<std::string> split(std::string_view text, std::string_view separator);  ///< str.split(separator)
 bool contains(std::string_view text, std::string_view part);  ///< part in text; "" is in every text
 size_t length(std::string_view text);                         ///< len()
-bool is_space(char32_t c);
-bool is_word(char32_t c);  ///< \w of re: letter, digit or underscore
+bool is_word(char32_t c);                                     ///< \w of re: letter, digit or underscore
 
 /// float(text): outer white space, exponent, inf, nan; underscores between digits. nullopt: ValueError.
 std::optional<double> to_float(std::string_view text);
