@@ -62,9 +62,9 @@ std::string judge_question(const Item& item, const std::string& response) {
 
 /// "yes" or "no" and a score from 0 to 5 out of a Python or JSON dictionary; nullopt for anything else.
 std::optional<std::pair<std::string, double>> parse_reply(const std::string& reply) {
-  const size_t first = reply.find('{'), last = reply.rfind('}');
-  if (first == std::string::npos || last == std::string::npos || last < first) return std::nullopt;
-  std::string text = replace_all(reply.substr(first, last - first + 1), "'", "\"");
+  const auto braces = outer_braces(reply);
+  if (!braces) return std::nullopt;
+  const std::string text = replace_all(*braces, "'", "\"");
   try {
     const Json json = parse_json(text, "reply of the judge");
     const JsonView view(json, "reply of the judge");
@@ -78,12 +78,9 @@ std::optional<std::pair<std::string, double>> parse_reply(const std::string& rep
 }
 
 Verdict score(const Item& item, const std::string& response, const Scoring& scoring) {
+  if (scoring.judge == nullptr) return unjudged(response);
   Verdict verdict;
   verdict.prediction = response;
-  if (scoring.judge == nullptr) {
-    verdict.judge_missing = true;
-    return verdict;
-  }
   const std::string reply = scoring.judge->ask({.system = kSystem,
                                                 .user = judge_question(item, response),
                                                 .temperature = 0.7,

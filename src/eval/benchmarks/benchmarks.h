@@ -37,6 +37,12 @@ Benchmark mme();
 /// The media in order, then the text.
 std::vector<Piece> media_then(size_t media, std::string text);
 
+/// A verdict on an answer that only a judge could decide on, without one.
+Verdict unjudged(const std::string& response);
+
+/// The reply from its first "{" to its last "}"; nullopt without.
+std::optional<std::string> outer_braces(const std::string& reply);
+
 Medium image_file(std::filesystem::path path);
 Medium video_file(std::filesystem::path path);
 

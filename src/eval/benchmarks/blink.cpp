@@ -86,12 +86,8 @@ Verdict score(const Item& item, const std::string& response, const Scoring& scor
   std::string found = only_letter(split(response, "\n\n").back());
   if (found.empty()) found = only_letter(response);
   if (!found.empty()) return exact(found, item);
+  if (scoring.judge == nullptr) return unjudged("");
   Verdict verdict;
-  if (scoring.judge == nullptr) {
-    verdict.prediction = "";
-    verdict.judge_missing = true;
-    return verdict;
-  }
   const std::string reply = scoring.judge->ask(
       {.system = "You match a response to one of the options of a multiple-choice question.",
        .user = judge_question(item, response),

@@ -51,12 +51,9 @@ std::string judge_question(const Item& item, const std::string& extraction) {
 }
 
 Verdict score(const Item& item, const std::string& response, const Scoring& scoring) {
+  if (scoring.judge == nullptr) return unjudged(response);
   Verdict verdict;
   verdict.prediction = response;
-  if (scoring.judge == nullptr) {
-    verdict.judge_missing = true;
-    return verdict;
-  }
   const std::string extraction =
       strip(scoring.judge->ask({.user = extraction_question(response), .max_tokens = 256}));
   const std::string word =

@@ -92,12 +92,9 @@ constexpr const char* kSystem =
     "of the right option count as correct.";
 
 Verdict score(const Item& item, const std::string& response, const Scoring& scoring) {
+  if (scoring.judge == nullptr) return unjudged(response);
   Verdict verdict;
   verdict.prediction = response;
-  if (scoring.judge == nullptr) {
-    verdict.judge_missing = true;
-    return verdict;
-  }
   const std::string choices = item.meta["choices"].get<std::string>();
   const std::string reply = scoring.judge->ask(
       {.system = kSystem,
@@ -105,10 +102,10 @@ Verdict score(const Item& item, const std::string& response, const Scoring& scor
                "\nTrue answer: " + item.ground_truth.get<std::string>() + "\nModel's response: " + response +
                "\nReply with nothing but JSON: {\"extracted_answer\": \"…\", \"correct\": true or false}",
        .temperature = 1});
-  const size_t first = reply.find('{'), last = reply.rfind('}');
   try {
-    VL3_CHECK(first != std::string::npos && last != std::string::npos && last > first, kCorrupt, "no JSON");
-    const Json json = parse_json(reply.substr(first, last - first + 1), "reply of the judge");
+    const auto braces = outer_braces(reply);
+    VL3_CHECK(braces.has_value(), kCorrupt, "no JSON");
+    const Json json = parse_json(*braces, "reply of the judge");
     const JsonView view(json, "reply of the judge");
     VL3_CHECK(view.at("correct").is_boolean(), kCorrupt, "\"correct\" must be true or false");
     verdict.judged = {{"extracted_answer", view.at("extracted_answer")}, {"correct", view.at("correct")}};

@@ -60,6 +60,19 @@ Verdict no_answer(std::string why) {
   return verdict;
 }
 
+Verdict unjudged(const std::string& response) {
+  Verdict verdict;
+  verdict.prediction = response;
+  verdict.judge_missing = true;
+  return verdict;
+}
+
+std::optional<std::string> outer_braces(const std::string& reply) {
+  const size_t first = reply.find('{'), last = reply.rfind('}');
+  if (first == std::string::npos || last == std::string::npos || last < first) return std::nullopt;
+  return reply.substr(first, last - first + 1);
+}
+
 std::vector<Piece> media_then(size_t media, std::string text) {
   std::vector<Piece> pieces;
   for (size_t i = 0; i < media; ++i) pieces.push_back({"", static_cast<int>(i)});

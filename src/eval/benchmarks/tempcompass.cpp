@@ -103,13 +103,10 @@ std::string judge_answer(const std::string& reply) {
 }
 
 Verdict score_caption(const Item& item, const std::string& response, Judge* judge) {
-  Verdict verdict;
   const std::string caption = lower(response);
+  if (judge == nullptr) return unjudged(caption);
+  Verdict verdict;
   verdict.prediction = caption;
-  if (judge == nullptr) {
-    verdict.judge_missing = true;
-    return verdict;
-  }
   const std::string chosen = judge_answer(judge->ask(
       {.system = kJudgeSystem, .user = judge_question(caption, without_caption_line(item.question))}));
   const bool right = item.ground_truth.get<std::string>().starts_with(chosen);

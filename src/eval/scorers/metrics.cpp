@@ -29,15 +29,22 @@ class Sums {
   std::vector<std::pair<std::string, Sum>> sums_;
 };
 
+/// A question counts for each task type it has.
+struct Tally {
+  explicit Tally(const std::vector<Scored>& scored) {
+    for (const Scored& one : scored) {
+      for (const std::string& task : one.item->task_types) tasks[task].add(one.verdict->score);
+      overall.add(one.verdict->score);
+    }
+  }
+  Sums tasks;
+  Sum overall;
+};
+
 }  // namespace
 
 Metrics by_task(const std::vector<Scored>& scored) {
-  Sums tasks;
-  Sum overall;
-  for (const Scored& one : scored) {
-    for (const std::string& task : one.item->task_types) tasks[task].add(one.verdict->score);
-    overall.add(one.verdict->score);
-  }
+  const auto [tasks, overall] = Tally(scored);
   Metrics metrics = Metrics::object();
   for (const auto& [task, sum] : tasks.all()) metrics[task] = sum.percent();
   if (overall.count > 0) metrics["Overall"] = overall.percent();
@@ -66,12 +73,7 @@ Metrics single(const std::vector<Scored>& scored, const std::string& key) {
 }
 
 Metrics counts(const std::vector<Scored>& scored) {
-  Sums tasks;
-  Sum overall;
-  for (const Scored& one : scored) {
-    for (const std::string& task : one.item->task_types) tasks[task].add(one.verdict->score);
-    overall.add(one.verdict->score);
-  }
+  const auto [tasks, overall] = Tally(scored);
   Metrics metrics = Metrics::object();
   for (const auto& [task, sum] : tasks.all()) metrics[task] = sum.total;
   metrics["Overall"] = overall.total;
