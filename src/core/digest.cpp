@@ -29,8 +29,8 @@ void Digest::add(const void* data, size_t size) {
 std::string Digest::bytes() {
   std::string digest(EVP_MAX_MD_SIZE, '\0');
   unsigned int size = 0;
-  VL3_CHECK(EVP_DigestFinal_ex(context_->evp, reinterpret_cast<unsigned char*>(digest.data()), &size) == 1, kInternal,
-            "OpenSSL cannot hash");
+  VL3_CHECK(EVP_DigestFinal_ex(context_->evp, reinterpret_cast<unsigned char*>(digest.data()), &size) == 1,
+            kInternal, "OpenSSL cannot hash");
   digest.resize(size);
   return digest;
 }

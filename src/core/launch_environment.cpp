@@ -93,10 +93,9 @@ std::optional<LaunchEnvironment> launch_environment(const GetVariable& get) {
       found.master_port = 15000 + number("SLURM_JOB_ID", *job, 0, INT64_MAX) % 15000;
   }
   if (found.world_size == 1) return std::nullopt;
-  const bool one_machine =
-      (process->launcher == Launcher::kOpenMpi &&
-       get("OMPI_COMM_WORLD_LOCAL_SIZE") == get("OMPI_COMM_WORLD_SIZE")) ||
-      (process->launcher == Launcher::kPmi && get("MPI_LOCALNRANKS") == get("PMI_SIZE"));
+  const bool one_machine = (process->launcher == Launcher::kOpenMpi &&
+                            get("OMPI_COMM_WORLD_LOCAL_SIZE") == get("OMPI_COMM_WORLD_SIZE")) ||
+                           (process->launcher == Launcher::kPmi && get("MPI_LOCALNRANKS") == get("PMI_SIZE"));
   if (one_machine) found.master_addr = "127.0.0.1";
   if (const auto addr = get("MASTER_ADDR")) found.master_addr = *addr;
   const auto port = get("MASTER_PORT");

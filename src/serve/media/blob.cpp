@@ -23,8 +23,7 @@ Blob::Blob(int fd, std::string name, std::string identity, uint64_t size)
     : fd_(fd), name_(std::move(name)), identity_(std::move(identity)), size_(size) {}
 Blob::~Blob() { ::close(fd_); }
 
-BlobWriter::BlobWriter(std::string name, uint64_t max_bytes)
-    : name_(std::move(name)), max_bytes_(max_bytes) {
+BlobWriter::BlobWriter(std::string name, uint64_t max_bytes) : name_(std::move(name)), max_bytes_(max_bytes) {
   fd_ = ::memfd_create("vl3-media", MFD_CLOEXEC);
   VL3_CHECK(fd_ >= 0, kResourceExhausted, "{}: no memory file: {}", name_, std::strerror(errno));
 }
