@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/report.h"
 #include "core/check.h"
+#include "engine/report_json.h"
 
 namespace vl3::cli {
 namespace {
@@ -26,7 +27,7 @@ struct PlanCommand {
     const Plan plan = model.load().plan(conversation, options, measure);
     for (const std::string& warning : plan.warnings) fmt::print(stderr, "vl3: note: {}\n", warning);
     if (json) {
-      print_out("{}\n", to_json(plan).dump(2, ' ', false, OrderedJson::error_handler_t::replace));
+      print_out("{}\n", engine::to_json(plan).dump(2, ' ', false, OrderedJson::error_handler_t::replace));
     } else {
       print_out("{}", plan_text(plan));
     }

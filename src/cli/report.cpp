@@ -4,6 +4,7 @@
 
 #include "core/printable.h"
 #include "engine/report_json.h"
+#include "engine/visual_count.h"
 
 namespace vl3::cli {
 namespace {
@@ -11,8 +12,7 @@ namespace {
 std::string media_lines(const std::vector<MediumReceipt>& media, bool pruning_known) {
   std::string lines;
   for (const MediumReceipt& medium : media) {
-    int64_t tokens = 0, kept = 0;
-    for (const FrameReceipt& frame : medium.frames) tokens += frame.tokens, kept += frame.kept;
+    const auto [tokens, kept] = engine::count_visual(medium);
     lines += fmt::format("  {} {}: {}x{} -> {}x{}", medium.kind, printable(medium.name), medium.width,
                          medium.height, medium.resized_width, medium.resized_height);
     if (medium.kind == "video") {
@@ -41,8 +41,6 @@ OrderedJson to_json(const Answer& answer) {
           {"finish_reason", answer.finish_reason},
           {"receipt", engine::to_json(answer.receipt)}};
 }
-
-OrderedJson to_json(const Plan& plan) { return engine::to_json(plan); }
 
 std::string receipt_text(const Receipt& receipt) {
   const SecondsReceipt& s = receipt.seconds;

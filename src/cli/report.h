@@ -1,4 +1,4 @@
-// Receipts and plans as JSON and as text for people.
+// Answers as JSON, receipts and plans as text for people.
 #pragma once
 
 #include <string>
@@ -9,7 +9,6 @@
 namespace vl3::cli {
 
 OrderedJson to_json(const Answer& answer);
-OrderedJson to_json(const Plan& plan);
 /// A few lines: media, frames, tokens before and after pruning, seconds a stage, memory.
 std::string receipt_text(const Receipt& receipt);
 std::string plan_text(const Plan& plan);

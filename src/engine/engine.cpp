@@ -13,6 +13,7 @@
 #include "engine/memory_plan.h"
 #include "engine/out_of_memory.h"
 #include "engine/prune_scan.h"
+#include "engine/visual_count.h"
 
 namespace vl3 {
 namespace {
@@ -198,12 +199,9 @@ struct Session::Impl {
     answer.constraint_met = generated.constraint_met;
     Receipt& receipt = answer.receipt;
     receipt.media = engine::describe_media(request, prefilled.kept);
-    for (const MediumReceipt& medium : receipt.media) {
-      for (const FrameReceipt& frame : medium.frames) {
-        receipt.visual_tokens += frame.tokens;
-        receipt.visual_tokens_kept += frame.kept;
-      }
-    }
+    const engine::VisualCount visual = engine::count_visual(receipt.media);
+    receipt.visual_tokens = visual.tokens;
+    receipt.visual_tokens_kept = visual.kept;
     receipt.prompt_tokens = static_cast<int64_t>(prefilled.ids.size());
     receipt.cached_tokens = prefilled.cached_rows;
     receipt.completion_tokens = static_cast<int64_t>(answer.token_ids.size());

@@ -1,10 +1,8 @@
-// The decoding loop: logits, constraint, sampling, stop rules, streamed text.
+// The decoding loop of one answer.
 #pragma once
 
 #include "engine/prefill.h"
-#include "sampling/constraint.h"
-#include "sampling/sampler.h"
-#include "sampling/stop.h"
+#include "engine/token_chooser.h"
 #include "vl3/engine.h"
 
 namespace vl3::engine {
@@ -16,12 +14,6 @@ struct GenerateResult {
   bool constraint_met = true;      ///< the text satisfies the constraint, or there was none
   double first_token_seconds = 0;  ///< from the call of generate()
 };
-
-/// The config with the checkpoint's generation defaults where it says nothing.
-sampling::SamplingOptions sampling_options(const GenerationConfig& config, const weights::ModelConfig& model);
-sampling::StopOptions stop_options(const GenerationConfig& config, const weights::ModelConfig& model);
-/// Ids that end the answer: the model's end-of-sequence tokens unless ignored, and config.stop_token_ids.
-std::vector<int64_t> ending_tokens(const GenerationConfig& config, const weights::ModelConfig& model);
 
 /// The constraint of the answer, compiled; nullopt without one. @throws as sampling::Constraint's compilers.
 std::optional<sampling::Matcher> make_matcher(const Runtime& runtime, const GenerationConfig& config);

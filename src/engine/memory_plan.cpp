@@ -12,6 +12,7 @@
 #include "engine/engine_impl.h"
 #include "engine/prune_scan.h"
 #include "engine/still_memory.h"
+#include "engine/visual_count.h"
 #include "ops/linear.h"
 #include "preprocess/patchify.h"
 
@@ -205,12 +206,9 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
   }
   plan.prune_threshold = request.options.prune.threshold;
   plan.media = describe_media(request, kept);
-  for (const MediumReceipt& medium : plan.media) {
-    for (const FrameReceipt& frame : medium.frames) {
-      plan.visual_tokens += frame.tokens;
-      plan.visual_tokens_kept += frame.kept;
-    }
-  }
+  const VisualCount visual = count_visual(plan.media);
+  plan.visual_tokens = visual.tokens;
+  plan.visual_tokens_kept = visual.kept;
   plan.patches = request.plan.total_patches;
   plan.prompt_tokens = request.max_rows() - plan.visual_tokens + plan.visual_tokens_kept;
   plan.max_position_embeddings = runtime.config.text.max_position_embeddings;

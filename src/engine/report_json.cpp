@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "engine/visual_count.h"
+
 namespace vl3::engine {
 namespace {
 
@@ -13,7 +15,6 @@ OrderedJson to_json(const MediumReceipt& medium) {
                       {"size", {{"height", medium.height}, {"width", medium.width}}},
                       {"resized", {{"height", medium.resized_height}, {"width", medium.resized_width}}}};
   if (medium.duration_s) json["duration_s"] = rounded(*medium.duration_s);
-  int64_t tokens = 0, kept = 0;
   OrderedJson frames = OrderedJson::array();
   for (const FrameReceipt& frame : medium.frames) {
     OrderedJson entry;
@@ -22,9 +23,8 @@ OrderedJson to_json(const MediumReceipt& medium) {
     entry["tokens"] = frame.tokens;
     entry["kept"] = frame.kept;
     frames.push_back(std::move(entry));
-    tokens += frame.tokens;
-    kept += frame.kept;
   }
+  const auto [tokens, kept] = count_visual(medium);
   json["tokens"] = tokens;
   json["kept"] = kept;
   json["frames"] = std::move(frames);

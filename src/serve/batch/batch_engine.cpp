@@ -8,14 +8,15 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "core/digest.h"
-#include "core/file.h"
 #include "core/log.h"
 #include "core/process.h"
 #include "engine/engine_impl.h"
+#include "engine/generate.h"
 #include "engine/memory_plan.h"
 #include "engine/out_of_memory.h"
 #include "engine/prune_scan.h"
+#include "engine/visual_count.h"
+#include "serve/batch/model_info.h"
 
 namespace vl3::serve {
 namespace {
@@ -34,79 +35,17 @@ int32_t page_count(const engine::Runtime& runtime, const BatchOptions& options) 
   return static_cast<int32_t>(std::min<uint64_t>(pages, 1 << 24));
 }
 
-ModelInfo describe(const engine::Runtime& runtime) {
-  ModelInfo info;
-  info.path = runtime.config.dir.string();
-  info.max_model_len = runtime.config.text.max_position_embeddings;
-  info.vocab_size = runtime.config.text.vocab_size;
-  info.hidden_size = runtime.config.text.hidden_size;
-  info.dtype = runtime.weight_dtype == at::kFloat ? "float32" : "bfloat16";
-  info.takes_media = runtime.config.image_token_id >= 0;
-  for (const at::Tensor& parameter : runtime.model->parameters()) {
-    info.num_parameters += parameter.numel();
-    info.weight_bytes += parameter.nbytes();
-  }
-  std::error_code error;
-  if (std::filesystem::exists(runtime.config.dir / "NOTICE", error))
-    info.notice = read_file(runtime.config.dir / "NOTICE", 4096);
-  return info;
-}
-
-// What visual tokens depend on beside the medium: the config, and the weight files as the system knows them.
-std::string fingerprint(const engine::Runtime& runtime) {
-  std::string text = fmt::format("{}|{}|", static_cast<int>(runtime.weight_dtype),
-                                 flow_name(runtime.config.preprocess.flow));
-  std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(runtime.config.dir)) {
-    const std::string name = entry.path().filename().string();
-    if (name.ends_with(".safetensors"))
-      files.push_back(fmt::format("{}:{}:{}", name, entry.file_size(),
-                                  entry.last_write_time().time_since_epoch().count()));
-    if (name == "config.json" || name.ends_with("processor_config.json"))
-      files.push_back(read_file(entry.path(), 1 << 20));
-  }
-  std::sort(files.begin(), files.end());
-  for (const std::string& file : files) text += file + ";";
-  return sha256_hex(text);
-}
-
 FeatureStoreOptions with_model(FeatureStoreOptions options, const engine::Runtime& runtime) {
-  options.model = fingerprint(runtime);
+  options.model = model_fingerprint(runtime);
   return options;
 }
 
 }  // namespace
 
-struct BatchEngine::Grave {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<std::unique_ptr<engine::PromptRows>> dead;  // of their requests they need nothing any more
-  bool stopping = false;
-  std::thread thread{[this] {
-    std::unique_lock lock(mutex);
-    while (true) {
-      changed.wait(lock, [&] { return stopping || !dead.empty(); });
-      if (dead.empty()) return;
-      auto now = std::exchange(dead, {});
-      lock.unlock();
-      now.clear();
-      lock.lock();
-    }
-  }};
-  ~Grave() {
-    {
-      const std::lock_guard lock(mutex);
-      stopping = true;
-    }
-    changed.notify_all();
-    thread.join();
-  }
-};
-
 BatchEngine::BatchEngine(std::shared_ptr<const engine::Runtime> runtime, BatchOptions options)
     : runtime_(std::move(runtime)),
       options_(std::move(options)),
-      info_(describe(*runtime_)),
+      info_(describe_model(*runtime_)),
       pages_(page_count(*runtime_, options_)),
       pool_(pages_),
       scheduler_({.max_sequences = options_.max_sequences,
@@ -115,8 +54,7 @@ BatchEngine::BatchEngine(std::shared_ptr<const engine::Runtime> runtime, BatchOp
                  pool_),
       decoder_(*runtime_->model->language_model, runtime_->config.text, runtime_->model->head_weight(),
                runtime_->weight_dtype, pages_, options_.page_rows),
-      features_(with_model(options_.features, *runtime_)),
-      grave_(std::make_unique<Grave>()) {
+      features_(with_model(options_.features, *runtime_)) {
   runtime_->tokenizer();  // read now, not by the first request
   thread_ = std::thread([this] { run(); });
 }
@@ -492,7 +430,7 @@ void BatchEngine::sample(const at::Tensor& hidden, const std::vector<std::pair<u
 
 void BatchEngine::set_back(uint64_t id) {
   Sequence& sequence = *sequences_.at(id);
-  if (auto rows = sequence.release_rows()) bury(std::move(rows));
+  if (auto rows = sequence.release_rows()) disposal_.add(std::move(rows));
   sequence.cached_rows = 0;
 }
 
@@ -531,13 +469,9 @@ void BatchEngine::fill_receipt(Sequence& sequence) {
   JobResult& result = sequence.group->result;
   Receipt& receipt = result.receipt;
   receipt.media = engine::describe_media(sequence.request, rows.kept);
-  receipt.visual_tokens = receipt.visual_tokens_kept = 0;
-  for (const MediumReceipt& medium : receipt.media) {
-    for (const FrameReceipt& frame : medium.frames) {
-      receipt.visual_tokens += frame.tokens;
-      receipt.visual_tokens_kept += frame.kept;
-    }
-  }
+  const engine::VisualCount count = engine::count_visual(receipt.media);
+  receipt.visual_tokens = count.tokens;
+  receipt.visual_tokens_kept = count.kept;
   counters_.visual_tokens += static_cast<uint64_t>(receipt.visual_tokens);
   counters_.visual_tokens_kept += static_cast<uint64_t>(receipt.visual_tokens_kept);
   counters_.prefix_queries += rows.ids().size();
@@ -566,7 +500,7 @@ void BatchEngine::end(uint64_t id) {
     receipt.seconds.prefill = sequence.prefill_seconds;
   }
   scheduler_.remove(id);
-  if (auto rows = sequence.release_rows()) bury(std::move(rows));
+  if (auto rows = sequence.release_rows()) disposal_.add(std::move(rows));
   sequences_.erase(it);
   if (--group->open > 0) return;
   const double total = since(group->submitted);
@@ -580,14 +514,6 @@ void BatchEngine::end(uint64_t id) {
   }
   --jobs_;
   group->events.finished(std::move(group->result));
-}
-
-void BatchEngine::bury(std::unique_ptr<engine::PromptRows> rows) {
-  {
-    const std::lock_guard lock(grave_->mutex);
-    grave_->dead.push_back(std::move(rows));
-  }
-  grave_->changed.notify_all();
 }
 
 void BatchEngine::update_stats() {

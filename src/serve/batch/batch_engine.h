@@ -12,6 +12,7 @@
 
 #include "engine/runtime.h"
 #include "lm/paged_decoder.h"
+#include "serve/batch/disposal.h"
 #include "serve/batch/feature_store.h"
 #include "serve/batch/sequence.h"
 #include "serve/queue/backend.h"
@@ -62,7 +63,6 @@ class BatchEngine : public Backend {
   void fail(uint64_t id, const Error& error);
   void end(uint64_t id);
   void fill_receipt(Sequence& sequence);
-  void bury(std::unique_ptr<engine::PromptRows> rows);
   void update_stats();
   template <typename Action>
   void guarded(uint64_t id, const Action& action);
@@ -90,9 +90,7 @@ class BatchEngine : public Backend {
   uint64_t next_id_ = 1, last_encoded_ = 0;
   EngineStats counters_;
 
-  // What takes time to destroy goes to a thread of its own.
-  struct Grave;
-  std::unique_ptr<Grave> grave_;
+  Disposal<engine::PromptRows> disposal_;  // of their requests they need nothing any more
   std::thread thread_;
 };
 

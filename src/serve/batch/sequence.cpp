@@ -25,11 +25,7 @@ Sequence::Sequence(const engine::Runtime& runtime, std::shared_ptr<Group> of, in
       choice(number),
       request(std::move(prepared)),
       runtime_(runtime),
-      ending_(engine::ending_tokens(group->job->options.generation, runtime.config)),
-      matcher_(std::move(matcher)),
-      sampler_(engine::sampling_options(config_of(*group->job, number), runtime.config)),
-      stop_(engine::stop_options(group->job->options.generation, runtime.config)),
-      decoder_(runtime.tokenizer(), group->job->options.generation.skip_special_tokens) {}
+      chooser_(config_of(*group->job, number), runtime.config, runtime.tokenizer(), std::move(matcher)) {}
 
 void Sequence::start(engine::VisionMemory memory, std::function<void()> arrived, int64_t batch_patches) {
   engine::PromptRowsHooks hooks;
@@ -94,15 +90,11 @@ PageName Sequence::name_page(int64_t end, int64_t page_rows) {
 }
 
 Delta Sequence::sample(std::span<float> logits) {
-  if (!std::exchange(prompt_accepted_, true)) sampler_.accept_prompt(rows_->ids());
+  if (!std::exchange(prompt_accepted_, true)) chooser_.accept_prompt(rows_->ids());
   const Job& job = *group->job;
   std::vector<float> raw;
   if (job.top_logprobs >= 0) raw.assign(logits.begin(), logits.end());
-  stop_.apply_min_tokens(logits);
-  if (matcher_) matcher_->apply_mask(logits);
-  const int64_t id = sampler_.sample(logits);
-  sampler_.accept(id);
-  if (matcher_) VL3_CHECK(matcher_->accept(id), kInternal, "token {} was drawn against the constraint", id);
+  const auto [id, ends, step] = chooser_.choose(logits);
   generated_.push_back(id);
 
   Delta delta;
@@ -115,8 +107,6 @@ Delta Sequence::sample(std::span<float> logits) {
     token.top = std::move(logprobs.top);
   }
   delta.tokens.push_back(std::move(token));
-  const bool ends = std::find(ending_.begin(), ending_.end(), id) != ending_.end();
-  const sampling::StopCondition::Step step = stop_.push(id, ends ? decoder_.finish() : decoder_.push(id));
   delta.text = step.text;
   if (step.finish) {
     delta.finish_reason = sampling::finish_reason_name(*step.finish);
@@ -136,7 +126,7 @@ Delta Sequence::sample(std::span<float> logits) {
 Delta Sequence::finish(sampling::FinishReason reason) {
   Delta delta;
   delta.choice = choice;
-  if (!stop_.finished()) delta.text = stop_.finish(reason).text;
+  delta.text = chooser_.finish(reason);
   delta.finish_reason = sampling::finish_reason_name(reason);
   return delta;
 }

@@ -9,12 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/generate.h"
 #include "engine/prompt_rows.h"
 #include "engine/request.h"
+#include "engine/token_chooser.h"
 #include "serve/queue/job.h"
 #include "serve/queue/page_pool.h"
-#include "text/stream_decoder.h"
 
 namespace vl3::serve {
 
@@ -54,7 +53,6 @@ class Sequence {
   Delta sample(std::span<float> logits);
   /// Ends the answer from outside.
   Delta finish(sampling::FinishReason reason);
-  bool constraint_met() const { return !matcher_ || matcher_->is_terminated() || matcher_->is_complete(); }
   int64_t generated() const { return static_cast<int64_t>(generated_.size()); }
 
   std::shared_ptr<Group> group;
@@ -74,11 +72,7 @@ class Sequence {
   std::vector<PageName> names_;
   std::vector<std::string> medium_digests_;
   std::vector<int64_t> generated_;
-  std::vector<int64_t> ending_;
-  std::optional<sampling::Matcher> matcher_;
-  sampling::Sampler sampler_;
-  sampling::StopCondition stop_;
-  text::StreamDecoder decoder_;
+  engine::TokenChooser chooser_;
   bool prompt_accepted_ = false;
 };
 
