@@ -11,7 +11,6 @@
 #include "core/check.h"
 #include "core/json.h"
 #include "train/machine_speed.h"
-#include "train/patch_warmup.h"
 #include "train/planner.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
@@ -57,9 +56,7 @@ struct Train {
       progress.clear();
       fmt::print(stderr, "vl3: {}\n", line);
     };
-    const train::TrainReport report = config.objective == "patch_labels"
-                                          ? train::warm_up_encoder(config, hooks)
-                                          : train::train(config, resume, hooks);
+    const train::TrainReport report = train::train(config, resume, hooks);
     progress.clear();
     if (report.writes) print_report(report, elapsed());
     VL3_CHECK(report.end != train::RunEnd::kStopped, kCancelled,

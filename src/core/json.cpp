@@ -4,18 +4,21 @@
 
 #include "core/check.h"
 #include "core/file.h"
+#include "core/shown.h"
 
 namespace vl3 {
 namespace {
 
 constexpr int kMaxDepth = 200;
 
+}  // namespace
+
 std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (value.is_structured() && value.size() > 20) return value.is_array() ? "a long list" : "a large object";
+  if (value.is_string() && value.get_ref<const std::string&>().size() > 60) return "a long string";
+  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   return text.size() > 60 ? text.substr(0, 57) + "..." : text;
 }
-
-}  // namespace
 
 Json parse_json(std::string_view text, const std::string& what) {
   // A first pass bounds the nesting, so that building or destroying the tree cannot exhaust the stack.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "core/shown.h"
 #include "data/bad_sample.h"
 #include "text/white_space.h"
 
@@ -13,11 +14,6 @@ namespace {
 constexpr std::string_view kImageTag = "<image>";
 constexpr std::string_view kVideoTag = "<video>";
 constexpr double kMaxSeconds = 1e9;
-
-std::string shown(const Json& value) {
-  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  return text.size() > 60 ? text.substr(0, 57) + "..." : text;
-}
 
 /// The value of a key, or nullptr where it is missing or null.
 const Json* find(const Json& json, const char* key) {

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "core/check.h"
+#include "engine/frame_pixels.h"
 
 namespace vl3::engine {
 namespace {
@@ -188,12 +189,9 @@ void VisualStream::encode_batch() {
     const auto T = static_cast<int64_t>(batch.size());
     const int64_t N = plan.grid.h * plan.grid.w, C = 3 * config_.patch_size * config_.patch_size;
     const int64_t M = plan.tokens_per_frame;
-    at::Tensor pixels = at::empty({T, N, C}, at::kFloat);
-    for (int64_t t = 0; t < T; ++t) {
-      preprocess::normalise(batch[t].patches,
-                            {pixels.data_ptr<float>() + t * N * C, static_cast<size_t>(N * C)}, table_,
-                            config_.patch_size);
-    }
+    std::vector<std::span<const uint8_t>> frames;
+    for (const Prepared& item : batch) frames.emplace_back(item.patches);
+    const at::Tensor pixels = frame_pixels(frames, table_, config_.patch_size);
     const auto observe = [&](const char* name, const at::Tensor& tensor) {
       if (observer_) observer_(name, batch.front().medium, batch.front().frame, tensor);
     };

@@ -6,17 +6,13 @@
 #include <string_view>
 
 #include "core/check.h"
+#include "core/shown.h"
 #include "text/conversation.h"
 
 namespace vl3::text {
 namespace {
 
 constexpr double kMaxSeconds = 1e9;
-
-std::string shown(const Json& value) {
-  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  return text.size() > 60 ? text.substr(0, 57) + "..." : text;
-}
 
 /// A JSON object with the place it stands at, complaining in the caller's terms.
 class Fields {

@@ -47,6 +47,15 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
       std::none_of(data.sources.begin(), data.sources.end(),
                    [](const DataSource& source) { return source.data_path.empty() == source.synth.empty(); }),
       kInvalidArgument, "{}: a [[data.sources]] entry needs data_path or synth, one of them", where);
+  VL3_CHECK(
+      config.objective != "patch_labels" ||
+          (config.lr.vision_encoder_lr && !config.lr.llm_lr && !config.lr.mm_projector_lr && !config.lora),
+      kInvalidArgument,
+      "{}: objective \"patch_labels\" trains the encoder: set lr.vision_encoder_lr alone, and no [lora]",
+      where);
+  VL3_CHECK(config.objective != "patch_labels" || !config.global_batch_tokens, kInvalidArgument,
+            "{}: objective \"patch_labels\" counts pictures: set global_batch_size, not global_batch_tokens",
+            where);
   VL3_CHECK(!data.sources.empty(), kInvalidArgument,
             "{}: no data; add [[data.sources]] with data_path = [\"FILE\"]", where);
   VL3_CHECK(data.mm_max_length <= data.model_max_length, kInvalidArgument,

@@ -2,7 +2,6 @@
 
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -13,6 +12,7 @@
 #include <tuple>
 
 #include "core/check.h"
+#include "engine/frame_pixels.h"
 #include "ops/gather_rows.h"
 #include "ops/tiled_cross_entropy.h"
 
@@ -121,15 +121,14 @@ at::Tensor RowLoss::encode(const data::PackedRow& row) const {
   for (const auto& [size, frames] : sizes) {
     const auto F = static_cast<int64_t>(frames.size());
     const int64_t N = size.h * size.w, C = 3 * config_.vision.patch_size * config_.vision.patch_size;
-    at::Tensor pixels = at::empty({F, N, C}, at::kFloat);
+    std::vector<std::span<const uint8_t>> bytes;
     for (int64_t f = 0; f < F; ++f) {
       const Frame& frame = frames[static_cast<size_t>(f)];
-      const auto bytes = std::span(row.media[frame.medium].patches_u8).subspan(frame.frame * N * C, N * C);
-      preprocess::normalise(bytes, {pixels.data_ptr<float>() + f * N * C, static_cast<size_t>(N * C)}, table_,
-                            config_.vision.patch_size);
+      bytes.push_back(std::span(row.media[frame.medium].patches_u8).subspan(frame.frame * N * C, N * C));
       begins[frame.medium][static_cast<size_t>(frame.frame)] = begin + f * N / (size.merge * size.merge);
     }
     const c10::AutoGradMode recording(encoder_trains_ && c10::GradMode::is_enabled());
+    const at::Tensor pixels = engine::frame_pixels(bytes, table_, config_.vision.patch_size);
     const at::Tensor y =
         model_->vision_model->forward(pixels.to(store.device, store.dtype), size.h, size.w, size.merge);
     begin += y.size(0) * y.size(1);

@@ -45,7 +45,7 @@ using data::DataSource;
 
 struct TrainConfig {
   std::string name;  ///< of the run; the next stage says it as its `model`
-  /// "answers": the language model's loss; "patch_labels": the encoder's warm-up (patch_warmup.h).
+  /// "answers": the language model's loss; "patch_labels": the encoder's warm-up (patch_loss.h).
   std::string objective = "answers";
   int64_t stage = 0;   ///< 1 … 4 as in the paper; 0 = other
   std::string model;   ///< folder, hub name, or the name of an earlier run

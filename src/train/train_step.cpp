@@ -16,6 +16,7 @@
 #include "train/optimizer.h"
 #include "train/parameter_store.h"
 #include "train/parts.h"
+#include "train/patch_loss.h"
 #include "train/row_loss.h"
 
 namespace vl3::train {
@@ -52,6 +53,7 @@ std::vector<Trainable> trainables(const TrainConfig& config, const weights::Chec
     if (learning_rate(config.lr, part) && !adapted.contains(part))
       found.push_back({tensor.name, tensor.shape});
   }
+  if (config.objective == "patch_labels") found.push_back(patch_head(checkpoint.config().vision));
   // Adapters of encoder and projector before those of the decoder, as their linears are.
   found.insert(found.end(), adapters.begin(), adapters.end());
   VL3_CHECK(!found.empty(), kInvalidArgument,
@@ -79,13 +81,20 @@ struct TrainStep::Impl {
                .device = device,
                .shares = with.world_size(),
                .muon = train_config.optim.optimizer == "muon"}),
-        model(store, checkpoint->config()),
-        row_loss(model, store, checkpoint->config(),
-                 {.loss_vocab_tile = train_config.loss_vocab_tile,
-                  .recompute = train_config.gradient_checkpointing}) {
+        model(store, checkpoint->config()) {
+    const RowLossOptions options{.loss_vocab_tile = config.loss_vocab_tile,
+                                 .recompute = config.gradient_checkpointing};
+    if (config.objective == "patch_labels")
+      patch_loss.emplace(model, store, checkpoint->config(), options, config.seed);
+    else
+      row_loss.emplace(model, store, checkpoint->config(), options);
     if (config.lora) attach_adapters(*model, store, *config.lora, config.seed);
     optimizer = std::make_unique<Optimizer>(store, with, config.optim);
     sync = std::make_unique<GradientSync>(store, with);
+  }
+
+  RowLoss::Result forward(const data::PackedRow& row) const {
+    return patch_loss ? patch_loss->forward(row) : row_loss->forward(row);
   }
 
   // Forward and backward of all rows; @return [loss sum, labelled tokens, tokens, rows with a loss that is
@@ -98,7 +107,7 @@ struct TrainStep::Impl {
       if (i + 1 == rows.size()) sync->begin_last_row();
       if (config.lora && config.lora->lora_dropout > 0) seed_adapters(*model, row_seed(i));
       const c10::AutoGradMode recording(true);
-      const RowLoss::Result result = row_loss.forward(rows[i]);
+      const RowLoss::Result result = forward(rows[i]);
       const auto loss = result.sum.item<double>();
       if (answers != nullptr) add_scores(answers, result.answers);
       sums[1] += static_cast<double>(result.labelled_tokens);
@@ -140,7 +149,8 @@ struct TrainStep::Impl {
   LrSchedule schedule;
   ParameterStore store;
   engine::VideoLlama3 model;
-  RowLoss row_loss;
+  std::optional<RowLoss> row_loss;      // the one or …
+  std::optional<PatchLoss> patch_loss;  // … the other, by config.objective
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<GradientSync> sync;
   int64_t steps = 0;
@@ -208,7 +218,7 @@ TrainStep::Loss TrainStep::evaluate(std::span<const data::PackedRow> rows) {
   if (my.config.lora) set_adapter_dropout(*my.model, 0);
   Loss loss;
   for (const data::PackedRow& row : rows) {
-    const RowLoss::Result result = my.row_loss.forward(row);
+    const RowLoss::Result result = my.forward(row);
     loss.sum += result.sum.item<double>();
     loss.labelled_tokens += result.labelled_tokens;
   }
@@ -232,6 +242,10 @@ int64_t TrainStep::steps_done() const { return impl_->steps; }
 std::vector<LazyTensor> TrainStep::state() {
   std::vector<LazyTensor> state = {
       {"step", at::kLong, {1}, [steps = impl_->steps] { return at::full({1}, steps, at::kLong); }}};
+  if (impl_->patch_loss) {
+    const at::Tensor head = impl_->store.find(kPatchHead)->weight.detach();
+    state.push_back({kPatchHead, head.scalar_type(), head.sizes().vec(), [head] { return head; }});
+  }
   std::ranges::move(impl_->optimizer->state(), std::back_inserter(state));
   return state;
 }
@@ -240,6 +254,13 @@ void TrainStep::load_state(const std::map<std::string, at::Tensor>& state) {
   const auto step = state.find("step");
   VL3_CHECK(step != state.end() && step->second.scalar_type() == at::kLong && step->second.numel() == 1,
             kCorrupt, "optimizer state lacks \"step\" (int64 [1])");
+  if (impl_->patch_loss) {
+    const auto head = state.find(kPatchHead);
+    const at::Tensor own = impl_->store.find(kPatchHead)->weight.detach();
+    VL3_CHECK(head != state.end() && head->second.sizes() == own.sizes(), kCorrupt,
+              "optimizer state lacks {} [{}]", kPatchHead, fmt::join(own.sizes(), ", "));
+    own.copy_(head->second);
+  }
   impl_->optimizer->load_state(state);
   impl_->steps = step->second.item<int64_t>();
 }

@@ -66,7 +66,8 @@ class TrainStep {
   int64_t steps_done() const;
 
   /// Everything beside the weights that the next step depends on, the same for any number of processes:
-  /// "step" int64 [1] and what Optimizer::state() gives. Every process gets all of them, in order.
+  /// "step" int64 [1], what Optimizer::state() gives, and kPatchHead where there is one. Every process gets
+  /// all of them, in order.
   std::vector<LazyTensor> state();
   /// Goes on from what state() gave, with the weights of the same moment already in the checkpoint this was
   /// built from.

@@ -14,6 +14,7 @@
 #include "core/process.h"
 #include "data/loader.h"
 #include "data/mixture_stream.h"
+#include "data/patch_samples.h"
 #include "data/sample_builder.h"
 #include "engine/device.h"
 #include "text/tokenizer.h"
@@ -49,14 +50,18 @@ int64_t count_steps(const TrainConfig& config, const data::MixtureStream& record
 std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> records,
                                           const TrainConfig& config, const weights::ModelConfig& model,
                                           const Collective& collective) {
-  auto tokenizer = std::make_shared<const text::Tokenizer>(text::Tokenizer::load(model.dir));
-  media::MediaLimits limits;
-  limits.timeout_s = config.data.sample_timeout_s;
-  auto builder = std::make_shared<const data::SampleBuilder>(model, tokenizer, config.data, limits);
   const data::LoaderOptions options{.rank = collective.rank(),
                                     .world_size = collective.world_size(),
                                     .global_batch_size = config.global_batch_size,
                                     .global_batch_tokens = config.global_batch_tokens};
+  if (config.objective == "patch_labels")
+    return std::make_unique<data::Loader>(std::move(records),
+                                          data::patch_sample_functions(config.data, model.preprocess),
+                                          config.data, options);
+  auto tokenizer = std::make_shared<const text::Tokenizer>(text::Tokenizer::load(model.dir));
+  media::MediaLimits limits;
+  limits.timeout_s = config.data.sample_timeout_s;
+  auto builder = std::make_shared<const data::SampleBuilder>(model, tokenizer, config.data, limits);
   return std::make_unique<data::Loader>(std::move(records), data::sample_functions(builder), config.data,
                                         options);
 }

@@ -23,6 +23,13 @@ std::filesystem::path TempDir::write(const std::string& name, std::string_view c
   return target;
 }
 
+std::set<std::string> names_in(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    names.insert(entry.path().filename().string());
+  return names;
+}
+
 namespace {
 
 std::filesystem::path set_dir(const char* variable, const char* own) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ class TempDir {
  private:
   std::filesystem::path path_;
 };
+
+/// The names of what lies in a folder.
+std::set<std::string> names_in(const std::filesystem::path& folder);
 
 /// The golden set to walk: $VL3_GOLDEN_DIR, else the project's own subset tests/data/golden.
 std::filesystem::path golden_dir();

@@ -24,14 +24,9 @@ namespace vl3::train {
 namespace {
 
 using test::error_of;
+using test::names_in;
 using test::TempDir;
 namespace fs = std::filesystem;
-
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
-  return names;
-}
 
 // A model whose tensors all hold one number that tells which step wrote them.
 class Checkpoints : public ::testing::Test {

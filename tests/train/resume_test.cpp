@@ -12,14 +12,9 @@ namespace vl3::train {
 namespace {
 
 using test::error_of;
+using test::names_in;
 using test::TempDir;
 namespace fs = std::filesystem;
-
-std::set<std::string> names_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
-  return names;
-}
 
 // Folders that look like a run's; what is in a checkpoint's files is not looked at here.
 class Resume : public ::testing::Test {

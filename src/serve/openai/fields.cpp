@@ -4,14 +4,9 @@
 
 #include <cmath>
 
-namespace vl3::serve {
+#include "core/shown.h"
 
-std::string shown(const Json& value) {
-  if (value.is_structured() && value.size() > 20) return value.is_array() ? "a long list" : "a large object";
-  if (value.is_string() && value.get_ref<const std::string&>().size() > 60) return "a long string";
-  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  return text.size() > 60 ? text.substr(0, 57) + "..." : text;
-}
+namespace vl3::serve {
 
 Fields::Fields(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
   if (!json.is_object())

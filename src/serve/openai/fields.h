@@ -42,7 +42,4 @@ class Fields {
   std::set<std::string> read_;
 };
 
-/// The value in a few characters, for messages.
-std::string shown(const Json& value);
-
 }  // namespace vl3::serve
