@@ -1,0 +1,15 @@
+# Faiss (Debian's libfaiss-dev has a static library) with the BLAS it calls, as vl3_faiss. OpenMP's functions come from whatever
+# the program links already: libtorch's own runtime, or the compiler's where there is no libtorch (vl3_openmp_alone).
+find_path(FAISS_INCLUDE_DIR faiss/Clustering.h)
+find_library(FAISS_LIBRARY faiss)
+find_library(FAISS_LAPACK lapack)
+find_library(FAISS_BLAS blas)
+if(NOT FAISS_INCLUDE_DIR OR NOT FAISS_LIBRARY OR NOT FAISS_LAPACK OR NOT FAISS_BLAS)
+  message(FATAL_ERROR "faiss not found: install libfaiss-dev (tools/apt-packages.txt)")
+endif()
+add_library(vl3_faiss INTERFACE)
+target_include_directories(vl3_faiss SYSTEM INTERFACE ${FAISS_INCLUDE_DIR})
+target_link_libraries(vl3_faiss INTERFACE ${FAISS_LIBRARY} ${FAISS_LAPACK} ${FAISS_BLAS})
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+add_library(vl3_openmp_alone INTERFACE)
+target_link_libraries(vl3_openmp_alone INTERFACE ${OpenMP_CXX_LIBRARIES})
