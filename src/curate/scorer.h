@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,27 +18,22 @@ struct Sighting {
   std::string caption;
 };
 
-/// Pictures to vectors in which near means alike.
-class FeatureModel {
- public:
-  virtual ~FeatureModel() = default;
-  virtual int64_t size() const = 0;
-  /// @return [B][size()], each of length 1.
-  virtual std::vector<std::vector<float>> features(const std::vector<Sighting>& items) = 0;
+/// What a model says of one picture.
+struct Impression {
+  std::vector<float> features;           ///< of length 1 (the vector's norm); empty where the model gives none
+  std::map<std::string, double> scores;  ///< by name; what cannot be told (no caption) is left out
 };
 
-/// A number for each picture, perhaps with its caption.
-class Scorer {
+/// A model that looks at pictures: features in which near means alike, scores, or both.
+class PictureModel {
  public:
-  virtual ~Scorer() = default;
-  virtual const std::string& name() const = 0;
-  /// @return one an item; nullopt where it cannot be told (no caption).
-  virtual std::vector<std::optional<double>> scores(const std::vector<Sighting>& items) = 0;
+  virtual ~PictureModel() = default;
+  virtual int64_t feature_size() const { return 0; }
+  /// @return one an item.
+  virtual std::vector<Impression> look(const std::vector<Sighting>& items) = 0;
 };
 
-struct Models {
-  std::unique_ptr<FeatureModel> features;  ///< null: layout_features()
-  std::vector<std::unique_ptr<Scorer>> scorers;
-};
+/// The first that gives features gives those of the shard; where none does, they are layout_features().
+using Models = std::vector<std::unique_ptr<PictureModel>>;
 
 }  // namespace vl3::curate

@@ -36,6 +36,13 @@ std::vector<Judged> judge_block(const std::vector<Item>& items, size_t begin, si
   return judged;
 }
 
+int64_t feature_size(const Models& models) {
+  for (const auto& model : models) {
+    if (model->feature_size() > 0) return model->feature_size();
+  }
+  return kLayoutSize;
+}
+
 void apply_models(std::vector<Judged>* block, Models& models, std::string* features) {
   std::vector<Sighting> seen;
   std::vector<size_t> rows;
@@ -45,27 +52,25 @@ void apply_models(std::vector<Judged>* block, Models& models, std::string* featu
     seen.push_back({&judged.picture, judged.row.caption});
     rows.push_back(i);
   }
-  for (const auto& scorer : models.scorers) {
-    const std::vector<std::optional<double>> scores = scorer->scores(seen);
-    VL3_CHECK(scores.size() == rows.size(), kInternal, "scorer {}: {} scores of {} items", scorer->name(),
-              scores.size(), rows.size());
+  std::vector<std::vector<float>> vectors(block->size());
+  for (const auto& model : models) {
+    std::vector<Impression> impressions = model->look(seen);
+    VL3_CHECK(impressions.size() == rows.size(), kInternal, "a model looked at {} of {} items", impressions.size(),
+              rows.size());
     for (size_t k = 0; k < rows.size(); ++k) {
-      if (scores[k]) (*block)[rows[k]].row.scores[scorer->name()] = *scores[k];
+      (*block)[rows[k]].row.scores.merge(impressions[k].scores);
+      std::vector<float>& vector = vectors[rows[k]];
+      if (vector.empty()) vector = std::move(impressions[k].features);
     }
   }
-  std::vector<std::vector<float>> vectors;
-  if (models.features != nullptr) {
-    vectors = models.features->features(seen);
-  } else {
-    for (const size_t i : rows)
-      vectors.push_back(layout_features((*block)[i].picture, (*block)[i].row.likeness->thumb));
-  }
-  const std::vector<float> none(static_cast<size_t>(models.features != nullptr ? models.features->size() : kLayoutSize), 0);
-  size_t k = 0;
+  const auto size = static_cast<size_t>(feature_size(models));
   for (size_t i = 0; i < block->size(); ++i) {
-    const bool has = k < rows.size() && rows[k] == i;
-    append_features(has ? vectors[k++] : none, features);
-    (*block)[i].row.has_features = has;
+    Judged& judged = (*block)[i];
+    if (judged.row.reason.empty() && vectors[i].empty())
+      vectors[i] = layout_features(judged.picture, judged.row.likeness->thumb);
+    judged.row.has_features = vectors[i].size() == size;
+    vectors[i].resize(size, 0);
+    append_features(vectors[i], features);
   }
 }
 
@@ -73,7 +78,7 @@ void apply_models(std::vector<Judged>* block, Models& models, std::string* featu
 void score_shard(const ItemSource& source, int64_t shard, const CurateConfig& config, const OutputLayout& layout,
                  Models& models, const std::function<void(int64_t)>& scored, const std::function<bool()>& cancelled) {
   const std::vector<Item> items = source.read(shard);
-  std::string features = feature_header(models.features != nullptr ? models.features->size() : kLayoutSize);
+  std::string features = feature_header(feature_size(models));
   AtomicFile rows(layout.scores(shard));
   for (size_t begin = 0; begin < items.size(); begin += kBlockItems) {
     VL3_CHECK(!cancelled || !cancelled(), kCancelled, "stopped; the same command goes on with shard {}", shard);
