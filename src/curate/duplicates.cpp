@@ -32,7 +32,7 @@ bool alike(const Likeness& a, const Likeness& b, const DuplicatesConfig& config,
   *distance = hash_distance(a.hash, b.hash);
   if (*distance > config.max_hash_distance) return false;
   const ThumbDistance thumbs = thumb_distance(a.thumb, b.thumb);
-  return thumbs.mean <= config.max_thumb_mean && thumbs.most <= config.max_thumb_cell;
+  return thumbs.mean <= config.max_thumb_mean && thumbs.most <= static_cast<double>(config.max_thumb_cell);
 }
 
 }  // namespace

@@ -121,13 +121,15 @@ int hash_distance(const PictureHash& a, const PictureHash& b) {
 }
 
 ThumbDistance thumb_distance(const Thumb& a, const Thumb& b) {
-  int sum = 0, most = 0;
+  double shift = 0;  // of the whole picture: exposure
+  for (size_t i = 0; i < a.size(); ++i) shift += (a[i] - b[i]) / static_cast<double>(a.size());
+  ThumbDistance distance;
   for (size_t i = 0; i < a.size(); ++i) {
-    const int difference = std::abs(a[i] - b[i]);
-    sum += difference;
-    most = std::max(most, difference);
+    const double difference = std::abs(a[i] - b[i] - shift);
+    distance.mean += difference / static_cast<double>(a.size());
+    distance.most = std::max(distance.most, difference);
   }
-  return {sum / static_cast<double>(a.size()), most};
+  return distance;
 }
 
 std::string hash_text(const PictureHash& hash) {

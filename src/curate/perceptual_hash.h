@@ -27,9 +27,10 @@ Likeness likeness_of(const media::Frame& picture);
 /// Differing bits, 0 … 256.
 int hash_distance(const PictureHash& a, const PictureHash& b);
 
+/// Of the cells, after the mean difference is taken out: one picture may be brighter all over.
 struct ThumbDistance {
   double mean = 0;  ///< levels of 16
-  int most = 0;     ///< of the cell that differs most
+  double most = 0;  ///< of the cell that differs most
 };
 ThumbDistance thumb_distance(const Thumb& a, const Thumb& b);
 
