@@ -6,6 +6,8 @@
 namespace vl3::curate {
 namespace {
 
+constexpr double kWholeSlack_s = 0.5;  // a clip that leaves out less is the whole video
+
 std::string number(double value) {
   return fmt::format("{}", value);
 }
@@ -87,23 +89,31 @@ std::string export_caption(const ScoreRow& row, const NewCaption& caption, const
   return config.caption == "ocr" ? ocr_caption(plain, source) : grounding_caption(plain, source);
 }
 
-OrderedJson official_annotation(const ScoreRow& row, const std::string& media, const std::string& caption,
-                                const CurateConfig& config) {
+OrderedJson training_record(const ScoreRow& row, const std::string& media, const std::string& caption,
+                            const CurateConfig& config) {
   const bool video = row.kind == "video";
-  OrderedJson annotation;
-  annotation["id"] = row.id.empty() ? row.where : row.id;
-  if (video) {
-    annotation["video"] = OrderedJson::array({media});
-    annotation["start_time"] = row.clip_start_s;
-    annotation["end_time"] = row.clip_end_s;
-  } else {
-    annotation["image"] = media;
+  const std::string question = question_for(row, config, video ? "video" : "image");
+  OrderedJson record;
+  record["id"] = row.id.empty() ? row.where : row.id;
+  const auto duration = row.scores.find("duration_s");
+  const bool part = video && duration != row.scores.end() &&
+                    (row.clip_start_s > kWholeSlack_s || row.clip_end_s < duration->second - kWholeSlack_s);
+  if (part) {
+    const OrderedJson clip = {{"type", "video"}, {"video", media}, {"start", row.clip_start_s}, {"end", row.clip_end_s}};
+    record["messages"] = OrderedJson::array(
+        {OrderedJson{{"role", "user"}, {"content", OrderedJson::array({clip, OrderedJson{{"type", "text"}, {"text", question}}})}},
+         OrderedJson{{"role", "assistant"}, {"content", caption}}});
+    return record;
   }
-  const std::string tag = video ? "<video>\n" : "<image>\n";
-  annotation["conversations"] = OrderedJson::array(
-      {OrderedJson{{"from", "human"}, {"value", tag + question_for(row, config, video ? "video" : "image")}},
+  if (video) {
+    record["video"] = OrderedJson::array({media});
+  } else {
+    record["image"] = media;
+  }
+  record["conversations"] = OrderedJson::array(
+      {OrderedJson{{"from", "human"}, {"value", (video ? "<video>\n" : "<image>\n") + question}},
        OrderedJson{{"from", "gpt"}, {"value", caption}}});
-  return annotation;
+  return record;
 }
 
 }  // namespace vl3::curate

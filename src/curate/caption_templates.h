@@ -23,9 +23,11 @@ std::string grounding_caption(const std::string& caption, const Json& source);
 /// The caption that export.caption names; "" where the item has none.
 std::string export_caption(const ScoreRow& row, const NewCaption& caption, const ExportConfig& config);
 
-/// The official annotation (spec/data.md 1.1) with id, medium and one question and answer.
+/// One training record with id, medium and a question and answer: the official annotation (spec/data.md 1.1), or, of a
+/// clip that is a part of its video, which that form cannot say, {"messages": …} with "start" and "end", which our own
+/// loader reads as well.
 /// @param media  the name as trainers shall find it.
-OrderedJson official_annotation(const ScoreRow& row, const std::string& media, const std::string& caption,
-                                const CurateConfig& config);
+OrderedJson training_record(const ScoreRow& row, const std::string& media, const std::string& caption,
+                            const CurateConfig& config);
 
 }  // namespace vl3::curate

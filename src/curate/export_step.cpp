@@ -106,7 +106,7 @@ class Exporter {
       fs::create_directories(layout_.output / "media");
       write_file_atomically(layout_.output / "media" / media, *bytes);
     }
-    if (official_) write_line(official_annotation(row, media, text, config_), &*train_);
+    if (official_) write_line(training_record(row, media, text, config_), &*train_);
     if (!tars_) return;
     if (samples_ % config_.exports.shard_items == 0) {
       if (tar_) tar_->commit();
@@ -116,7 +116,7 @@ class Exporter {
     const std::string name = fmt::format("{}.{}", stem, extension_of(*bytes, row.kind == "video"));
     tar_->add(name, *bytes);
     tar_->add(stem + ".txt", text);
-    tar_->add(stem + ".json", official_annotation(row, name, text, config_).dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+    tar_->add(stem + ".json", training_record(row, name, text, config_).dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
   }
 
   const CurateConfig& config_;

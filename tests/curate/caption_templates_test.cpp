@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "data/record_parser.h"
+
 namespace vl3::curate {
 namespace {
 
@@ -21,17 +23,28 @@ TEST(CaptionTemplates, GroundingWritesEachBoxBehindItsPhrase) {
   EXPECT_EQ(grounding_caption("nothing", source), "nothing");
 }
 
-TEST(CaptionTemplates, VideosCarryTheirClip) {
+TEST(CaptionTemplates, ClipsOfAVideoAreMessagesWithTheirTimes) {
   ScoreRow row;
   row.kind = "video";
   row.where = "a.jsonl:1";
   row.clip_start_s = 1.5;
   row.clip_end_s = 4;
+  row.scores["duration_s"] = 10;
   CurateConfig config;
   config.exports.prompt = "What happens?";
-  const OrderedJson annotation = official_annotation(row, "v.mp4", "It falls.", config);
-  EXPECT_EQ(annotation.dump(), R"({"id":"a.jsonl:1","video":["v.mp4"],"start_time":1.5,"end_time":4.0,"conversations":[)"
-                               R"({"from":"human","value":"<video>\nWhat happens?"},{"from":"gpt","value":"It falls."}]})");
+  const OrderedJson part = training_record(row, "v.mp4", "It falls.", config);
+  EXPECT_EQ(part.dump(), R"({"id":"a.jsonl:1","messages":[{"role":"user","content":[{"type":"video","video":"v.mp4","start":1.5,"end":4.0},)"
+                         R"({"type":"text","text":"What happens?"}]},{"role":"assistant","content":"It falls."}]})");
+  const data::ParsedRecord parsed = data::parse_record(Json::parse(part.dump()), data::RecordFormat::kAuto, nullptr);
+  ASSERT_EQ(parsed.conversation.size(), 2u);
+  EXPECT_EQ(parsed.conversation[0].parts[0].start, 1.5);
+  EXPECT_EQ(parsed.conversation[0].parts[0].end, 4);
+
+  row.clip_start_s = 0;
+  row.clip_end_s = 9.8;
+  EXPECT_EQ(training_record(row, "v.mp4", "It falls.", config).dump(),
+            R"({"id":"a.jsonl:1","video":["v.mp4"],"conversations":[{"from":"human","value":"<video>\nWhat happens?"},)"
+            R"({"from":"gpt","value":"It falls."}]})");
 }
 
 }  // namespace
