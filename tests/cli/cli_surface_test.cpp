@@ -99,7 +99,8 @@ const std::vector<Command> kCommands{
     {"synth",
      {"--help",        "--out",      "--count",  "--seed",      "--kinds",     "--split", "--options",
       "--video-codec", "--file-fps", "--single", "--benchmark", "--per-kind",  "--score", "--benchmark-dir",
-      "--json",        "--list",     "--sheet",  "--rate",      "--tokenizer", "--merges"}},
+      "--json",        "--list",     "--sheet",  "--rate",      "--tokenizer", "--merges",
+      "--collection"}},
 };
 
 // What the lines of a help text begin with: "  -h,--help   Print…".
