@@ -8,6 +8,7 @@
 #include "cli/terminal.h"
 #include "core/check.h"
 #include "core/launch_environment.h"
+#include "core/recipe_lines.h"
 #include "curate/pipeline.h"
 #include "curate/recipe.h"
 
@@ -40,13 +41,12 @@ struct Curate {
   // Flags are keys of the recipe: they come before --set, which wins.
   std::vector<std::string> overrides() const {
     std::vector<std::string> all;
-    const auto quoted = [](const std::string& value) { return Json(value).dump(); };  // TOML's basic strings
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (i == 0) all.push_back("input.path=[]");
-      all.push_back(fmt::format("input.path.{}={}", i, quoted(inputs[i])));
+      all.push_back(fmt::format("input.path.{}={}", i, recipe::toml_quoted(inputs[i])));
     }
-    if (!data_root.empty()) all.push_back("input.data_root=" + quoted(data_root));
-    if (!output.empty()) all.push_back("output=" + quoted(output));
+    if (!data_root.empty()) all.push_back("input.data_root=" + recipe::toml_quoted(data_root));
+    if (!output.empty()) all.push_back("output=" + recipe::toml_quoted(output));
     all.insert(all.end(), set.begin(), set.end());
     return all;
   }

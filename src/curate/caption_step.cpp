@@ -2,11 +2,11 @@
 
 #include "core/check.h"
 #include "core/file.h"
+#include "core/hash.h"
 #include "curate/media_path.h"
 #include "curate/row_reader.h"
 #include "curate/text_measures.h"
 #include "curate/thresholds.h"
-#include "media/sniff.h"
 #include "text/white_space.h"
 
 namespace vl3::curate {
@@ -30,6 +30,12 @@ std::string fault_of(const CaptionReply& reply, const CurateConfig& config) {
   return reason == Reason::kKept || reason == Reason::kScorer ? "" : std::string(reason_name(reason));
 }
 
+// Equal keys: the same model would be asked the same.
+std::string maker(const CurateConfig& config, bool detailed) {
+  const std::string& prompt = detailed ? config.caption.detailed_prompt : config.caption.short_prompt;
+  return fmt::format("{:016x}", fnv1a(fmt::format("{}\n{}\n{}", config.model, config.caption.max_tokens, prompt)));
+}
+
 struct Wanted {
   int64_t position;
   bool detailed;
@@ -37,7 +43,7 @@ struct Wanted {
 
 void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& config, const OutputLayout& layout,
                    const Selection& selection, Captioner& captioner, int64_t* made) {
-  std::map<int64_t, NewCaption> captions = read_captions(layout, shard);
+  std::map<int64_t, NewCaption> captions = read_captions(layout, shard, config);
   const std::vector<Item> items = source.read(shard);
   const int64_t begin = source.begin_of(shard);
   const std::vector<Verdict> verdicts = selection.verdicts->get(begin, std::ssize(items));
@@ -52,6 +58,7 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
       const std::string fault = fault_of(replies[i], config);
       (wanted[i].detailed ? caption.detailed_caption : caption.short_caption) =
           fault.empty() ? std::string(text::strip(replies[i].text)) : "";
+      (wanted[i].detailed ? caption.has_detailed : caption.has_short) = true;
       if (!fault.empty()) caption.error = fault;
     }
     *made += std::ssize(replies);
@@ -61,7 +68,8 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
   };
   each_row(layout.scores(shard), [&](const ScoreRow& row) {
     const auto index = static_cast<size_t>(row.position - begin);
-    if (verdicts[index].reason != Reason::kKept || captions.count(row.position) > 0) return;
+    if (verdicts[index].reason != Reason::kKept) return;
+    const NewCaption have = captions.count(row.position) > 0 ? captions.at(row.position) : NewCaption{};
     CaptionRequest request;
     const Item& item = items[index];
     request.bytes = item.bytes;
@@ -71,6 +79,7 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
     request.end_s = row.clip_end_s;
     for (const bool detailed : {false, true}) {
       if (!(detailed ? config.caption.detailed_caption : config.caption.short_caption)) continue;
+      if (detailed ? have.has_detailed : have.has_short) continue;
       request.prompt = detailed ? config.caption.detailed_prompt : config.caption.short_prompt;
       requests.push_back(request);
       wanted.push_back({row.position, detailed});
@@ -81,7 +90,9 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
   if (!changed && fs::exists(layout.captions(shard))) return;
   AtomicFile out(layout.captions(shard));
   for (const auto& [position, caption] : captions) {
-    const Json json = {{"position", position}, {"short", caption.short_caption}, {"detailed", caption.detailed_caption}, {"error", caption.error}};
+    Json json = {{"position", position}, {"short", caption.short_caption}, {"detailed", caption.detailed_caption}, {"error", caption.error}};
+    if (caption.has_short) json["short_by"] = maker(config, false);
+    if (caption.has_detailed) json["detailed_by"] = maker(config, true);
     const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     out.append(line.data(), line.size());
   }
@@ -90,13 +101,20 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
 
 }  // namespace
 
-std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard) {
+std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard, const CurateConfig& config) {
   std::map<int64_t, NewCaption> captions;
   if (!fs::exists(layout.captions(shard))) return captions;
+  const std::string short_by = maker(config, false), detailed_by = maker(config, true);
   each_json(layout.captions(shard), [&](const Json& json) {
     const JsonView view(json, layout.captions(shard).string());
-    captions[view.integer("position")] = {view.string_or("short", ""), view.string_or("detailed", ""),
-                                          view.string_or("error", "")};
+    NewCaption caption;
+    caption.has_short = config.caption.short_caption && view.string_or("short_by", "") == short_by;
+    caption.has_detailed = config.caption.detailed_caption && view.string_or("detailed_by", "") == detailed_by;
+    if (!caption.has_short && !caption.has_detailed) return;
+    if (caption.has_short) caption.short_caption = view.string_or("short", "");
+    if (caption.has_detailed) caption.detailed_caption = view.string_or("detailed", "");
+    caption.error = view.string_or("error", "");
+    captions[view.integer("position")] = std::move(caption);
   });
   return captions;
 }

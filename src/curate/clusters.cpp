@@ -54,8 +54,8 @@ void assign(const CandidateFile& candidates, const FeatureReader& features, cons
   const auto flush = [&] {
     if (block.empty()) return;
     std::vector<float> similarity(block.size());
-    std::vector<faiss::Index::idx_t> nearest(block.size());
-    centres.search(static_cast<faiss::Index::idx_t>(block.size()), rows.data(), 1, similarity.data(), nearest.data());
+    std::vector<int64_t> nearest(block.size());
+    centres.search(static_cast<int64_t>(block.size()), rows.data(), 1, similarity.data(), nearest.data());
     for (size_t i = 0; i < block.size(); ++i) take(block[i], std::max<int64_t>(0, nearest[i]));
     block.clear();
     rows.clear();

@@ -138,7 +138,7 @@ ReportData export_items(const ItemSource& source, const CurateConfig& config, co
     const std::vector<Item> items = source.read(shard);
     const int64_t begin = source.begin_of(shard);
     const std::vector<Verdict> verdicts = selection.verdicts->get(begin, std::ssize(items));
-    const std::map<int64_t, NewCaption> captions = read_captions(layout, shard);
+    const std::map<int64_t, NewCaption> captions = read_captions(layout, shard, config);
     each_row(layout.scores(shard), [&](const ScoreRow& row) {
       const auto index = static_cast<size_t>(row.position - begin);
       VL3_CHECK(index < items.size(), kCorrupt, "{}: item {} is none of the shard's", layout.scores(shard).string(),

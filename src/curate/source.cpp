@@ -242,6 +242,8 @@ std::vector<fs::path> expand(const InputConfig& input) {
 std::unique_ptr<ItemSource> open_source(const InputConfig& input, const fs::path& work) {
   std::vector<std::unique_ptr<ItemSource>> parts;
   int folders = 0;
+  VL3_CHECK(input.data_root.empty() || fs::is_directory(input.data_root), kNotFound,
+            "{}: the data root is no folder", input.data_root);
   for (const fs::path& path : expand(input)) {
     const fs::path root = fs::canonical(input.data_root.empty()
                                             ? (fs::is_directory(path) ? path : fs::absolute(path).parent_path())

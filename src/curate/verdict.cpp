@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -60,7 +61,7 @@ VerdictFile::VerdictFile(const std::filesystem::path& path, int64_t items) : pat
   const std::vector<Verdict> block(4096);
   for (int64_t begin = 0; begin < items; begin += std::ssize(block)) {
     const auto count = static_cast<size_t>(std::min<int64_t>(std::ssize(block), items - begin));
-    set(begin, {block.begin(), block.begin() + static_cast<std::ptrdiff_t>(count)});
+    set(begin, std::vector<Verdict>(block.begin(), block.begin() + static_cast<std::ptrdiff_t>(count)));
   }
 }
 
