@@ -1,5 +1,7 @@
 #include "curate/caption_templates.h"
 
+#include <fmt/format.h>
+
 #include "core/hash.h"
 #include "text/white_space.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/check.h"
 #include "core/digest.h"
 #include "core/hash.h"
 #include "core/printable.h"

@@ -1,5 +1,7 @@
 #include "curate/score_row.h"
 
+#include "vl3/error.h"
+
 namespace vl3::curate {
 
 Json to_json(const ScoreRow& row) {
