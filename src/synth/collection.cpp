@@ -295,6 +295,7 @@ class Collector {
     } else if (made.how == "huge_size") {  // a PNG whose header claims 60000 x 60000
       made.bytes = media::encode_png({1, 1, {0, 0, 0}, 0});
       for (const size_t at : {16u, 20u}) made.bytes.replace(at, 4, std::string("\x00\x00\xea\x60", 4));
+      made.bytes.replace(29, 4, "\x0f\xb0\xe2\x15");  // the header's CRC-32, so that only the size is wrong
       made.name = name_of(index, "png");
     } else {
       made.line = rng.pick({"{\"image\": \"000/x.jpg\", \"caption\": ", "[1, 2, 3]", "null", "{\"image\": {\"a\": 1}}",

@@ -59,8 +59,8 @@ TEST(Pipeline, HostileLinesCostThemselvesOnly) {
   (void)dir.write("outside/secret.jpg", test::jpeg(test::scene(90)));
   (void)dir.write("in/media/new\nline.jpg", test::jpeg(test::scene(91)));
   std::filesystem::create_symlink("../../outside/secret.jpg", dir / "in/media/link.jpg");
-  std::string huge(33, '\0');  // a PNG of 60000 x 60000 by its header
-  huge = std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\x02\0\0\0\0\0\0\0", 33);
+  // A PNG of 60000 x 60000 by its header, which is otherwise right.
+  const std::string huge("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\x02\0\0\0\x0f\xb0\xe2\x15", 33);
   (void)dir.write("in/media/huge.png", huge);
   append(dir / "in/items.jsonl",
          "{\"image\": \"media/new\\nline.jpg\"}\n"
