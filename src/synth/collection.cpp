@@ -184,7 +184,7 @@ class Collector {
       made.how = alter(rng, &frame);
       made.bytes = encode_jpeg(frame, made.how == "stored_anew" ? rng.between(35, 75) : rng.between(80, 92));
     } else if (*fault == "aspect") {
-      const media::Frame& whole = sample(index).frames[0];
+      const media::Frame whole = sample(index).frames[0];
       const bool wide = rng.chance(0.5);
       const int side = wide ? whole.width : whole.height;
       const int narrow = std::max(30, static_cast<int>(side / rng.real(3.3, 7)));

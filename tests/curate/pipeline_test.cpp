@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "curate/pictures.h"
 #include "curate/recipe.h"
+#include "media/png_writer.h"
 
 namespace vl3::curate {
 namespace {
@@ -59,8 +60,10 @@ TEST(Pipeline, HostileLinesCostThemselvesOnly) {
   (void)dir.write("outside/secret.jpg", test::jpeg(test::scene(90)));
   (void)dir.write("in/media/new\nline.jpg", test::jpeg(test::scene(91)));
   std::filesystem::create_symlink("../../outside/secret.jpg", dir / "in/media/link.jpg");
-  // A PNG of 60000 x 60000 by its header, which is otherwise right.
-  const std::string huge("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\x02\0\0\0\x0f\xb0\xe2\x15", 33);
+  // A PNG of 60000 x 60000 by its header, whose checksum is right.
+  std::string huge = media::encode_png(media::Frame{1, 1, {0, 0, 0}, 0});
+  huge.replace(16, 8, std::string("\x00\x00\xea\x60\x00\x00\xea\x60", 8));
+  huge.replace(29, 4, "\x0f\xb0\xe2\x15");
   (void)dir.write("in/media/huge.png", huge);
   append(dir / "in/items.jsonl",
          "{\"image\": \"media/new\\nline.jpg\"}\n"
