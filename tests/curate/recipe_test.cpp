@@ -34,7 +34,7 @@ TEST(CurateRecipe, NamesTheNearestKnownKey) {
 
 TEST(CurateRecipe, RefusesValuesOutOfRangeAndContradictions) {
   EXPECT_NE(error(kSmall, {"aspect.max_ratio=0.5"}).find("expected a number of at least 1"), std::string::npos);
-  EXPECT_NE(error(kSmall, {"duplicates.max_hash_distance=16"}).find("from -1 to 15"), std::string::npos);
+  EXPECT_NE(error(kSmall, {"duplicates.max_hash_distance=32"}).find("from -1 to 31"), std::string::npos);
   EXPECT_NE(error(kSmall, {"features=encoder"}).find("needs a model"), std::string::npos);
   EXPECT_NE(error(kSmall, {"similarity.min_gain=0"}).find("needs a model"), std::string::npos);
   EXPECT_NE(error(kSmall, {"export.caption=short"}).find("caption.short_caption = true"), std::string::npos);

@@ -25,9 +25,11 @@ TEST(Thresholds, EachScoreHasItsReasonAndTheBoundItselfPasses) {
   EXPECT_EQ(with("aspect", 3), Reason::kKept);
   EXPECT_EQ(with("aspect", 3.01), Reason::kAspectRatio);
   EXPECT_EQ(with("height", 27), Reason::kTooSmall);
-  EXPECT_EQ(with("contrast", 4.9), Reason::kBlank);
-  EXPECT_EQ(with("entropy", 0.05), Reason::kBlank);
-  EXPECT_EQ(with("dark_share", 0.99), Reason::kDark);
+  EXPECT_EQ(with("contrast", 2.9), Reason::kBlank);
+  CurateConfig entropy;
+  entropy.quality.min_entropy = 0.1;
+  EXPECT_EQ(with("entropy", 0.05, entropy), Reason::kBlank);
+  EXPECT_EQ(with("dark_share", 0.999), Reason::kDark);
   EXPECT_EQ(with("bright_share", 0.999), Reason::kBright);
   EXPECT_EQ(with("blur", 0.61), Reason::kBlurred);
   EXPECT_EQ(with("caption_chars", 2), Reason::kCaptionShort);
