@@ -46,13 +46,11 @@ void ReportData::add(const ScoreRow& row, const Verdict& verdict, const std::str
     if (it != row.scores.end()) histogram.add(it->second, is_kept);
   }
   Samples& of = samples[is_kept ? "kept" : reason];
-  const auto slot = of.positions.size() < kSamples
-                        ? of.positions.size()
-                        : static_cast<size_t>(synth::mix(seed_ ^ fnv1a(reason), static_cast<uint64_t>(row.position)) % static_cast<uint64_t>(of.seen + 1));
-  ++of.seen;
-  if (slot == of.positions.size()) {
+  const uint64_t drawn = synth::mix(seed_ ^ fnv1a(reason), static_cast<uint64_t>(row.position));
+  const auto slot = static_cast<size_t>(drawn % static_cast<uint64_t>(++of.seen));
+  if (of.positions.size() < kSamples) {
     of.positions.push_back(row.position);
-  } else if (slot < of.positions.size()) {
+  } else if (slot < kSamples) {
     of.positions[slot] = row.position;
   }
 }
