@@ -63,7 +63,9 @@ void drop_near_duplicates(const CandidateFile& candidates, const CurateConfig& c
     Spill<LookRecord> spill(work / "bands", candidates.size(), config.duplicates.memory_bytes);
     candidates.each_kept(*verdicts, [&](const Candidate& candidate) {
       if (candidate.has_likeness == 0) return;
-      const uint64_t key = candidate.likeness.hash[static_cast<size_t>(band / in_word)] >> (band % in_word * band_bits) & ((1u << band_bits) - 1);
+      const uint64_t key =
+          candidate.likeness.hash[static_cast<size_t>(band / in_word)] >> (band % in_word * band_bits) &
+          ((1u << band_bits) - 1);
       spill.add({key, candidate.rank, candidate.likeness});
     });
     spill.groups([&](std::span<const LookRecord> group) {
@@ -72,7 +74,8 @@ void drop_near_duplicates(const CandidateFile& candidates, const CurateConfig& c
           int distance = 0;
           if (!alike(group[k].likeness, group[i].likeness, config.duplicates, &distance)) continue;
           // Its best partner: the first that ranks higher.
-          found.add({static_cast<uint64_t>(group[i].rank.position), static_cast<uint64_t>(distance), group[k].rank});
+          found.add({static_cast<uint64_t>(group[i].rank.position), static_cast<uint64_t>(distance),
+                     group[k].rank});
           break;
         }
       }

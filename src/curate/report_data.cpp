@@ -9,7 +9,8 @@
 namespace vl3::curate {
 
 void Histogram::add(double value, bool is_kept) {
-  const double at = logarithmic ? std::log(std::max(value, low) / low) / std::log(high / low) : (value - low) / (high - low);
+  const double at = logarithmic ? std::log(std::max(value, low) / low) / std::log(high / low)
+                                : (value - low) / (high - low);
   const auto bin = static_cast<size_t>(std::clamp(at, 0.0, 1.0 - 1e-9) * kBins);
   ++(is_kept ? kept : dropped)[bin];
 }
@@ -27,7 +28,8 @@ ReportData::ReportData(const CurateConfig& config) : seed_(config.seed) {
   histograms["static_share"] = {0, 1, false, {}, {}};
   histograms["motion"] = {0, 1, false, {}, {}};
   for (const ScorerConfig& scorer : config.scorers) {
-    const double low = scorer.min.value_or(scorer.max.value_or(10) - 10), high = scorer.max.value_or(low + 10);
+    const double low = scorer.min.value_or(scorer.max.value_or(10) - 10),
+                 high = scorer.max.value_or(low + 10);
     const double margin = std::max(1e-6, high - low) / 2;
     histograms[scorer.name] = {low - margin, high + margin, false, {}, {}};
   }

@@ -9,8 +9,11 @@ ScoreRow good_row() {
   ScoreRow row;
   row.kind = "image";
   row.caption = "A red circle";
-  row.scores = {{"height", 200}, {"width", 300}, {"aspect", 1.5}, {"contrast", 40}, {"entropy", 3}, {"blur", 0.3}, {"sharpness", 500},
-                {"dark_share", 0.1}, {"bright_share", 0.1}, {"caption_chars", 12}, {"caption_repetition", 0}, {"caption_symbols", 0}, {"caption_controls", 0}};
+  row.scores = {
+      {"height", 200},        {"width", 300},        {"aspect", 1.5},           {"contrast", 40},
+      {"entropy", 3},         {"blur", 0.3},         {"sharpness", 500},        {"dark_share", 0.1},
+      {"bright_share", 0.1},  {"caption_chars", 12}, {"caption_repetition", 0}, {"caption_symbols", 0},
+      {"caption_controls", 0}};
   return row;
 }
 
