@@ -16,7 +16,7 @@ namespace vl3::synth {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr double kRareShare = 0.01;
+constexpr double kRareShare = 0.0025;
 
 // What becomes of an item: its file and its line.
 struct Made {
@@ -40,7 +40,8 @@ SynthOptions scene_options(uint64_t seed) {
 
 SynthOptions rare_options(uint64_t seed) {
   SynthOptions options = scene_options(seed);
-  options.mixture = {{"chart", {}, 1}, {"document", {}, 1}};
+  options.mixture = {{"document", {"receipt", "grid", "form"}, 1}};
+  options.background_level = 0;
   return options;
 }
 
@@ -128,14 +129,9 @@ media::Frame blank(Rng& rng, std::string* how) {
 }
 
 std::string rare_caption(const Sample& sample) {
-  int bars = 0;
-  std::string label;
-  for (const Item& item : sample.facts.images.empty() ? std::vector<Item>{} : sample.facts.images[0].items) {
-    bars += item.type == "bar" || item.type == "point" || item.type == "slice" ? 1 : 0;
-    if (label.empty()) label = item.label;
-  }
-  if (bars > 0) return fmt::format("A chart with {} values, the first of them {}.", bars, label);
-  return fmt::format("A document page. {}", sample.questions.empty() ? label : sample.questions[0].answer);
+  const std::vector<Item>& items = sample.facts.images.at(0).items;
+  return fmt::format("A printed page with {} entries. {}", items.size(),
+                     sample.questions.empty() ? "" : sample.questions[0].answer);
 }
 
 class Collector {

@@ -48,7 +48,7 @@ TEST(Collection, EveryLineHasItsTruthAndEveryFaultOccurs) {
     EXPECT_GT(faults[share.name], expected / 4 - 1) << share.name;
     EXPECT_LT(faults[share.name], expected * 2.5 + 4) << share.name;
   }
-  EXPECT_GT(rare, 1);
+  EXPECT_GT(rare, 0);
   EXPECT_LT(rare, 40);
 }
 
