@@ -63,7 +63,7 @@ void add_quantize(CLI::App& app) {
       ->check(CLI::Range(2, 100000));
   command->add_option("--measured", quantize->options.measured, "Others that the loss is measured on (24)")
       ->check(CLI::Range(1, 100000));
-  command->add_option("--max-kl", quantize->options.max_kl, "Mean logit KL that is still accepted, nats (0.1)")
+  command->add_option("--max-kl", quantize->options.max_kl, "Mean logit KL that is still accepted, nats (0.05)")
       ->check(number_between(0, 1e6));
   command
       ->add_option("--min-agreement", quantize->options.min_agreement,

@@ -16,7 +16,7 @@ struct Options {
   Bits bits;
   int64_t samples = 32;    ///< generated ones that calibration sees; half as many are held out to choose by
   int64_t measured = 24;   ///< others that the loss is measured on
-  double max_kl = 0.1;     ///< mean logit KL of the whole model, nats; above it nothing is written
+  double max_kl = 0.05;    ///< mean logit KL of the whole model, nats; above it nothing is written
   double min_agreement = 0.9;  ///< of the likeliest tokens; below it nothing is written
   bool force = false;          ///< write all the same
   uint64_t max_shard_size = 5'000'000'000;
