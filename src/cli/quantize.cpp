@@ -40,7 +40,8 @@ struct Quantize {
     line.clear();
     print_out("{}", json ? quantize::to_json(report).dump(2) + "\n" : quantize::table_of(report));
     fmt::print(stderr, "{}: {} MiB, before {} MiB{}\n", printable(out), report.bytes_after >> 20,
-               report.bytes_before >> 20, report.within_limits() ? "" : "; the loss is above the limits (--force)");
+               report.bytes_before >> 20,
+               report.within_limits() ? "" : "; the loss is above the limits (--force)");
   }
 };
 
@@ -55,7 +56,8 @@ void add_quantize(CLI::App& app) {
   command->add_option("--vision", quantize->vision, "Vision encoder and projector: int8 or none (int8)")
       ->check(CLI::IsMember({"int8", "none"}));
   command
-      ->add_option("--lm", quantize->lm, "Language model: int8, int4 or none (int8); its embeddings and head: int8")
+      ->add_option("--lm", quantize->lm,
+                   "Language model: int8, int4 or none (int8); its embeddings and head: int8")
       ->check(CLI::IsMember({"int8", "int4", "none"}));
   command->add_option("--group", quantize->options.bits.group, "Inputs that share a scale, of int4 (128)")
       ->check(CLI::IsMember({32, 64, 128}));
@@ -63,7 +65,8 @@ void add_quantize(CLI::App& app) {
       ->check(CLI::Range(2, 100000));
   command->add_option("--measured", quantize->options.measured, "Others that the loss is measured on (24)")
       ->check(CLI::Range(1, 100000));
-  command->add_option("--max-kl", quantize->options.max_kl, "Mean logit KL that is still accepted, nats (0.05)")
+  command
+      ->add_option("--max-kl", quantize->options.max_kl, "Mean logit KL that is still accepted, nats (0.05)")
       ->check(number_between(0, 1e6));
   command
       ->add_option("--min-agreement", quantize->options.min_agreement,

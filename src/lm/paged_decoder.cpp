@@ -79,8 +79,8 @@ at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
 
 }  // namespace
 
-PagedDecoder::PagedDecoder(const LanguageModelImpl& model, const weights::TextConfig& config,
-                           nn::Matrix head, at::ScalarType cache_dtype, int32_t pages, int64_t page_rows)
+PagedDecoder::PagedDecoder(const LanguageModelImpl& model, const weights::TextConfig& config, nn::Matrix head,
+                           at::ScalarType cache_dtype, int32_t pages, int64_t page_rows)
     : config_(config), head_(std::move(head)), page_rows_(page_rows) {
   const auto parameters = model.named_parameters(/*recurse=*/true);
   const auto modules = model.named_modules();

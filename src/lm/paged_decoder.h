@@ -1,6 +1,6 @@
 // The decoder for serving on the CPU: rows of many sequences in one step, their keys and values in pages of
-// one pool. With float32 or 8-bit weights a row's numbers do not depend on the other rows, on how prompts were cut
-// into pieces, or on whether keys were computed now or found in the cache. One thread at a time.
+// one pool. With float32 or 8-bit weights a row's numbers do not depend on the other rows, on how prompts
+// were cut into pieces, or on whether keys were computed now or found in the cache. One thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -44,7 +44,8 @@ TORCH_MODULE(Linear);
 at::Tensor gelu_mlp(const at::Tensor& x, const LinearImpl& fc1, const LinearImpl& fc2);
 
 /// down(silu(gate(x)) * up(x)), likewise. @param gate, up, down  without biases.
-at::Tensor swiglu_mlp(const at::Tensor& x, const LinearImpl& gate, const LinearImpl& up, const LinearImpl& down);
+at::Tensor swiglu_mlp(const at::Tensor& x, const LinearImpl& gate, const LinearImpl& up,
+                      const LinearImpl& down);
 
 /// Layer normalisation with weight and bias.
 class LayerNormImpl : public torch::nn::Module {

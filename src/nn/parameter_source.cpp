@@ -20,7 +20,8 @@ template <typename Part>
 void for_rows(const weights::QuantisedView& stored, const std::string& name, const Part& part) {
   const int64_t rows = std::max<int64_t>(1, kElementsAtOnce / stored.shape[1]);
   try {
-    for (int64_t row = 0; row < stored.shape[0]; row += rows) part(row, std::min(stored.shape[0], row + rows));
+    for (int64_t row = 0; row < stored.shape[0]; row += rows)
+      part(row, std::min(stored.shape[0], row + rows));
   } catch (const Error& error) {
     throw error.with_context(name);
   }
@@ -78,8 +79,9 @@ std::shared_ptr<const PackedWeight> CheckpointSource::packed(const std::string& 
   const weights::QuantisedView* stored = checkpoint_->quantised(name);
   if (stored == nullptr || !device_.is_cpu()) return nullptr;
   check_shape(name, stored->shape, shape);
-  const uint64_t bytes = static_cast<uint64_t>(stored->shape[0]) *
-                         (stored->shape[1] * stored->scheme.bits / 8 + stored->scales_a_row() * sizeof(float));
+  const uint64_t bytes =
+      static_cast<uint64_t>(stored->shape[0]) *
+      (stored->shape[1] * stored->scheme.bits / 8 + stored->scales_a_row() * sizeof(float));
   auto weight = std::make_shared<const PackedWeight>(bytes, dtype_, [checkpoint = checkpoint_, stored, name] {
     ops::QuantisedWeight made = pack(*stored, name);
     checkpoint->advise_dont_need(name);

@@ -73,9 +73,9 @@ class Observers {
 }  // namespace
 
 std::string inputs_key(const std::string& weight) {
-  for (const auto& [own, shared] : {std::pair(".k_proj.weight", ".q_proj.weight"),
-                                    std::pair(".v_proj.weight", ".q_proj.weight"),
-                                    std::pair(".up_proj.weight", ".gate_proj.weight")}) {
+  for (const auto& [own, shared] :
+       {std::pair(".k_proj.weight", ".q_proj.weight"), std::pair(".v_proj.weight", ".q_proj.weight"),
+        std::pair(".up_proj.weight", ".gate_proj.weight")}) {
     if (weight.ends_with(own)) return weight.substr(0, weight.size() - std::string_view(own).size()) + shared;
   }
   return weight;
@@ -87,8 +87,10 @@ uint64_t stats_bytes(const Module& module) {
   return 4 * in * (1 + kHeldOutRows + (module.scheme.bits == 4 ? in : 0));
 }
 
-std::map<std::string, InputStats> gather_stats(const engine::Runtime& runtime, const std::vector<Module>& modules,
-                                               const std::vector<Sample>& seen, const std::vector<Sample>& held_out,
+std::map<std::string, InputStats> gather_stats(const engine::Runtime& runtime,
+                                               const std::vector<Module>& modules,
+                                               const std::vector<Sample>& seen,
+                                               const std::vector<Sample>& held_out,
                                                const std::function<void()>& step) {
   const c10::InferenceMode inference;
   const int64_t rows_a_sample =
@@ -102,11 +104,13 @@ std::map<std::string, InputStats> gather_stats(const engine::Runtime& runtime, c
     if (!module.multiplied || inputs_key(module.weight) != module.weight) continue;
     Gatherer& own =
         gatherers.try_emplace(module.weight, module.in, module.scheme.bits == 4, rows_a_sample).first->second;
-    if (module.part == Part::kEmbeddings) {  // the head, by whichever name: its inputs are the decoder's outputs
+    if (module.part ==
+        Part::kEmbeddings) {  // the head, by whichever name: its inputs are the decoder's outputs
       head = &own;
       continue;
     }
-    const std::string name = module.weight.substr(0, module.weight.size() - std::string_view(".weight").size());
+    const std::string name =
+        module.weight.substr(0, module.weight.size() - std::string_view(".weight").size());
     const auto* found = linears.find(name);
     auto linear = found ? std::dynamic_pointer_cast<nn::LinearImpl>(*found) : nullptr;
     VL3_CHECK(linear != nullptr, kInternal, "the model has no linear {}", name);

@@ -27,8 +27,10 @@ uint64_t stats_bytes(const Module& module);
 /// Runs the samples through the model. @param modules  whose inputs are wanted; those with 4 bits get a
 /// second moment. @param seen, held_out  samples. @param step  called before each sample; may throw.
 /// @return by inputs_key(). A matrix that no sample reached is not in it.
-std::map<std::string, InputStats> gather_stats(const engine::Runtime& runtime, const std::vector<Module>& modules,
-                                               const std::vector<Sample>& seen, const std::vector<Sample>& held_out,
+std::map<std::string, InputStats> gather_stats(const engine::Runtime& runtime,
+                                               const std::vector<Module>& modules,
+                                               const std::vector<Sample>& seen,
+                                               const std::vector<Sample>& held_out,
                                                const std::function<void()>& step);
 
 }  // namespace vl3::quantize

@@ -44,7 +44,8 @@ std::vector<Module> plan_modules(const weights::ModelConfig& config, const Bits&
   std::vector<Module> modules;
   for (const weights::ExpectedTensor& tensor : weights::expected_tensors(config)) {
     if (tensor.shape.size() != 2 || !tensor.name.ends_with(".weight")) continue;
-    Module module{.weight = tensor.name, .part = part_of(tensor.name), .out = tensor.shape[0], .in = tensor.shape[1]};
+    Module module{
+        .weight = tensor.name, .part = part_of(tensor.name), .out = tensor.shape[0], .in = tensor.shape[1]};
     const bool visual = module.part == Part::kVision || module.part == Part::kProjector;
     const int wanted = visual ? bits.vision : bits.lm;
     if (wanted == 0) continue;
@@ -56,7 +57,8 @@ std::vector<Module> plan_modules(const weights::ModelConfig& config, const Bits&
   return modules;
 }
 
-std::vector<weights::QuantGroup> config_groups(const std::vector<Module>& modules, Flow layout, bool tied_head) {
+std::vector<weights::QuantGroup> config_groups(const std::vector<Module>& modules, Flow layout,
+                                               bool tied_head) {
   std::vector<weights::QuantGroup> groups;
   const auto add = [&](const weights::QuantScheme& scheme, bool dynamic_inputs, const std::string& target) {
     auto group = std::ranges::find_if(groups, [&](const weights::QuantGroup& g) {

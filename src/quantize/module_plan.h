@@ -17,8 +17,8 @@ Part part_of(const std::string& weight);
 
 /// Bits of the vision encoder with its projector, and of the language model with its embeddings.
 struct Bits {
-  int vision = 8;  ///< 8, or 0: as it was
-  int lm = 8;      ///< 8, 4 or 0
+  int vision = 8;       ///< 8, or 0: as it was
+  int lm = 8;           ///< 8, 4 or 0
   int64_t group = 128;  ///< inputs that share a scale, of 4-bit weights: 32, 64 or 128
 };
 
@@ -38,6 +38,7 @@ std::vector<Module> plan_modules(const weights::ModelConfig& config, const Bits&
 
 /// The modules as groups of quantization_config; layers share a pattern. Names are `layout`'s.
 /// @param tied_head  the head's products are with the embedding table: transformers needs it named.
-std::vector<weights::QuantGroup> config_groups(const std::vector<Module>& modules, Flow layout, bool tied_head);
+std::vector<weights::QuantGroup> config_groups(const std::vector<Module>& modules, Flow layout,
+                                               bool tied_head);
 
 }  // namespace vl3::quantize

@@ -18,11 +18,12 @@ namespace {
 
 void check(const Options& options) {
   const Bits& bits = options.bits;
-  VL3_CHECK(bits.vision == 0 || bits.vision == 8, kInvalidArgument, "vision: {} bits; expected 8, or 0 for none",
-            bits.vision);
+  VL3_CHECK(bits.vision == 0 || bits.vision == 8, kInvalidArgument,
+            "vision: {} bits; expected 8, or 0 for none", bits.vision);
   VL3_CHECK(bits.lm == 0 || bits.lm == 4 || bits.lm == 8, kInvalidArgument,
             "lm: {} bits; expected 8 or 4, or 0 for none", bits.lm);
-  VL3_CHECK(bits.vision != 0 || bits.lm != 0, kInvalidArgument, "nothing to quantise: give vision or lm bits");
+  VL3_CHECK(bits.vision != 0 || bits.lm != 0, kInvalidArgument,
+            "nothing to quantise: give vision or lm bits");
   VL3_CHECK(bits.group == 32 || bits.group == 64 || bits.group == 128, kInvalidArgument,
             "group {}: expected 32, 64 or 128", bits.group);
   VL3_CHECK(options.samples >= 2 && options.measured >= 1, kInvalidArgument,
@@ -86,7 +87,8 @@ class Work {
     VL3_CHECK(!original_->config.quantised, kInvalidArgument,
               "{}: is quantised already; quantise the model it was made of", source.string());
     modules_ = plan_modules(original_->config, options.bits);
-    report_.model = source.filename().empty() ? source.parent_path().filename().string() : source.filename().string();
+    report_.model =
+        source.filename().empty() ? source.parent_path().filename().string() : source.filename().string();
     report_.options = options;
     report_.bytes_before = original_->checkpoint->size_bytes();
     takes_media_ = original_->config.image_token_id >= 0;
@@ -127,9 +129,9 @@ class Work {
   }
 
   void write(const std::filesystem::path& folder) {
-    report_.bytes_after = write_quantised(
-        *original_->checkpoint, modules_, matrices_, options_.max_shard_size, folder,
-        [&](uint64_t done, uint64_t total) { say("write MiB", done >> 20, total >> 20); });
+    report_.bytes_after =
+        write_quantised(*original_->checkpoint, modules_, matrices_, options_.max_shard_size, folder,
+                        [&](uint64_t done, uint64_t total) { say("write MiB", done >> 20, total >> 20); });
     matrices_.clear();
   }
 
@@ -208,11 +210,12 @@ Report quantize_checkpoint(const std::filesystem::path& source, const std::files
   work.write(folder.path());
   work.measure(folder.path());
   Report& report = work.report();
-  VL3_CHECK(report.within_limits() || options.force, kInvalidArgument,
-            "{}: not written: mean logit KL {:.3g} (limit {:.3g}), greedy agreement {:.1f} % (limit {:.1f} %); "
-            "choose more bits or a smaller group, raise the limits, or --force",
-            out.string(), report.loss().mean_kl, options.max_kl, 100 * report.loss().agreement,
-            100 * options.min_agreement);
+  VL3_CHECK(
+      report.within_limits() || options.force, kInvalidArgument,
+      "{}: not written: mean logit KL {:.3g} (limit {:.3g}), greedy agreement {:.1f} % (limit {:.1f} %); "
+      "choose more bits or a smaller group, raise the limits, or --force",
+      out.string(), report.loss().mean_kl, options.max_kl, 100 * report.loss().agreement,
+      100 * options.min_agreement);
   write_file_atomically(folder.path() / "quantize.json", to_json(report).dump(2) + "\n");
   folder.commit();
   return report;

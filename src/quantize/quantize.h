@@ -14,9 +14,9 @@ namespace vl3::quantize {
 
 struct Options {
   Bits bits;
-  int64_t samples = 32;    ///< generated ones that calibration sees; half as many are held out to choose by
-  int64_t measured = 24;   ///< others that the loss is measured on
-  double max_kl = 0.05;    ///< mean logit KL of the whole model, nats; above it nothing is written
+  int64_t samples = 32;   ///< generated ones that calibration sees; half as many are held out to choose by
+  int64_t measured = 24;  ///< others that the loss is measured on
+  double max_kl = 0.05;   ///< mean logit KL of the whole model, nats; above it nothing is written
   double min_agreement = 0.9;  ///< of the likeliest tokens; below it nothing is written
   bool force = false;          ///< write all the same
   uint64_t max_shard_size = 5'000'000'000;
@@ -28,18 +28,18 @@ struct Options {
 /// Of one matrix. Errors are Frobenius norms relative to what they are errors of.
 struct ModuleVerdict {
   Module module = {};
-  std::string rounding = {};                  ///< the one chosen: "nearest", "clipped" or "gptq"
-  std::map<std::string, double> tried = {};     ///< rounding -> error of the outputs on held-out inputs, or of the
-                                            ///< weights where the matrix is only looked up
+  std::string rounding = {};                 ///< the one chosen: "nearest", "clipped" or "gptq"
+  std::map<std::string, double> tried = {};  ///< rounding -> error of the outputs on held-out inputs, or of
+                                             ///< the weights where the matrix is only looked up
   double weight_error = 0;
-  double output_error = 0;                  ///< of the outputs with exact inputs; 0 for a table
-  double output_error_rounded_inputs = 0;   ///< with inputs in 8 bits as well
+  double output_error = 0;                 ///< of the outputs with exact inputs; 0 for a table
+  double output_error_rounded_inputs = 0;  ///< with inputs in 8 bits as well
 };
 
 struct PartVerdict {
-  std::string part;  ///< part_name(), or "all"
-  Loss weights = {};///< only weights rounded
-  Loss all = {};///< inputs as well: what is run
+  std::string part;   ///< part_name(), or "all"
+  Loss weights = {};  ///< only weights rounded
+  Loss all = {};      ///< inputs as well: what is run
 };
 
 struct Report {

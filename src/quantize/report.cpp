@@ -59,12 +59,9 @@ OrderedJson to_json(const Report& report) {
     json["parts"][part.part] = {{"weights_only", loss_json(part.weights)}, {"as_run", loss_json(part.all)}};
   json["modules"] = OrderedJson::array();
   for (const ModuleVerdict& verdict : report.modules) {
-    OrderedJson own = {{"weight", verdict.module.weight},
-                       {"part", part_name(verdict.module.part)},
-                       {"bits", verdict.module.scheme.bits},
-                       {"group", verdict.module.scheme.group},
-                       {"rounding", verdict.rounding},
-                       {"weight_error", verdict.weight_error}};
+    OrderedJson own = {{"weight", verdict.module.weight},    {"part", part_name(verdict.module.part)},
+                       {"bits", verdict.module.scheme.bits}, {"group", verdict.module.scheme.group},
+                       {"rounding", verdict.rounding},       {"weight_error", verdict.weight_error}};
     if (verdict.module.multiplied) {
       own["output_error"] = verdict.output_error;
       own["output_error_rounded_inputs"] = verdict.output_error_rounded_inputs;
@@ -76,8 +73,8 @@ OrderedJson to_json(const Report& report) {
 }
 
 std::string table_of(const Report& report) {
-  std::string out = fmt::format("{:<12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "part", "KL weights", "KL as run", "KL worst",
-                                "agreement", "answers");
+  std::string out = fmt::format("{:<12}{:>12}{:>12}{:>12}{:>12}{:>12}\n", "part", "KL weights", "KL as run",
+                                "KL worst", "agreement", "answers");
   for (const PartVerdict& part : report.parts) {
     out += fmt::format("{:<12}{:>12.2e}{:>12.2e}{:>12.2e}{:>11.1f}%{:>12}\n", part.part, part.weights.mean_kl,
                        part.all.mean_kl, part.all.max_kl, 100 * part.all.agreement,
@@ -87,14 +84,15 @@ std::string table_of(const Report& report) {
   for (const ModuleVerdict& verdict : report.modules) {
     const std::string name = kind_of(verdict.module.weight);
     auto kind = std::ranges::find(kinds, name, &Kind::name);
-    if (kind == kinds.end()) kind = kinds.insert(kind, {.name = name, .bits = bits_text(verdict.module.scheme)});
+    if (kind == kinds.end())
+      kind = kinds.insert(kind, {.name = name, .bits = bits_text(verdict.module.scheme)});
     ++kind->roundings[verdict.rounding];
     kind->weight = std::max(kind->weight, verdict.weight_error);
     kind->output = std::max(kind->output, verdict.output_error);
     kind->rounded = std::max(kind->rounded, verdict.output_error_rounded_inputs);
   }
-  out += fmt::format("\n{:<56}{:>9}{:>9}{:>9}{:>9}  {}\n", "matrices (worst layer)", "bits", "weight", "output",
-                     "inputs", "rounding");
+  out += fmt::format("\n{:<56}{:>9}{:>9}{:>9}{:>9}  {}\n", "matrices (worst layer)", "bits", "weight",
+                     "output", "inputs", "rounding");
   for (const Kind& kind : kinds) {
     std::vector<std::string> roundings;
     for (const auto& [name, count] : kind.roundings) roundings.push_back(fmt::format("{} {}", count, name));

@@ -32,11 +32,14 @@ Range range_of(const weights::QuantScheme& scheme) {
 std::vector<double> shares_of(const weights::QuantScheme& scheme) {
   std::vector<double> shares;
   const double least = scheme.bits == 8 ? 0.8 : 0.5, step = scheme.bits == 8 ? 0.025 : 0.05;
-  for (double share = scheme.bits == 8 ? 1.0 : 1.1; share > least - step / 2; share -= step) shares.push_back(share);
+  for (double share = scheme.bits == 8 ? 1.0 : 1.1; share > least - step / 2; share -= step)
+    shares.push_back(share);
   return shares;
 }
 
-int64_t group_of(const weights::QuantScheme& scheme, int64_t in) { return scheme.group > 0 ? scheme.group : in; }
+int64_t group_of(const weights::QuantScheme& scheme, int64_t in) {
+  return scheme.group > 0 ? scheme.group : in;
+}
 
 // [..., g] -> [..., 1], numbers of the dtype; 1 where all weights are 0.
 at::Tensor plain_scale(const at::Tensor& groups, const Range& range, at::ScalarType dtype) {
@@ -114,14 +117,15 @@ at::Tensor Rounded::dequantised() const {
   return (values.view({O, G, I / G}).to(at::kFloat) * scale.unsqueeze(2)).view({O, I});
 }
 
-Rounded round_nearest(const at::Tensor& weight, const weights::QuantScheme& scheme, at::ScalarType scale_dtype) {
+Rounded round_nearest(const at::Tensor& weight, const weights::QuantScheme& scheme,
+                      at::ScalarType scale_dtype) {
   return by_rows(weight, scheme, [&](const at::Tensor& groups) {
     return plain_scale(groups, range_of(scheme), scale_dtype);
   });
 }
 
-Rounded round_clipped(const at::Tensor& weight, const weights::QuantScheme& scheme, at::ScalarType scale_dtype,
-                      const at::Tensor& importance) {
+Rounded round_clipped(const at::Tensor& weight, const weights::QuantScheme& scheme,
+                      at::ScalarType scale_dtype, const at::Tensor& importance) {
   const int64_t I = weight.size(1), g = group_of(scheme, I);
   const at::Tensor by_group = importance.defined() ? importance.view({I / g, g}) : importance;
   return by_rows(weight, scheme, [&](const at::Tensor& groups) {
@@ -146,7 +150,8 @@ std::optional<Rounded> round_gptq(const at::Tensor& weight, const weights::Quant
     for (int64_t i = 0; i < n; ++i) {
       if ((begin + i) % g == 0) {
         const at::Tensor group = block.narrow(0, i, g).t().reshape({O, 1, g});
-        scale = clipped_scale(group, scheme, scale_dtype, importance.narrow(0, begin + i, g).view({1, g})).view({O});
+        scale = clipped_scale(group, scheme, scale_dtype, importance.narrow(0, begin + i, g).view({1, g}))
+                    .view({O});
         scales.select(0, (begin + i) / g).copy_(scale);
       }
       const at::Tensor column = block.select(0, i), value = whole(column, scale, range);

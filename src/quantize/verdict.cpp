@@ -30,7 +30,8 @@ Prompt read_prompt(const engine::Runtime& runtime, const Sample& sample) {
   return prompt;
 }
 
-at::Tensor read_tokens(const engine::Runtime& runtime, lm::KvCache& cache, const std::vector<int64_t>& tokens) {
+at::Tensor read_tokens(const engine::Runtime& runtime, lm::KvCache& cache,
+                       const std::vector<int64_t>& tokens) {
   const lm::Segment segment{0, static_cast<int64_t>(tokens.size()), &cache};
   const at::Tensor x = runtime.model->language_model->embed(at::tensor(tokens, at::kLong).to(runtime.device));
   return runtime.model->language_model->forward(x, {&segment, 1});
@@ -52,8 +53,8 @@ class PartSource : public nn::ParameterSource {
     if (!parts_.contains(part_of(name))) return nullptr;
     auto weight = quantised_.packed(name, shape);
     if (!weight || inputs_ == nn::PackedWeight::Inputs::kRounded) return weight;
-    return std::make_shared<const nn::PackedWeight>(weight->bytes(), weight->dtype(),
-                                                    [weight] { return weight->get(); }, inputs_);
+    return std::make_shared<const nn::PackedWeight>(
+        weight->bytes(), weight->dtype(), [weight] { return weight->get(); }, inputs_);
   }
 
  private:
@@ -64,7 +65,8 @@ class PartSource : public nn::ParameterSource {
 
 }  // namespace
 
-Reference::Reference(const engine::Runtime& original, std::vector<Sample> samples, const std::function<void()>& step)
+Reference::Reference(const engine::Runtime& original, std::vector<Sample> samples,
+                     const std::function<void()>& step)
     : samples_(std::move(samples)) {
   const c10::InferenceMode inference;
   const std::vector<int64_t>& ends = original.config.generation.eos_token_id;
@@ -125,7 +127,8 @@ Loss Reference::loss_of(const engine::Runtime& runtime, const std::function<void
 
 std::shared_ptr<const engine::Runtime> with_parts(const engine::Runtime& original,
                                                   std::shared_ptr<const weights::Checkpoint> quantised,
-                                                  const std::set<Part>& parts, nn::PackedWeight::Inputs inputs) {
+                                                  const std::set<Part>& parts,
+                                                  nn::PackedWeight::Inputs inputs) {
   PartSource source(original, std::move(quantised), parts, inputs);
   return original.with_network(engine::VideoLlama3(source, original.config), at::kFloat);
 }

@@ -43,7 +43,8 @@ class Reference {
 /// @param inputs  kExact: what rounding the weights alone costs.
 std::shared_ptr<const engine::Runtime> with_parts(const engine::Runtime& original,
                                                   std::shared_ptr<const weights::Checkpoint> quantised,
-                                                  const std::set<Part>& parts, nn::PackedWeight::Inputs inputs);
+                                                  const std::set<Part>& parts,
+                                                  nn::PackedWeight::Inputs inputs);
 
 /// Products of many rows in float32 arithmetic while it lives, whatever the CPU could do in bfloat16.
 class Float32Products {

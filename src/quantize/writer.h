@@ -12,7 +12,8 @@
 
 namespace vl3::quantize {
 
-/// A matrix as the format stores it: values int8 [O, I], or int32 [O, I / 8]; scale in the checkpoint's dtype.
+/// A matrix as the format stores it: values int8 [O, I], or int32 [O, I / 8]; scale in the checkpoint's
+/// dtype.
 struct Stored {
   at::Tensor values, scale;
 };

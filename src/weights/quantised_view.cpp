@@ -94,7 +94,8 @@ bool QuantisedParts::take(const std::string& name, const TensorView& view) {
 QuantisedView QuantisedParts::assemble(const std::string& weight, const std::vector<int64_t>& shape) const {
   const auto& parts = parts_.at(weight);
   const auto scale = parts.find(kScale), plain = parts.find(kValues), packed = parts.find(kPacked);
-  VL3_CHECK(shape.size() == 2, kUnsupported, "only matrices may be quantised, not [{}]", fmt::join(shape, ", "));
+  VL3_CHECK(shape.size() == 2, kUnsupported, "only matrices may be quantised, not [{}]",
+            fmt::join(shape, ", "));
   VL3_CHECK(scale != parts.end(), kCorrupt, "weight_scale is missing");
   VL3_CHECK((plain != parts.end()) != (packed != parts.end()), kCorrupt,
             "either an I8 weight or a weight_packed is expected");
@@ -108,15 +109,17 @@ QuantisedView QuantisedParts::assemble(const std::string& weight, const std::vec
   if (view.packed) {
     const bool four = found == std::vector<int64_t>{O, (I + 7) / 8};
     view.scheme.bits = four ? 4 : 8;
-    VL3_CHECK(view.values.dtype == DType::kI32 && (four || found == std::vector<int64_t>{O, (I + 3) / 4}), kCorrupt,
-              "weight_packed {} does not hold [{}] in 4 or 8 bits", text(view.values), fmt::join(shape, ", "));
+    VL3_CHECK(view.values.dtype == DType::kI32 && (four || found == std::vector<int64_t>{O, (I + 3) / 4}),
+              kCorrupt, "weight_packed {} does not hold [{}] in 4 or 8 bits", text(view.values),
+              fmt::join(shape, ", "));
     const auto told = parts.find(kShape);
     VL3_CHECK(told != parts.end() && told->second.dtype == DType::kI64 &&
                   told->second.shape == std::vector<int64_t>{2} && int64_at(told->second, 0) == O &&
                   int64_at(told->second, 1) == I,
               kCorrupt, "weight_shape does not say [{}]", fmt::join(shape, ", "));
   } else {
-    VL3_CHECK(found == shape, kCorrupt, "weight {}, expected [{}]", text(view.values), fmt::join(shape, ", "));
+    VL3_CHECK(found == shape, kCorrupt, "weight {}, expected [{}]", text(view.values),
+              fmt::join(shape, ", "));
   }
   VL3_CHECK(is_weight_dtype(view.scale.dtype) && scales.size() == 2 && scales[0] == O && scales[1] > 0 &&
                 I % scales[1] == 0,

@@ -18,7 +18,7 @@ namespace vl3::weights {
 /// w[o, i] = values[o, i] * scale[o, i / group].
 struct QuantisedView {
   QuantScheme scheme;
-  bool packed = false;         ///< values are bits of int32 words, the first in the lowest bits, offset to be >= 0
+  bool packed = false;  ///< values are bits of int32 words, the first in the lowest bits, offset to be >= 0
   std::vector<int64_t> shape;  ///< [O, I]
   TensorView values;           ///< I8 [O, I], or I32 [O, I * bits / 32] where packed
   TensorView scale;            ///< F32, BF16 or F16 [O, 1] or [O, I / group]

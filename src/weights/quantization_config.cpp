@@ -77,7 +77,8 @@ OrderedJson make_quantization_config(const std::vector<QuantGroup>& groups) {
     format = format.empty() || format == own ? own : kMixed;
     out["config_groups"][fmt::format("group_{}", i)] = {
         {"format", own},
-        {"input_activations", group.dynamic_inputs ? numbers(8, "token", nullptr, true) : OrderedJson(nullptr)},
+        {"input_activations",
+         group.dynamic_inputs ? numbers(8, "token", nullptr, true) : OrderedJson(nullptr)},
         {"output_activations", nullptr},
         {"targets", group.targets},
         {"weights", numbers(group.scheme.bits, by_group ? "group" : "channel",
@@ -98,7 +99,8 @@ void check_quantization_config(const JsonView& section) {
   VL3_CHECK(method == kMethod, kUnsupported, "{}: quant_method \"{:.60}\" is not supported, only \"{}\"",
             section.where(), method, kMethod);
   expect(section, "format", section.string("format"), {kInt, kPack, kMixed, "naive-quantized"});
-  expect(section, "quantization_status", section.string_or("quantization_status", "compressed"), {"compressed"});
+  expect(section, "quantization_status", section.string_or("quantization_status", "compressed"),
+         {"compressed"});
   for (const char* key : {"kv_cache_scheme", "sparsity_config", "transform_config"}) {
     VL3_CHECK(!section.has(key) || section.at(key).empty(), kUnsupported, "{}: {} is not supported",
               section.where(), key);

@@ -11,8 +11,8 @@ namespace vl3::weights {
 
 /// How a weight [O, I] is stored: whole numbers times a scale, symmetric about 0.
 struct QuantScheme {
-  int bits = 8;                    ///< 8: values -127..127; 4: -8..7, packed eight to a 32-bit word
-  int64_t group = 0;               ///< inputs that share a scale; 0: all of an output's
+  int bits = 8;       ///< 8: values -127..127; 4: -8..7, packed eight to a 32-bit word
+  int64_t group = 0;  ///< inputs that share a scale; 0: all of an output's
   bool operator==(const QuantScheme&) const = default;
 };
 

@@ -20,8 +20,8 @@ TEST(PagedDecoder, EqualsTheDecoderWithAPlainCache) {
   for (const auto& [dtype, tolerance] : {std::pair("float32", 2e-5), std::pair("bfloat16", 3e-2)}) {
     const auto runtime = load(dtype);
     const auto& text = runtime->config.text;
-    PagedDecoder paged(*runtime->model->language_model, text, runtime->model->head(),
-                       runtime->weight_dtype, 8, 16);
+    PagedDecoder paged(*runtime->model->language_model, text, runtime->model->head(), runtime->weight_dtype,
+                       8, 16);
     KvCache cache(text, 1, runtime->weight_dtype, at::kCPU);
     const std::vector<int32_t> pages = {5, 2, 7, 0};
     int64_t position = 0;

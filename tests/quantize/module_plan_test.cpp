@@ -31,7 +31,8 @@ TEST(ModulePlan, FourBitsWhereTheGroupFits) {
   EXPECT_EQ(find(modules, "model.language_model.layers.1.mlp.up_proj.weight").scheme,
             (weights::QuantScheme{.bits = 4, .group = 32}));
   // 132 inputs are no multiple of 32.
-  EXPECT_EQ(find(modules, "model.language_model.layers.1.mlp.down_proj.weight").scheme, weights::QuantScheme{});
+  EXPECT_EQ(find(modules, "model.language_model.layers.1.mlp.down_proj.weight").scheme,
+            weights::QuantScheme{});
   EXPECT_EQ(find(modules, "model.language_model.embed_tokens.weight").scheme, weights::QuantScheme{});
   EXPECT_TRUE(find(modules, "model.language_model.embed_tokens.weight").multiplied);
   config.text.tie_word_embeddings = false;
@@ -64,7 +65,8 @@ TEST(ModulePlan, GroupsNameEachModuleOnceAndNothingElse) {
           ASSERT_NE(module, modules.end()) << name;
           EXPECT_EQ(group.scheme, module->scheme) << name;
           // Token ids are not to be rounded, and inputs of 4-bit weights are left to the reader.
-          EXPECT_EQ(group.dynamic_inputs, module->scheme.bits == 8 && !name.ends_with("embed_tokens")) << name;
+          EXPECT_EQ(group.dynamic_inputs, module->scheme.bits == 8 && !name.ends_with("embed_tokens"))
+              << name;
         }
       }
       EXPECT_EQ(found, module == modules.end() ? 0 : 1) << name;

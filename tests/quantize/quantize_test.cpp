@@ -32,8 +32,8 @@ std::string answer_of(const fs::path& model) {
   options.generation.temperature = 0.0;
   options.generation.max_tokens = 12;
   return Engine::load({.model = model.string()})
-      .ask({user_message({image_part(VL3_SOURCE_DIR "/examples/media/shapes.png"),
-                          text_part("Describe the image.")})},
+      .ask({user_message(
+               {image_part(VL3_SOURCE_DIR "/examples/media/shapes.png"), text_part("Describe the image.")})},
            options)
       .text;
 }
@@ -99,7 +99,8 @@ TEST(Quantize, OneTableServesLookUpAndHead) {
 TEST(Quantize, ConvertWritesTheNumbersOutAgain) {
   const TempDir dir;
   quantize_checkpoint(kTiny, dir / "out", small({.vision = 8, .lm = 4, .group = 32}));
-  weights::convert_checkpoint(dir / "out", dir / "plain", {.to = Flow::kRemote, .dtype = weights::DType::kF32});
+  weights::convert_checkpoint(dir / "out", dir / "plain",
+                              {.to = Flow::kRemote, .dtype = weights::DType::kF32});
   const auto quantised = engine::Runtime::load({.model = dir / "out", .flow = {}}),
              plain = engine::Runtime::load({.model = dir / "plain", .flow = {}});
   EXPECT_TRUE(plain->packed_weights().empty());
@@ -166,7 +167,8 @@ TEST(Quantize, MoreMemoryOnlySavesPasses) {
   const Report many = quantize_checkpoint(kTiny, dir / "many", little);
   for (size_t i = 0; i < one.modules.size(); ++i)
     EXPECT_EQ(one.modules[i].output_error, many.modules[i].output_error) << one.modules[i].module.weight;
-  EXPECT_EQ(read_file(dir / "one" / "model.safetensors", 1 << 24), read_file(dir / "many" / "model.safetensors", 1 << 24));
+  EXPECT_EQ(read_file(dir / "one" / "model.safetensors", 1 << 24),
+            read_file(dir / "many" / "model.safetensors", 1 << 24));
 }
 
 }  // namespace

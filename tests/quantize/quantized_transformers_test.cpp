@@ -23,7 +23,8 @@ at::Tensor logits_of(const engine::Runtime& runtime, const at::Tensor& ids, cons
   const c10::InferenceMode inference;
   const auto& model = *runtime.model;
   at::Tensor x = model.language_model->embed(ids);
-  const at::Tensor picture = model.projector->forward(model.vision_model->forward(pixels.unsqueeze(0), 4, 6, 1));
+  const at::Tensor picture =
+      model.projector->forward(model.vision_model->forward(pixels.unsqueeze(0), 4, 6, 1));
   x.narrow(0, 7, 24).copy_(picture[0]);
   lm::KvCache cache(runtime.config.text, 1, at::kFloat, at::kCPU);
   const lm::Segment segment{0, ids.size(0), &cache};
@@ -55,14 +56,19 @@ TEST(QuantizedTransformersLive, GivesTheSameLogits) {
     for (const int bits : {8, 4}) {
       const test::TempDir dir;
       quantize_checkpoint(folder, dir / "out",
-                          {.bits = {.vision = 8, .lm = bits, .group = 32}, .samples = 4, .measured = 1, .force = true, .progress = {}});
+                          {.bits = {.vision = 8, .lm = bits, .group = 32},
+                           .samples = 4,
+                           .measured = 1,
+                           .force = true,
+                           .progress = {}});
       const auto runtime = engine::Runtime::load({.model = folder, .flow = {}});
       const auto quantised = std::make_shared<const weights::Checkpoint>(
           weights::Checkpoint::open(dir / "out", weights::load_model_config(dir / "out")));
       const std::set<Part> all = {Part::kVision, Part::kProjector, Part::kLanguageModel, Part::kEmbeddings};
       at::manual_seed(1);
       const auto words = [&](int64_t n) { return at::randint(300, {n}, at::kLong); };
-      const at::Tensor ids = at::cat({words(7), at::full({24}, runtime->config.image_token_id, at::kLong), words(9)});
+      const at::Tensor ids =
+          at::cat({words(7), at::full({24}, runtime->config.image_token_id, at::kLong), words(9)});
       const at::Tensor pixels = at::rand({24, 588}) * 2 - 1;
       const auto ours = [&](const std::set<Part>& parts, Inputs inputs) {
         return logits_of(*with_parts(*runtime, quantised, parts, inputs), ids, pixels);

@@ -32,8 +32,9 @@ TEST(Rounding, NearestIsWithinHalfAStep) {
 TEST(Rounding, ScalesAreNumbersOfTheirDtype) {
   const at::Tensor weight = random_weight(24, 64);
   for (const auto dtype : {at::kBFloat16, at::kHalf}) {
-    for (const Rounded& rounded : {round_nearest(weight, kInt8, dtype), round_clipped(weight, kInt4, dtype, {}),
-                                   *round_gptq(weight, kInt4, dtype, at::eye(64))}) {
+    for (const Rounded& rounded :
+         {round_nearest(weight, kInt8, dtype), round_clipped(weight, kInt4, dtype, {}),
+          *round_gptq(weight, kInt4, dtype, at::eye(64))}) {
       EXPECT_TRUE(rounded.scale.to(dtype).to(at::kFloat).equal(rounded.scale));
     }
   }
@@ -60,7 +61,8 @@ TEST(Rounding, GptqMakesUpForItsErrorsOnInputsThatGoTogether) {
   at::manual_seed(3);
   const at::Tensor mixing = at::randn({256, 256}) / 16, weight = at::randn({40, 256}) * 0.02;
   // More inputs than a block has columns, so that errors pass from block to block.
-  const at::Tensor seen = at::randn({2000, 24}).matmul(mixing.narrow(0, 0, 24)) + 0.05 * at::randn({2000, 256});
+  const at::Tensor seen =
+      at::randn({2000, 24}).matmul(mixing.narrow(0, 0, 24)) + 0.05 * at::randn({2000, 256});
   const at::Tensor moment = seen.t().matmul(seen) / 2000;
   const auto gptq = round_gptq(weight, kInt4, at::kFloat, moment);
   ASSERT_TRUE(gptq);

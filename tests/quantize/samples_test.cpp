@@ -19,7 +19,8 @@ TEST(QuantizeSamples, HoldTextsPicturesAndClips) {
 }
 
 TEST(QuantizeSamples, AFewAreTheFirstOfMany) {
-  const auto few = generate_samples(5, synth::Split::kTrain, true), many = generate_samples(9, synth::Split::kTrain, true);
+  const auto few = generate_samples(5, synth::Split::kTrain, true),
+             many = generate_samples(9, synth::Split::kTrain, true);
   for (size_t i = 0; i < few.size(); ++i) EXPECT_EQ(few[i].id, many[i].id);
   std::set<std::string> held_out;
   for (const Sample& sample : generate_samples(9, synth::Split::kHeldout, true)) held_out.insert(sample.id);
@@ -36,7 +37,8 @@ TEST(QuantizeSamples, WithoutMediaThereAreTexts) {
 TEST(QuantizeSamples, BecomeRequestsOfAModel) {
   const auto runtime = engine::Runtime::load({.model = VL3_SOURCE_DIR "/models/tiny", .flow = {}});
   for (const Sample& sample : generate_samples(12, synth::Split::kTrain, true)) {
-    const engine::Request asked = request_of(*runtime, sample, false), answered = request_of(*runtime, sample, true);
+    const engine::Request asked = request_of(*runtime, sample, false),
+                          answered = request_of(*runtime, sample, true);
     EXPECT_GT(answered.max_rows(), asked.max_rows()) << sample.id;
     EXPECT_LT(answered.max_rows(), 2000) << sample.id;
   }

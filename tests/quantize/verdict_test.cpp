@@ -40,9 +40,14 @@ TEST(QuantizeVerdict, APartAloneComesFromTheQuantisedFolder) {
   const auto plain = with_parts(*runtime, quantised, {}, Inputs::kExact);
   const auto vision = with_parts(*runtime, quantised, {Part::kVision}, Inputs::kExact);
   const auto rounded = with_parts(*runtime, quantised, {Part::kVision}, Inputs::kRounded);
-  const at::Tensor pixels = at::randn({1, 16, 588}), hidden = at::randn({3, runtime->config.text.hidden_size});
-  const auto encode = [&](const engine::Runtime& of) { return of.model->vision_model->forward(pixels, 4, 4, 1); };
-  const auto distance = [&](const at::Tensor& a, const at::Tensor& b) { return ((a - b).norm() / b.norm()).item<double>(); };
+  const at::Tensor pixels = at::randn({1, 16, 588}),
+                   hidden = at::randn({3, runtime->config.text.hidden_size});
+  const auto encode = [&](const engine::Runtime& of) {
+    return of.model->vision_model->forward(pixels, 4, 4, 1);
+  };
+  const auto distance = [&](const at::Tensor& a, const at::Tensor& b) {
+    return ((a - b).norm() / b.norm()).item<double>();
+  };
   const at::Tensor wanted = encode(*plain);
   const double weights_only = distance(encode(*vision), wanted), as_run = distance(encode(*rounded), wanted);
   EXPECT_GT(weights_only, 1e-5);

@@ -44,7 +44,8 @@ class QuantisedHead : public testing::Test {
 
   static std::vector<OutTensor> int8_head() {
     std::vector<int8_t> values(33 * 32);
-    for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int8_t>(static_cast<int>(i % 255) - 127);
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = static_cast<int8_t>(static_cast<int>(i % 255) - 127);
     std::vector<float> scale(33);
     for (size_t i = 0; i < scale.size(); ++i) scale[i] = 0.5f + static_cast<float>(i);
     return {tensor(kHead + std::string("_scale"), DType::kF32, {33, 1}, scale),
@@ -83,7 +84,9 @@ class QuantisedHead : public testing::Test {
     return folder;
   }
 
-  static Checkpoint open(const fs::path& folder) { return Checkpoint::open(folder, load_model_config(folder)); }
+  static Checkpoint open(const fs::path& folder) {
+    return Checkpoint::open(folder, load_model_config(folder));
+  }
   std::string open_error(const std::vector<OutTensor>& head, bool with_config = true) {
     const fs::path folder = write(head, with_config);
     return error_of([&] { open(folder); });
@@ -150,8 +153,10 @@ TEST_F(QuantisedHead, NamesWhatIsWrong) {
   expect(by_row, "2 scales a row");
   EXPECT_NE(open_error(int8_head(), /*with_config=*/false).find("not float"), std::string::npos);
   std::vector<OutTensor> surplus = int8_head();
-  surplus.push_back(tensor("model.language_model.nowhere.weight_scale", DType::kF32, {1}, std::vector<float>(1)));
-  EXPECT_NE(open_error(surplus).find("surplus: parts of model.language_model.nowhere.weight"), std::string::npos);
+  surplus.push_back(
+      tensor("model.language_model.nowhere.weight_scale", DType::kF32, {1}, std::vector<float>(1)));
+  EXPECT_NE(open_error(surplus).find("surplus: parts of model.language_model.nowhere.weight"),
+            std::string::npos);
 }
 
 TEST_F(QuantisedHead, NumbersAreCheckedWhenTheyAreRead) {
@@ -165,8 +170,9 @@ TEST_F(QuantisedHead, NumbersAreCheckedWhenTheyAreRead) {
   infinite[0] = tensor(kHead + std::string("_scale"), DType::kF32, {33, 1},
                        std::vector<float>(33, std::numeric_limits<float>::infinity()));
   const Checkpoint unscaled = open(write(infinite));
-  EXPECT_NE(error_of([&] { read_dequantised(*unscaled.quantised(kHead), 0, 33, rows.data()); }).find("not finite"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of([&] { read_dequantised(*unscaled.quantised(kHead), 0, 33, rows.data()); }).find("not finite"),
+      std::string::npos);
 }
 
 TEST(QuantizationConfig, RefusesWhatIsReadByNobodyHere) {
@@ -189,7 +195,8 @@ TEST(QuantizationConfig, RefusesWhatIsReadByNobodyHere) {
   EXPECT_NE(with("/config_groups/group_0/weights/type", "float").find("type \"float\""), std::string::npos);
   EXPECT_NE(with("/config_groups/group_0/weights/symmetric", false).find("symmetric"), std::string::npos);
   EXPECT_NE(with("/config_groups/group_1/weights/actorder", "group").find("actorder"), std::string::npos);
-  EXPECT_NE(with("/config_groups/group_0/input_activations/dynamic", false).find("dynamic"), std::string::npos);
+  EXPECT_NE(with("/config_groups/group_0/input_activations/dynamic", false).find("dynamic"),
+            std::string::npos);
   EXPECT_NE(with("/config_groups/group_0/output_activations", Json::object()).find("output_activations"),
             std::string::npos);
   EXPECT_NE(with("/kv_cache_scheme", {{"num_bits", 8}}).find("kv_cache_scheme"), std::string::npos);
