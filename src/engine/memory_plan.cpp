@@ -166,14 +166,23 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
                                int64_t more_tokens) {
   MemoryEstimate estimate;
   estimate.before = resident_bytes();
-  if (runtime.weights_are_mapped()) {
+  const auto& packed = runtime.packed_weights();
+  if (runtime.weights_are_mapped() || !packed.empty()) {
     for (const weights::ExpectedTensor& tensor : runtime.checkpoint->tensors()) {
       const bool visual =
           tensor.name.starts_with("model.vision_model.") || tensor.name.starts_with("model.projector.");
       // Of an untied embedding table only the prompt's rows are read.
       const bool rows_only =
           !runtime.config.text.tie_word_embeddings && tensor.name.ends_with("embed_tokens.weight");
-      if ((visual && !has_media(request)) || rows_only) continue;
+      if (const auto found = packed.find(tensor.name); found != packed.end()) {
+        // Packed as a whole, once: what is there already counts as weights, not as what was before.
+        const uint64_t bytes = found->second->bytes();
+        const bool ready = found->second->ready();
+        if (ready) estimate.before -= std::min(estimate.before, bytes);
+        if (ready || !visual || has_media(request)) estimate.weights += bytes;
+        continue;
+      }
+      if ((visual && !has_media(request)) || rows_only || !runtime.weights_are_mapped()) continue;
       estimate.weights += runtime.checkpoint->view(tensor.name).size_bytes;
     }
   }

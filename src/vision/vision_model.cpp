@@ -1,7 +1,6 @@
 #include "vision/vision_model.h"
 
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/gelu.h>
 #include <c10/core/GradMode.h>
 
 #include <cmath>
@@ -37,7 +36,7 @@ at::Tensor SelfAttentionImpl::forward(const at::Tensor& x_TND, const ops::RopeTa
   const at::Tensor k = ops::apply_rope(split(k_proj_->forward(x_TND)), rope).transpose(1, 2);
   const at::Tensor v = split(v_proj_->forward(x_TND)).transpose(1, 2);
   const at::Tensor y =
-      ops::full_attention(q, k, v, 1.0 / std::sqrt(static_cast<double>(d)), q_proj_->weight.scalar_type());
+      ops::full_attention(q, k, v, 1.0 / std::sqrt(static_cast<double>(d)), q_proj_->dtype());
   return out_proj_->forward(y.transpose(1, 2).reshape({T, N, D}));
 }
 
@@ -48,10 +47,7 @@ MlpImpl::MlpImpl(const nn::Scope& scope, const weights::VisionConfig& config)
                            nn::Linear(scope / "fc2", config.intermediate_size, config.hidden_size, true))) {}
 
 at::Tensor MlpImpl::forward(const at::Tensor& x_TND) const {
-  const auto run = [this](const at::Tensor& x) {
-    if (fc1_->adapted() || fc2_->adapted()) return fc2_->forward(at::gelu(fc1_->forward(x), "tanh"));
-    return ops::gelu_mlp(x, fc1_->weight, fc1_->bias, fc2_->weight, fc2_->bias);
-  };
+  const auto run = [this](const at::Tensor& x) { return nn::gelu_mlp(x, *fc1_, *fc2_); };
   if (c10::GradMode::is_enabled() || x_TND.size(0) * x_TND.size(1) <= kMlpRows) return run(x_TND);
   const at::Tensor x = x_TND.reshape({-1, x_TND.size(2)});
   at::Tensor y = at::empty_like(x);
