@@ -17,8 +17,6 @@
 
 namespace vl3::train {
 
-inline constexpr uint64_t kMaxRecipeBytes = 1ull << 20;
-
 /// @param set  "key=value" each, applied in order after the file. The value is TOML; text that is no TOML
 /// value is
 ///   taken as a string, so `--set model=stage1` needs no quotes. "none" unsets an optional key

@@ -3,33 +3,16 @@
 // recipe*.cpp.
 #pragma once
 
-#include <initializer_list>
-#include <string>
-#include <vector>
-
+#include "core/recipe_rules.h"
 #include "train/train_config.h"
 
 namespace vl3::train {
 
-/// Whether another value gives another run, or only handles the same one differently.
-enum class Effect { kNumbers, kHandling };
-
-struct Range {
-  double low = 0, high = 0;
-  bool with_low = true;
-  Effect effect = Effect::kNumbers;
-};
-
-struct Text {
-  std::vector<std::string> choices = {};  ///< empty: any text
-  Effect effect = Effect::kNumbers;
-};
-
-struct Flag {
-  Effect effect = Effect::kNumbers;
-};
-
-inline constexpr double kBig = 1e15;  // far above any count, exactly a double
+using recipe::Effect;
+using recipe::Flag;
+using recipe::kBig;
+using recipe::Range;
+using recipe::Text;
 
 template <typename Visitor>
 void visit_source(Visitor& v, DataSource& source) {

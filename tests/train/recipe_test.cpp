@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/recipe_rules.h"
 #include "support/temp_dir.h"
 
 namespace vl3::train {
@@ -138,7 +139,7 @@ TEST(Recipe, WrongTypesAndRangesNameKeyValueAndWhatIsAllowed) {
 TEST(Recipe, SetArgumentsThatNameNothingAreRefused) {
   EXPECT_EQ(error(kSmall, {"max_steps"}), "invalid argument: --set max_steps: expected KEY=VALUE");
   EXPECT_EQ(error(kSmall, {"=1"}),
-            "invalid argument: --set =1: expected KEY=VALUE with a key like lr.llm_lr");
+            "invalid argument: --set =1: expected KEY=VALUE with a key like section.key");
   EXPECT_EQ(error(kSmall, {"lr..llm_lr=1"}).substr(0, 47), "invalid argument: --set lr..llm_lr=1: expected ");
   EXPECT_EQ(error(kSmall, {"data.sources.5.weight=1"}),
             "invalid argument: --set data.sources.5.weight=1: \"5\" is no entry of a list of 2");
@@ -242,7 +243,7 @@ TEST(HostileRecipe, DepthAndSizeAreBounded) {
   EXPECT_NE(error(quoted + " = 1\n").find("parts"), std::string::npos);
   EXPECT_NE(error(kSmall, {dotted + "=1"}), "");
   EXPECT_NE(error(kSmall, {"seed={" + dotted + "=1}"}), "");
-  EXPECT_NE(error(std::string(kMaxRecipeBytes + 1, '#')).find("at most"), std::string::npos);
+  EXPECT_NE(error(std::string(recipe::kMaxRecipeBytes + 1, '#')).find("at most"), std::string::npos);
   EXPECT_NE(error(std::string(500'000, 'k') + " = 1\n").size(), 500'000u);
   EXPECT_LT(error(std::string(500'000, 'k') + " = 1\n").size(), 400u);
 }
