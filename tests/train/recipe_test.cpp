@@ -265,6 +265,7 @@ TEST(ShippedRecipes, AreReadAndHaveThePapersSettings) {
     const std::string file = entry.path().string();
     SCOPED_TRACE(file);
     const TrainConfig config = load_recipe(entry.path());
+    EXPECT_EQ(recipe_toml(parse_recipe(recipe_toml(config), "again")), recipe_toml(config));
     ++seen;
     if (file.find("/videollama3-") == std::string::npos) continue;
     const std::string family = entry.path().parent_path().filename().string();
