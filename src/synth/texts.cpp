@@ -114,7 +114,7 @@ Question about_characters(Rng& rng, const Request& request) {
   const int count = request.level == kShort    ? rng.between(3, 6)
                     : request.level == kMedium ? rng.between(6, 12)
                                                : rng.between(12, 24);
-  const std::string_view between = rng.pick({" ", ", ", "-"});
+  const std::string_view between = rng.pick({" ", ", ", " / "});
   std::string text;
   for (int i = 0; i < count; ++i)
     text +=
