@@ -4,6 +4,8 @@
 #include <hwy/base.h>
 #include <immintrin.h>
 
+// HWY_UNROLL: of its own accord g++ 12 unrolls too late to keep the accumulators in registers.
+
 HWY_PUSH_ATTRIBUTES("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512cd,avx512vnni")
 namespace vl3::ops {
 namespace {
@@ -30,9 +32,12 @@ template <int R, int V>
 HWY_INLINE void multiply(const int8_t* x, int64_t stride, const std::byte* w, int64_t steps, __m512i (&sums)[R][V]) {
   for (int64_t s = 0; s < steps; ++s) {
     __m512i columns[V];
+    HWY_UNROLL(8)
     for (int v = 0; v < V; ++v) columns[v] = _mm512_loadu_si512(w + s * kStepBytes + v * 64);
+    HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       const __m512i inputs = four_inputs(x + r * stride + 4 * s);
+      HWY_UNROLL(8)
       for (int v = 0; v < V; ++v) sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], columns[v], inputs);
     }
   }
@@ -44,10 +49,12 @@ HWY_INLINE void multiply_4bit(const int8_t* x, int64_t stride, const std::byte* 
                               __m512i (&sums)[R][V]) {
   const __m512i low_bits = _mm512_set1_epi8(15);
   for (int64_t s = 0; s < steps; ++s) {
+    HWY_UNROLL(8)
     for (int v = 0; v < V; ++v) {
       const __m512i both = _mm512_loadu_si512(w + s * kStepBytes + v * 64);
       const __m512i low = _mm512_and_si512(both, low_bits);
       const __m512i high = _mm512_and_si512(_mm512_srli_epi16(both, 4), low_bits);
+      HWY_UNROLL(8)
       for (int r = 0; r < R; ++r) {
         const int8_t* inputs = x + r * stride + 8 * s;
         sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], low, four_inputs(inputs));
@@ -60,6 +67,7 @@ HWY_INLINE void multiply_4bit(const int8_t* x, int64_t stride, const std::byte* 
 void expand(const std::byte* w, int64_t steps, std::byte* to) {
   const __m512i low_bits = _mm512_set1_epi8(15);
   for (int64_t s = 0; s < steps; ++s, w += kStepBytes, to += 2 * kStepBytes) {
+    HWY_UNROLL(8)
     for (int v = 0; v < kVectors; ++v) {
       const __m512i both = _mm512_loadu_si512(w + v * 64);
       _mm512_storeu_si512(to + v * 64, _mm512_and_si512(both, low_bits));
@@ -89,6 +97,7 @@ HWY_INLINE __m512i correction(const Work& work, int64_t m, int64_t group) {
 
 template <int R, int V>
 HWY_INLINE void store(const Work& work, int64_t m, int first_vector, const __m512 (&values)[R][V]) {
+  HWY_UNROLL(8)
   for (int v = 0; v < V; ++v) {
     const int64_t o = (first_vector + v) * kLanes, left = work.width - o;
     if (left <= 0) break;
@@ -96,6 +105,7 @@ HWY_INLINE void store(const Work& work, int64_t m, int first_vector, const __m51
     const float* b = work.product.bias;
     const __m512 bias =
         b != nullptr ? _mm512_maskz_loadu_ps(lanes, b + work.panel * kPanelOutputs + o) : _mm512_setzero_ps();
+    HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       const __m512 scale = _mm512_set1_ps(work.product.x.scale[m + r]);
       _mm512_mask_storeu_ps(work.y + (m + r - work.m_begin) * work.y_stride + o, lanes,
@@ -108,7 +118,9 @@ HWY_INLINE void store(const Work& work, int64_t m, int first_vector, const __m51
 template <int R, int V>
 void tile_8bit(const Work& work, int64_t m, int64_t first_step, int64_t steps, bool last, const std::byte* group) {
   __m512i sums[R][V];
+  HWY_UNROLL(8)
   for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(8)
     for (int v = 0; v < V; ++v) {
       sums[r][v] = first_step == 0 ? correction(work, m + r, 0)
                                    : _mm512_loadu_si512(work.kept_row<int32_t>(m + r) + v * kLanes);
@@ -117,13 +129,17 @@ void tile_8bit(const Work& work, int64_t m, int64_t first_step, int64_t steps, b
   multiply<R, V>(work.x(m) + 4 * first_step, work.product.x.stride, group + kScaleBytes + first_step * kStepBytes,
                  steps, sums);
   if (!last) {
+    HWY_UNROLL(8)
     for (int r = 0; r < R; ++r)
+      HWY_UNROLL(8)
       for (int v = 0; v < V; ++v) _mm512_storeu_si512(work.kept_row<int32_t>(m + r) + v * kLanes, sums[r][v]);
     return;
   }
   __m512 values[R][V];
+  HWY_UNROLL(8)
   for (int v = 0; v < V; ++v) {
     const __m512 scale = _mm512_loadu_ps(group + v * 64);
+    HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) values[r][v] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][v]), scale);
   }
   store<R, V>(work, m, 0, values);
@@ -131,8 +147,10 @@ void tile_8bit(const Work& work, int64_t m, int64_t first_step, int64_t steps, b
 
 template <int R, int V>
 HWY_INLINE void add_scaled(const __m512i (&sums)[R][V], const std::byte* scales, __m512 (&values)[R][V]) {
+  HWY_UNROLL(8)
   for (int v = 0; v < V; ++v) {
     const __m512 scale = _mm512_loadu_ps(scales + v * 64);
+    HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) values[r][v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[r][v]), scale, values[r][v]);
   }
 }
@@ -142,11 +160,15 @@ template <int R>
 void stream_4bit(const Work& work, int64_t m, const std::byte* panel) {
   const QuantisedPanels& weight = work.product.weight;
   __m512 values[R][kVectors];
+  HWY_UNROLL(8)
   for (int r = 0; r < R; ++r)
+    HWY_UNROLL(8)
     for (int v = 0; v < kVectors; ++v) values[r][v] = _mm512_setzero_ps();
   for (int64_t g = 0; g < weight.groups(); ++g, panel += weight.group_bytes()) {
     __m512i sums[R][kVectors];
+    HWY_UNROLL(8)
     for (int r = 0; r < R; ++r)
+      HWY_UNROLL(8)
       for (int v = 0; v < kVectors; ++v) sums[r][v] = correction(work, m + r, g);
     multiply_4bit<R, kVectors>(work.x(m) + g * weight.group, work.product.x.stride, panel + kScaleBytes,
                                weight.group / 8, sums);
@@ -168,7 +190,9 @@ void tile_4bit(const Work& work, int64_t m, const GroupBlock& block) {
   const QuantisedPanels& weight = work.product.weight;
   for (int half = 0; half < 2 && half * V * kLanes < work.width; ++half) {
     __m512 values[R][V];
+    HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(8)
       for (int v = 0; v < V; ++v) {
         values[r][v] = block.first == 0
                            ? _mm512_setzero_ps()
@@ -177,7 +201,9 @@ void tile_4bit(const Work& work, int64_t m, const GroupBlock& block) {
     }
     for (int64_t g = 0; g < block.count; ++g) {
       __m512i sums[R][V];
+      HWY_UNROLL(8)
       for (int r = 0; r < R; ++r)
+        HWY_UNROLL(8)
         for (int v = 0; v < V; ++v) sums[r][v] = correction(work, m + r, block.first + g);
       multiply<R, V>(work.x(m) + (block.first + g) * weight.group, work.product.x.stride,
                      block.expanded + g * weight.group / 4 * kStepBytes + half * V * 64, weight.group / 4, sums);
@@ -186,7 +212,9 @@ void tile_4bit(const Work& work, int64_t m, const GroupBlock& block) {
     if (block.first + block.count == block.all) {
       store<R, V>(work, m, half * V, values);
     } else {
+      HWY_UNROLL(8)
       for (int r = 0; r < R; ++r)
+        HWY_UNROLL(8)
         for (int v = 0; v < V; ++v)
           _mm512_storeu_ps(work.kept_row<float>(m + r) + (half * V + v) * kLanes, values[r][v]);
     }
