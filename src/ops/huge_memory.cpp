@@ -15,8 +15,8 @@ constexpr size_t kSlab = 32 * kHuge;
 class Slab {
  public:
   explicit Slab(size_t bytes) : reserved_(bytes + kHuge) {
-    whole_ =
-        ::mmap(nullptr, reserved_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    whole_ = ::mmap(nullptr, reserved_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                    -1, 0);
     if (whole_ == MAP_FAILED) throw std::bad_alloc();
     const size_t past = reinterpret_cast<uintptr_t>(whole_) % kHuge;
     next_ = static_cast<std::byte*>(whole_) + (past == 0 ? 0 : kHuge - past);

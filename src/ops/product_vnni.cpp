@@ -10,15 +10,25 @@ HWY_PUSH_ATTRIBUTES("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512cd,a
 namespace vl3::ops {
 namespace {
 
-constexpr int kLanes = 16;                             // outputs of one vector
-constexpr int kVectors = kPanelOutputs / kLanes;       // of a panel
-constexpr int kTileRows = 6;                           // with 4 vectors: 24 accumulators of 32 registers
-constexpr int64_t kBlockSteps = 128;                   // 32 KiB of the weight meet all rows before the next ones
-constexpr int64_t kBlockInputs = 512;                  // the same of 4-bit weights, once expanded
-constexpr int64_t kExpanded = kBlockInputs / 4 * kStepBytes;
+constexpr int kLanes = 16;                        // outputs of one vector
+constexpr int kVectors = kPanelOutputs / kLanes;  // of a panel
+constexpr int kTileRows = 6;                      // with 4 vectors: 24 accumulators of 32 registers
+constexpr int64_t kBlockInputs = 2048;            // that meet all rows before the next ones: 128 KiB of bytes
+constexpr int64_t kBlockSteps = kBlockInputs / 4;
+constexpr int64_t kExpanded = kBlockSteps * kStepBytes;
 
 HWY_INLINE __mmask16 first_lanes(int64_t n) {
   return n >= kLanes ? __mmask16{0xffff} : static_cast<__mmask16>((1u << n) - 1);
+}
+
+// _mm512_dpbusd_epi32, for which g++ 12 moves accumulators through memory.
+HWY_INLINE void add_products(__m512i& sums, __m512i unsigned_bytes, __m512i signed_bytes) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(unsigned_bytes), "v"(signed_bytes));
+}
+
+// _mm512_cvtepi32_ps, which g++ 12 warns of.
+HWY_INLINE __m512 to_floats(__m512i x) {
+  return __builtin_convertvector(reinterpret_cast<__v16si>(x), __v16sf);
 }
 
 HWY_INLINE __m512i four_inputs(const int8_t* x) {
@@ -29,7 +39,8 @@ HWY_INLINE __m512i four_inputs(const int8_t* x) {
 
 // sums[r][v] += x[r] . w[v] over `steps` steps of four inputs.
 template <int R, int V>
-HWY_INLINE void multiply(const int8_t* x, int64_t stride, const std::byte* w, int64_t steps, __m512i (&sums)[R][V]) {
+HWY_INLINE void multiply(const int8_t* x, int64_t stride, const std::byte* w, int64_t steps,
+                         __m512i (&sums)[R][V]) {
   for (int64_t s = 0; s < steps; ++s) {
     __m512i columns[V];
     HWY_UNROLL(8)
@@ -38,7 +49,7 @@ HWY_INLINE void multiply(const int8_t* x, int64_t stride, const std::byte* w, in
     for (int r = 0; r < R; ++r) {
       const __m512i inputs = four_inputs(x + r * stride + 4 * s);
       HWY_UNROLL(8)
-      for (int v = 0; v < V; ++v) sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], columns[v], inputs);
+      for (int v = 0; v < V; ++v) add_products(sums[r][v], columns[v], inputs);
     }
   }
 }
@@ -57,8 +68,8 @@ HWY_INLINE void multiply_4bit(const int8_t* x, int64_t stride, const std::byte* 
       HWY_UNROLL(8)
       for (int r = 0; r < R; ++r) {
         const int8_t* inputs = x + r * stride + 8 * s;
-        sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], low, four_inputs(inputs));
-        sums[r][v] = _mm512_dpbusd_epi32(sums[r][v], high, four_inputs(inputs + 4));
+        add_products(sums[r][v], low, four_inputs(inputs));
+        add_products(sums[r][v], high, four_inputs(inputs + 4));
       }
     }
   }
@@ -83,6 +94,7 @@ struct Work {
   float* y;
   int64_t y_stride;
   void* kept;  // [rows, 64] int32 or float32
+  int64_t groups = product.weight.groups(), group_bytes = product.weight.group_bytes();  // divisions: once
 
   const int8_t* x(int64_t m) const { return product.x.values + m * product.x.stride; }
   template <typename T>
@@ -92,7 +104,7 @@ struct Work {
 };
 
 HWY_INLINE __m512i correction(const Work& work, int64_t m, int64_t group) {
-  return _mm512_set1_epi32(work.product.x.correction[m * work.product.weight.groups() + group]);
+  return _mm512_set1_epi32(work.product.x.correction[m * work.groups + group]);
 }
 
 template <int R, int V>
@@ -116,7 +128,8 @@ HWY_INLINE void store(const Work& work, int64_t m, int first_vector, const __m51
 
 // Inputs of `steps` steps at `w` for R rows; sums of a panel's earlier and later inputs are kept in memory.
 template <int R, int V>
-void tile_8bit(const Work& work, int64_t m, int64_t first_step, int64_t steps, bool last, const std::byte* group) {
+void tile_8bit(const Work& work, int64_t m, int64_t first_step, int64_t steps, bool last,
+               const std::byte* group) {
   __m512i sums[R][V];
   HWY_UNROLL(8)
   for (int r = 0; r < R; ++r) {
@@ -126,13 +139,12 @@ void tile_8bit(const Work& work, int64_t m, int64_t first_step, int64_t steps, b
                                    : _mm512_loadu_si512(work.kept_row<int32_t>(m + r) + v * kLanes);
     }
   }
-  multiply<R, V>(work.x(m) + 4 * first_step, work.product.x.stride, group + kScaleBytes + first_step * kStepBytes,
-                 steps, sums);
+  multiply<R, V>(work.x(m) + 4 * first_step, work.product.x.stride,
+                 group + kScaleBytes + first_step * kStepBytes, steps, sums);
   if (!last) {
     HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r)
-      HWY_UNROLL(8)
-      for (int v = 0; v < V; ++v) _mm512_storeu_si512(work.kept_row<int32_t>(m + r) + v * kLanes, sums[r][v]);
+    for (int r = 0; r < R; ++r) HWY_UNROLL(8)
+    for (int v = 0; v < V; ++v) _mm512_storeu_si512(work.kept_row<int32_t>(m + r) + v * kLanes, sums[r][v]);
     return;
   }
   __m512 values[R][V];
@@ -140,7 +152,7 @@ void tile_8bit(const Work& work, int64_t m, int64_t first_step, int64_t steps, b
   for (int v = 0; v < V; ++v) {
     const __m512 scale = _mm512_loadu_ps(group + v * 64);
     HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) values[r][v] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][v]), scale);
+    for (int r = 0; r < R; ++r) values[r][v] = _mm512_mul_ps(to_floats(sums[r][v]), scale);
   }
   store<R, V>(work, m, 0, values);
 }
@@ -151,7 +163,7 @@ HWY_INLINE void add_scaled(const __m512i (&sums)[R][V], const std::byte* scales,
   for (int v = 0; v < V; ++v) {
     const __m512 scale = _mm512_loadu_ps(scales + v * 64);
     HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) values[r][v] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[r][v]), scale, values[r][v]);
+    for (int r = 0; r < R; ++r) values[r][v] = _mm512_fmadd_ps(to_floats(sums[r][v]), scale, values[r][v]);
   }
 }
 
@@ -161,15 +173,13 @@ void stream_4bit(const Work& work, int64_t m, const std::byte* panel) {
   const QuantisedPanels& weight = work.product.weight;
   __m512 values[R][kVectors];
   HWY_UNROLL(8)
-  for (int r = 0; r < R; ++r)
-    HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) values[r][v] = _mm512_setzero_ps();
-  for (int64_t g = 0; g < weight.groups(); ++g, panel += weight.group_bytes()) {
+  for (int r = 0; r < R; ++r) HWY_UNROLL(8)
+  for (int v = 0; v < kVectors; ++v) values[r][v] = _mm512_setzero_ps();
+  for (int64_t g = 0; g < work.groups; ++g, panel += work.group_bytes) {
     __m512i sums[R][kVectors];
     HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r)
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) sums[r][v] = correction(work, m + r, g);
+    for (int r = 0; r < R; ++r) HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) sums[r][v] = correction(work, m + r, g);
     multiply_4bit<R, kVectors>(work.x(m) + g * weight.group, work.product.x.stride, panel + kScaleBytes,
                                weight.group / 8, sums);
     add_scaled<R, kVectors>(sums, panel, values);
@@ -177,47 +187,49 @@ void stream_4bit(const Work& work, int64_t m, const std::byte* panel) {
   store<R, kVectors>(work, m, 0, values);
 }
 
-struct GroupBlock {
-  int64_t first, count, all;
-  const std::byte* scales;    // of the first group; group_bytes apart
-  const std::byte* expanded;  // its numbers as bytes
+// Consecutive groups of a panel, their numbers as bytes.
+struct Groups {
+  int64_t first, count;
+  const std::byte* scales;    // of the first; group_bytes apart
+  const std::byte* expanded;  // of the first
 };
 
 // Many rows: half a panel at a time, so that both kinds of sums stay in registers.
 template <int R>
-void tile_4bit(const Work& work, int64_t m, const GroupBlock& block) {
+void tile_4bit(const Work& work, int64_t m, const Groups& groups, int half) {
   constexpr int V = kVectors / 2;
-  const QuantisedPanels& weight = work.product.weight;
-  for (int half = 0; half < 2 && half * V * kLanes < work.width; ++half) {
-    __m512 values[R][V];
+  const int64_t inputs = work.product.weight.group, stride = work.product.x.stride, all = work.groups;
+  float* kept = work.kept_row<float>(m) + half * V * kLanes;
+  __m512 values[R][V];
+  HWY_UNROLL(8)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < V; ++v)
+      values[r][v] =
+          groups.first == 0 ? _mm512_setzero_ps() : _mm512_loadu_ps(kept + r * kPanelOutputs + v * kLanes);
+  }
+  const int32_t* corrections = work.product.x.correction + m * all + groups.first;
+  const int8_t* x = work.x(m) + groups.first * inputs;
+  const std::byte* w = groups.expanded + half * V * 64;
+  const std::byte* scales = groups.scales + half * V * 64;
+  for (int64_t g = 0; g < groups.count; ++g) {
+    __m512i sums[R][V];
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       HWY_UNROLL(8)
-      for (int v = 0; v < V; ++v) {
-        values[r][v] = block.first == 0
-                           ? _mm512_setzero_ps()
-                           : _mm512_loadu_ps(work.kept_row<float>(m + r) + (half * V + v) * kLanes);
-      }
+      for (int v = 0; v < V; ++v) sums[r][v] = _mm512_set1_epi32(corrections[r * all + g]);
     }
-    for (int64_t g = 0; g < block.count; ++g) {
-      __m512i sums[R][V];
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r)
-        HWY_UNROLL(8)
-        for (int v = 0; v < V; ++v) sums[r][v] = correction(work, m + r, block.first + g);
-      multiply<R, V>(work.x(m) + (block.first + g) * weight.group, work.product.x.stride,
-                     block.expanded + g * weight.group / 4 * kStepBytes + half * V * 64, weight.group / 4, sums);
-      add_scaled<R, V>(sums, block.scales + g * weight.group_bytes() + half * V * 64, values);
-    }
-    if (block.first + block.count == block.all) {
-      store<R, V>(work, m, half * V, values);
-    } else {
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r)
-        HWY_UNROLL(8)
-        for (int v = 0; v < V; ++v)
-          _mm512_storeu_ps(work.kept_row<float>(m + r) + (half * V + v) * kLanes, values[r][v]);
-    }
+    multiply<R, V>(x, stride, w, inputs / 4, sums);
+    add_scaled<R, V>(sums, scales, values);
+    x += inputs;
+    w += inputs / 4 * kStepBytes;
+    scales += work.group_bytes;
+  }
+  if (groups.first + groups.count == all) return store<R, V>(work, m, half * V, values);
+  HWY_UNROLL(8)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < V; ++v) _mm512_storeu_ps(kept + r * kPanelOutputs + v * kLanes, values[r][v]);
   }
 }
 
@@ -225,14 +237,27 @@ void tile_4bit(const Work& work, int64_t m, const GroupBlock& block) {
 template <typename With>
 HWY_INLINE void in_tiles(int64_t begin, int64_t end, const With& with) {
   for (int64_t m = begin; m < end;) {
-    const int64_t left = end - m, tiles = (left + kTileRows - 1) / kTileRows, rows = (left + tiles - 1) / tiles;
+    const int64_t left = end - m, tiles = (left + kTileRows - 1) / kTileRows,
+                  rows = (left + tiles - 1) / tiles;
     switch (rows) {
-      case 6: with.template operator()<6>(m); break;
-      case 5: with.template operator()<5>(m); break;
-      case 4: with.template operator()<4>(m); break;
-      case 3: with.template operator()<3>(m); break;
-      case 2: with.template operator()<2>(m); break;
-      default: with.template operator()<1>(m); break;
+      case 6:
+        with.template operator()<6>(m);
+        break;
+      case 5:
+        with.template operator()<5>(m);
+        break;
+      case 4:
+        with.template operator()<4>(m);
+        break;
+      case 3:
+        with.template operator()<3>(m);
+        break;
+      case 2:
+        with.template operator()<2>(m);
+        break;
+      default:
+        with.template operator()<1>(m);
+        break;
     }
     m += rows;
   }
@@ -254,10 +279,11 @@ struct Tiles8Bit {
 
 struct Tiles4Bit {
   const Work& work;
-  const GroupBlock& block;
+  const Groups& groups;
   template <int R>
   void operator()(int64_t m) const {
-    tile_4bit<R>(work, m, block);
+    tile_4bit<R>(work, m, groups, 0);
+    if (work.width > kPanelOutputs / 2) tile_4bit<R>(work, m, groups, 1);
   }
 };
 
@@ -273,20 +299,24 @@ void product_8bit(const Work& work, int64_t m_end, const std::byte* group) {
 void product_4bit(const Work& work, int64_t m_end, const std::byte* panel, std::byte* expanded) {
   const QuantisedPanels& weight = work.product.weight;
   switch (m_end - work.m_begin) {
-    case 1: return stream_4bit<1>(work, work.m_begin, panel);
-    case 2: return stream_4bit<2>(work, work.m_begin, panel);
-    case 3: return stream_4bit<3>(work, work.m_begin, panel);
-    default: break;
+    case 1:
+      return stream_4bit<1>(work, work.m_begin, panel);
+    case 2:
+      return stream_4bit<2>(work, work.m_begin, panel);
+    case 3:
+      return stream_4bit<3>(work, work.m_begin, panel);
+    default:
+      break;
   }
-  const int64_t groups = weight.groups(), in_block = kBlockInputs / weight.group;
+  const int64_t groups = work.groups, in_block = kBlockInputs / weight.group;
   for (int64_t g = 0; g < groups; g += in_block) {
     const int64_t n = groups - g < in_block ? groups - g : in_block;
-    const std::byte* from = panel + g * weight.group_bytes();
+    const std::byte* from = panel + g * work.group_bytes;
     for (int64_t i = 0; i < n; ++i) {
-      expand(from + i * weight.group_bytes() + kScaleBytes, weight.group / 8,
+      expand(from + i * work.group_bytes + kScaleBytes, weight.group / 8,
              expanded + i * weight.group / 4 * kStepBytes);
     }
-    in_tiles(work.m_begin, m_end, Tiles4Bit{work, GroupBlock{g, n, groups, from, expanded}});
+    in_tiles(work.m_begin, m_end, Tiles4Bit{work, Groups{g, n, from, expanded}});
   }
 }
 
@@ -315,7 +345,9 @@ bool cpu_has_avx512_vnni() {
   return found;
 }
 
-int64_t product_vnni_scratch(const QuantisedPanels&, int64_t rows) { return kExpanded + rows * kPanelOutputs * 4; }
+int64_t product_vnni_scratch(const QuantisedPanels&, int64_t rows) {
+  return kExpanded + rows * kPanelOutputs * 4;
+}
 
 }  // namespace vl3::ops
 

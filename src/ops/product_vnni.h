@@ -1,5 +1,5 @@
-// quantised_product.h for CPUs with AVX512-VNNI, whose `vpdpbusd` adds four products of unsigned with signed bytes
-// to each 32-bit sum. Torch-free.
+// quantised_product.h for CPUs with AVX512-VNNI, whose `vpdpbusd` adds four products of unsigned with signed
+// bytes to each 32-bit sum. Torch-free.
 #pragma once
 
 #include <cstdint>

@@ -40,7 +40,8 @@ HWY_INLINE void multiply_rows(const int16_t* x, int64_t stride, int64_t rows, co
   }
 }
 
-HWY_INLINE void scale_sums(const int32_t* sums, int32_t correction, const float* scale, bool adds, float* values) {
+HWY_INLINE void scale_sums(const int32_t* sums, int32_t correction, const float* scale, bool adds,
+                           float* values) {
   for (int64_t o = 0; o < kPanelOutputs; ++o) {
     const auto sum = static_cast<float>(sums[2 * o] + sums[2 * o + 1] + correction);
     values[o] = sum * scale[o] + (adds ? values[o] : 0.0f);
@@ -70,8 +71,8 @@ HWY_INLINE Vector add_pairs(hn::Vec<Shorts> a, hn::Vec<Shorts> b, Vector sum) {
 #endif
 }
 
-// The sums of rows [m, m + R) with V vectors of outputs over `steps` steps of four inputs, added to `sums`, which
-// holds two halves of a sum for each output.
+// The sums of rows [m, m + R) with V vectors of outputs over `steps` steps of four inputs, added to `sums`,
+// which holds two halves of a sum for each output.
 template <int R, int V>
 HWY_INLINE void multiply(const int16_t* x, int64_t stride, const uint8_t* w, int64_t steps, int32_t* sums) {
   const Ints d;
@@ -126,13 +127,15 @@ HWY_INLINE void multiply_rows(const int16_t* x, int64_t stride, int64_t rows, co
     m += decltype(R)::value;
   };
   using std::integral_constant;
-  while (rows - m >= kManyRows) each(integral_constant<int, kManyRows>(), integral_constant<int, kManyVectors>());
+  while (rows - m >= kManyRows)
+    each(integral_constant<int, kManyRows>(), integral_constant<int, kManyVectors>());
   if (rows - m >= 3) each(integral_constant<int, 3>(), integral_constant<int, kManyVectors>());
   while (rows - m >= 1) each(integral_constant<int, 1>(), integral_constant<int, 4>());
 }
 
 // values[o] (+)= (the two halves of a sum + correction) * scale.
-HWY_INLINE void scale_sums(const int32_t* sums, int32_t correction, const float* scale, bool adds, float* values) {
+HWY_INLINE void scale_sums(const int32_t* sums, int32_t correction, const float* scale, bool adds,
+                           float* values) {
   const Ints d;
   const Floats floats;
   for (int64_t o = 0; o < kPanelOutputs; o += static_cast<int64_t>(hn::Lanes(d))) {
@@ -173,8 +176,8 @@ void product(const QuantisedProduct& p, int64_t panel, int64_t m_begin, int64_t 
         expand_bytes(w + i / 8 * kStepBytes, n / 8, expanded);
         bytes = expanded;
       }
-      multiply_rows(p.x.wide + m_begin * p.x.stride + g * weight.group + i, p.x.stride, rows, bytes, steps, width,
-                    sums);
+      multiply_rows(p.x.wide + m_begin * p.x.stride + g * weight.group + i, p.x.stride, rows, bytes, steps,
+                    width, sums);
     }
     float scale[kPanelOutputs];
     std::memcpy(scale, group, sizeof(scale));

@@ -1,5 +1,6 @@
 // quantised_product.h for CPUs without AVX512-VNNI: bytes widened to 16 bits, whose products in pairs
-// (`pmaddwd`) add up without overflow. Torch-free; written with Highway, which compiles it for AVX-512, AVX2, NEON, …
+// (`pmaddwd`) add up without overflow. Torch-free; written with Highway, which compiles it for AVX-512, AVX2,
+// NEON, …
 #pragma once
 
 #include <cstdint>

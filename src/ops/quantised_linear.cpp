@@ -74,23 +74,25 @@ class RoundedRows {
   Buffer values_, correction_, scale_;
 };
 
-// Calls body(panel, first row, end, scratch) for all of them on libtorch's threads. Few rows: each thread walks its
-// share of the panels in order, one forward stream.
+// Calls body(panel, first row, end, scratch) for all of them on libtorch's threads. Few rows: each thread
+// walks its share of the panels in order, one forward stream.
 template <typename Body>
 void over_panels(const QuantisedPanels& weight, int64_t rows, int64_t scratch_bytes, const Body& body) {
   const int64_t panels = weight.panels();
   const auto scratch = [&] { return reinterpret_cast<std::byte*>(thread_scratch(scratch_bytes / 4 + 1)); };
   if (rows < kQuantisedManyRows) {
-    parallel_for(0, panels, std::max<int64_t>(1, kWorth / weight.panel_bytes()), [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) body(p, int64_t{0}, rows, scratch());
-    });
+    parallel_for(0, panels, std::max<int64_t>(1, kWorth / weight.panel_bytes()),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t p = begin; p < end; ++p) body(p, int64_t{0}, rows, scratch());
+                 });
     return;
   }
   // Cut by rows, too, where there are too few panels to occupy every thread evenly.
   const int64_t threads = at::get_num_threads();
   int64_t cuts = 1;
   if (panels % threads != 0 && panels < 8 * threads)
-    cuts = std::clamp<int64_t>((8 * threads + panels - 1) / panels, 1, std::max<int64_t>(1, rows / kFewestRows));
+    cuts =
+        std::clamp<int64_t>((8 * threads + panels - 1) / panels, 1, std::max<int64_t>(1, rows / kFewestRows));
   const int64_t height = (rows + cuts - 1) / cuts;
   parallel_items(panels * cuts, [&](int64_t i) {
     const int64_t first = i % cuts * height;
@@ -111,7 +113,8 @@ void product(const RowsInt8& x, int64_t rows, const QuantisedPanels& weight, con
   const QuantisedProduct p{weight, x, bias};
   over_panels(weight, rows, product_scratch(weight, rows),
               [&](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
-                product_panel(p, panel, begin, end, y + begin * weight.O + panel * kPanelOutputs, weight.O, scratch);
+                product_panel(p, panel, begin, end, y + begin * weight.O + panel * kPanelOutputs, weight.O,
+                              scratch);
               });
 }
 
@@ -130,10 +133,11 @@ at::Tensor empty_result(const at::Tensor& x, int64_t O) {
   return at::empty(shape, x.options().requires_grad(false));
 }
 
-// y = down(hidden(x)), a block of rows at a time. @param hidden  hidden(rows in 8 bits, count, [count, H] to write)
+// y = down(hidden(x)), a block of rows at a time. @param hidden  hidden(rows in 8 bits, count, [count, H] to
+// write)
 template <typename Hidden>
-at::Tensor mlp(const at::Tensor& x, const QuantisedWeight& first, const QuantisedWeight& last, const Bias& bias,
-               const Hidden& hidden) {
+at::Tensor mlp(const at::Tensor& x, const QuantisedWeight& first, const QuantisedWeight& last,
+               const Bias& bias, const Hidden& hidden) {
   const at::Tensor rows = checked_rows(x, first);
   const int64_t M = rows.size(0), I = first.in_features(), H = first.out_features(), O = last.out_features();
   VL3_CHECK(last.in_features() == H, kInvalidArgument, "{} hidden values meet a weight of {} inputs", H,
@@ -159,12 +163,13 @@ at::Tensor linear(const at::Tensor& x, const QuantisedWeight& weight, const at::
   const int64_t M = rows.size(0);
   at::Tensor y = empty_result(x, weight.out_features());
   const RoundedRows rounded(M, weight.panels());
-  product(rounded.round(rows.const_data_ptr<float>(), M), M, weight.panels(), Bias(bias).data(), y.data_ptr<float>());
+  product(rounded.round(rows.const_data_ptr<float>(), M), M, weight.panels(), Bias(bias).data(),
+          y.data_ptr<float>());
   return y;
 }
 
-at::Tensor gelu_mlp(const at::Tensor& x, const QuantisedWeight& w1, const at::Tensor& b1, const QuantisedWeight& w2,
-                    const at::Tensor& b2) {
+at::Tensor gelu_mlp(const at::Tensor& x, const QuantisedWeight& w1, const at::Tensor& b1,
+                    const QuantisedWeight& w2, const at::Tensor& b2) {
   const Bias first(b1), last(b2);
   const QuantisedPanels& weight = w1.panels();
   return mlp(x, w1, w2, last, [&](const RowsInt8& inputs, int64_t rows, float* hidden) {
@@ -182,9 +187,11 @@ at::Tensor swiglu_mlp(const at::Tensor& x, const QuantisedWeight& gate, const Qu
                       const QuantisedWeight& down) {
   const QuantisedPanels& weight = gate.panels();
   const QuantisedPanels& second = up.panels();
-  VL3_CHECK(second.O == weight.O && second.I == weight.I && second.bits == weight.bits && second.group == weight.group,
-            kInvalidArgument, "gate and up of {} and {} bits, {} and {} outputs: expected weights of one kind",
-            weight.bits, second.bits, weight.O, second.O);
+  VL3_CHECK(second.O == weight.O && second.I == weight.I && second.bits == weight.bits &&
+                second.group == weight.group,
+            kInvalidArgument,
+            "gate and up of {} and {} bits, {} and {} outputs: expected weights of one kind", weight.bits,
+            second.bits, weight.O, second.O);
   return mlp(x, gate, down, Bias({}), [&](const RowsInt8& inputs, int64_t rows, float* hidden) {
     const QuantisedProduct gates{weight, inputs, nullptr}, ups{second, inputs, nullptr};
     const int64_t own = rows * kPanelOutputs * 4;  // the panel's part of `up`

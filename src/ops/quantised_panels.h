@@ -7,8 +7,8 @@
 //         8 bits: byte j of step s = w[o][4 s + j] + 128
 //         4 bits: byte j of step s = (w[o][8 s + j] + 8) | (w[o][8 s + 4 + j] + 8) << 4
 // Numbers are stored from zero upwards, because the instructions multiply unsigned by signed ones; what the
-// offset adds to a sum, offset * (sum of the row's inputs), is taken off again, exactly (`RowsInt8`). Outputs and
-// inputs behind the last are stored as zeros. The order is the same for every instruction set.
+// offset adds to a sum, offset * (sum of the row's inputs), is taken off again, exactly (`RowsInt8`). Outputs
+// and inputs behind the last are stored as zeros. The order is the same for every instruction set.
 #pragma once
 
 #include <cstddef>

@@ -18,8 +18,8 @@ struct RowsInt8 {
 /// Elements between rows of I inputs: a multiple of 64.
 inline int64_t rounded_stride(int64_t I) { return (I + 63) / 64 * 64; }
 
-/// Rounds `rows` rows: x = values * scale with scale = max |x| / 127, to nearest, ties to even. A row below 1e-30
-/// counts as zeros; a row that is not finite gets a NaN as scale, so that its products are NaN.
+/// Rounds `rows` rows: x = values * scale with scale = max |x| / 127, to nearest, ties to even. A row below
+/// 1e-30 counts as zeros; a row that is not finite gets a NaN as scale, so that its products are NaN.
 /// @param x           [rows, I]
 /// @param group       inputs of a group: I, or a multiple of 32
 /// @param offset      of QuantisedPanels

@@ -19,9 +19,10 @@ QuantisedWeight::QuantisedWeight(const at::Tensor& values, const at::Tensor& sca
             values.dim());
   panels_ = {.O = values.size(0), .I = values.size(1), .bits = bits};
   const int64_t groups = bits == 8 ? 1 : scale.size(-1);
-  VL3_CHECK(panels_.O > 0 && panels_.I > 0 && panels_.I < kMostInputs && scale.numel() == panels_.O * groups &&
-                groups > 0 && panels_.I % groups == 0,
-            kInvalidArgument, "a quantised weight of {} x {} with {} scales: expected a scale for each output and group",
+  VL3_CHECK(panels_.O > 0 && panels_.I > 0 && panels_.I < kMostInputs &&
+                scale.numel() == panels_.O * groups && groups > 0 && panels_.I % groups == 0,
+            kInvalidArgument,
+            "a quantised weight of {} x {} with {} scales: expected a scale for each output and group",
             panels_.O, panels_.I, scale.numel());
   panels_.group = panels_.I / groups;
   VL3_CHECK(bits == 8 || panels_.group % 32 == 0, kInvalidArgument,
@@ -42,7 +43,8 @@ QuantisedWeight QuantisedWeight::int8(const at::Tensor& values, const at::Tensor
 }
 
 QuantisedWeight QuantisedWeight::int4(const at::Tensor& values, const at::Tensor& scale) {
-  VL3_CHECK(scale.dim() == 2, kInvalidArgument, "4-bit scales of {} axes: expected [O, I / group]", scale.dim());
+  VL3_CHECK(scale.dim() == 2, kInvalidArgument, "4-bit scales of {} axes: expected [O, I / group]",
+            scale.dim());
   return {values, scale, 4};
 }
 

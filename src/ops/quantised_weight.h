@@ -1,5 +1,5 @@
-// A linear's weight in 8 or 4 bits and its products. Inputs are rounded to 8 bits as well, each row by its own
-// greatest value, so that sums are of whole numbers (quantised_product.h).
+// A linear's weight in 8 or 4 bits and its products. Inputs are rounded to 8 bits as well, each row by its
+// own greatest value, so that sums are of whole numbers (quantised_product.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
