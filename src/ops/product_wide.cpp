@@ -113,8 +113,8 @@ HWY_INLINE void all_outputs(const int16_t* x, int64_t stride, const uint8_t* w, 
     multiply<R, V>(x, stride, w + byte, steps, sums + byte / 2);
 }
 
-// Tiles of as many accumulators as registers allow.
-constexpr int kManyRows = 6;
+// Larger tiles were slower on a Zen 5: g++ 12 moves their accumulators through memory.
+constexpr int kManyRows = 4;
 constexpr int kManyVectors = HWY_TARGET == HWY_AVX3 ? 4 : 2;
 
 // kept[m] += x[m] . w for every row, over the `steps` steps at w.
@@ -129,8 +129,8 @@ HWY_INLINE void multiply_rows(const int16_t* x, int64_t stride, int64_t rows, co
   using std::integral_constant;
   while (rows - m >= kManyRows)
     each(integral_constant<int, kManyRows>(), integral_constant<int, kManyVectors>());
-  if (rows - m >= 3) each(integral_constant<int, 3>(), integral_constant<int, kManyVectors>());
-  while (rows - m >= 1) each(integral_constant<int, 1>(), integral_constant<int, 4>());
+  if (rows - m >= 2) each(integral_constant<int, 2>(), integral_constant<int, kManyVectors>());
+  if (rows - m == 1) each(integral_constant<int, 1>(), integral_constant<int, 4>());
 }
 
 // values[o] (+)= (the two halves of a sum + correction) * scale.

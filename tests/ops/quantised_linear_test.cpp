@@ -20,7 +20,8 @@ Rounded random_weight(int64_t O, int64_t I, int bits, int64_t group) {
   const at::Tensor w = torch::randn({O, I / group, group}) / std::sqrt(static_cast<double>(I));
   const at::Tensor scale = w.abs().amax(2) / (bits == 8 ? 127 : 7);
   const at::Tensor values = (w / scale.unsqueeze(2)).round().to(at::kChar).view({O, I});
-  const at::Tensor wide = (values.to(at::kDouble).view({O, I / group, group}) * scale.to(at::kDouble).unsqueeze(2));
+  const at::Tensor wide =
+      (values.to(at::kDouble).view({O, I / group, group}) * scale.to(at::kDouble).unsqueeze(2));
   return {bits == 8 ? QuantisedWeight::int8(values, scale.flatten()) : QuantisedWeight::int4(values, scale),
           wide.view({O, I})};
 }
@@ -56,14 +57,17 @@ TEST(QuantisedLinear, ClosesTheMlpsOfTheModels) {
   torch::manual_seed(7);
   for (const int bits : {8, 4}) {
     const int64_t I = 128, H = 192, M = 600;  // more rows than the hidden values of one block
-    const Rounded w1 = random_weight(H, I, bits, bits == 8 ? I : 64), up = random_weight(H, I, bits, bits == 8 ? I : 64);
+    const Rounded w1 = random_weight(H, I, bits, bits == 8 ? I : 64),
+                  up = random_weight(H, I, bits, bits == 8 ? I : 64);
     const Rounded w2 = random_weight(I, H, bits, bits == 8 ? H : 64);
     const at::Tensor x = torch::randn({2, M / 2, I}), b1 = torch::randn({H}), b2 = torch::randn({I});
     const at::Tensor rows = rounded(x.to(at::kDouble)), first = at::linear(rows, w1.wide);
-    const at::Tensor gelu = at::gelu(first + b1, "tanh"), swiglu = at::silu(first) * at::linear(rows, up.wide);
+    const at::Tensor gelu = at::gelu(first + b1, "tanh"),
+                     swiglu = at::silu(first) * at::linear(rows, up.wide);
     EXPECT_TRUE(close(gelu_mlp(x, w1.weight, b1, w2.weight, b2),
                       at::linear(rounded(gelu), w2.wide, b2.to(at::kDouble)), 0.05));
-    EXPECT_TRUE(close(swiglu_mlp(x, w1.weight, up.weight, w2.weight), at::linear(rounded(swiglu), w2.wide), 0.05));
+    EXPECT_TRUE(
+        close(swiglu_mlp(x, w1.weight, up.weight, w2.weight), at::linear(rounded(swiglu), w2.wide), 0.05));
   }
 }
 

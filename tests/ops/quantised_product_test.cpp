@@ -49,8 +49,8 @@ struct Case {
 
 class QuantisedProducts : public testing::TestWithParam<Case> {};
 
-// Scales that are powers of two and rows of whole numbers: every result is exact in float32 as long as it stays
-// below 2^24, so that one wrong bit in one sum shows.
+// Scales that are powers of two and rows of whole numbers: every result is exact in float32 as long as it
+// stays below 2^24, so that one wrong bit in one sum shows.
 TEST_P(QuantisedProducts, AreExactOnEveryPath) {
   const Case& c = GetParam();
   torch::manual_seed(3);
@@ -71,9 +71,9 @@ TEST_P(QuantisedProducts, AreExactOnEveryPath) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Sizes, QuantisedProducts,
-                         testing::Values(Case{8, 0, 1, 1}, Case{8, 0, 3, 5}, Case{8, 0, 33, 64}, Case{8, 0, 100, 70},
-                                         Case{8, 0, 500, 17}, Case{4, 32, 32, 1}, Case{4, 32, 96, 70},
-                                         Case{4, 64, 2240, 33}, Case{4, 128, 384, 130}));
+                         testing::Values(Case{8, 0, 1, 1}, Case{8, 0, 3, 5}, Case{8, 0, 33, 64},
+                                         Case{8, 0, 100, 70}, Case{8, 0, 500, 17}, Case{4, 32, 32, 1},
+                                         Case{4, 32, 96, 70}, Case{4, 64, 2240, 33}, Case{4, 128, 384, 130}));
 
 // More inputs than one block of any kernel holds; sums past 2^24 are rounded once, when they become float32.
 TEST(QuantisedProduct, GoesOnFromBlockToBlock) {

@@ -22,7 +22,8 @@ TEST(QuantisedWeight, KeepsEveryNumber) {
       EXPECT_TRUE(at::equal(weight.rows(ids), wide.index_select(0, ids)));
     }
     for (const int64_t group : {32, 64, 128}) {
-      const at::Tensor values = torch::randint(-8, 8, {O, 384}).to(at::kChar), scale = torch::rand({O, 384 / group});
+      const at::Tensor values = torch::randint(-8, 8, {O, 384}).to(at::kChar),
+                       scale = torch::rand({O, 384 / group});
       const QuantisedWeight weight = QuantisedWeight::int4(values, scale);
       const at::Tensor wide = values.to(at::kFloat) * scale.repeat_interleave(group, 1);
       EXPECT_TRUE(at::equal(weight.dequantised(), wide)) << O << " group " << group;
