@@ -143,8 +143,10 @@ void tile_8bit(const Work& work, int64_t m, int64_t first_step, int64_t steps, b
                  group + kScaleBytes + first_step * kStepBytes, steps, sums);
   if (!last) {
     HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) HWY_UNROLL(8)
-    for (int v = 0; v < V; ++v) _mm512_storeu_si512(work.kept_row<int32_t>(m + r) + v * kLanes, sums[r][v]);
+    for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < V; ++v) _mm512_storeu_si512(work.kept_row<int32_t>(m + r) + v * kLanes, sums[r][v]);
+    }
     return;
   }
   __m512 values[R][V];
@@ -167,24 +169,28 @@ HWY_INLINE void add_scaled(const __m512i (&sums)[R][V], const std::byte* scales,
   }
 }
 
-// Few rows: 4-bit numbers are used as they come from memory.
+// Few rows: 4-bit numbers are used as they come from memory; scaled sums stay in the first-level cache.
 template <int R>
 void stream_4bit(const Work& work, int64_t m, const std::byte* panel) {
-  const QuantisedPanels& weight = work.product.weight;
-  __m512 values[R][kVectors];
-  HWY_UNROLL(8)
-  for (int r = 0; r < R; ++r) HWY_UNROLL(8)
-  for (int v = 0; v < kVectors; ++v) values[r][v] = _mm512_setzero_ps();
-  for (int64_t g = 0; g < work.groups; ++g, panel += work.group_bytes) {
-    __m512i sums[R][kVectors];
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) sums[r][v] = correction(work, m + r, g);
-    multiply_4bit<R, kVectors>(work.x(m) + g * weight.group, work.product.x.stride, panel + kScaleBytes,
-                               weight.group / 8, sums);
-    add_scaled<R, kVectors>(sums, panel, values);
+  constexpr int V = kVectors;
+  const int64_t inputs = work.product.weight.group, stride = work.product.x.stride, all = work.groups;
+  const int8_t* x = work.x(m);
+  const int32_t* corrections = work.product.x.correction + m * all;
+  __m512 values[R][V];  // in memory: registers are for the sums
+  for (auto& row : values) {
+    for (__m512& value : row) value = _mm512_setzero_ps();
   }
-  store<R, kVectors>(work, m, 0, values);
+  for (int64_t g = 0; g < all; ++g, panel += work.group_bytes, x += inputs) {
+    __m512i sums[R][V];
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < V; ++v) sums[r][v] = _mm512_set1_epi32(corrections[r * all + g]);
+    }
+    multiply_4bit<R, V>(x, stride, panel + kScaleBytes, inputs / 8, sums);
+    add_scaled<R, V>(sums, panel, values);
+  }
+  store<R, V>(work, m, 0, values);
 }
 
 // Consecutive groups of a panel, their numbers as bytes.
@@ -277,6 +283,15 @@ struct Tiles8Bit {
   }
 };
 
+struct Stream4Bit {
+  const Work& work;
+  const std::byte* panel;
+  template <int R>
+  void operator()(int64_t m) const {
+    stream_4bit<R>(work, m, panel);
+  }
+};
+
 struct Tiles4Bit {
   const Work& work;
   const Groups& groups;
@@ -298,16 +313,8 @@ void product_8bit(const Work& work, int64_t m_end, const std::byte* group) {
 
 void product_4bit(const Work& work, int64_t m_end, const std::byte* panel, std::byte* expanded) {
   const QuantisedPanels& weight = work.product.weight;
-  switch (m_end - work.m_begin) {
-    case 1:
-      return stream_4bit<1>(work, work.m_begin, panel);
-    case 2:
-      return stream_4bit<2>(work, work.m_begin, panel);
-    case 3:
-      return stream_4bit<3>(work, work.m_begin, panel);
-    default:
-      break;
-  }
+  if (m_end - work.m_begin < kQuantisedManyRows)
+    return in_tiles(work.m_begin, m_end, Stream4Bit{work, panel});
   const int64_t groups = work.groups, in_block = kBlockInputs / weight.group;
   for (int64_t g = 0; g < groups; g += in_block) {
     const int64_t n = groups - g < in_block ? groups - g : in_block;

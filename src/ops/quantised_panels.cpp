@@ -6,28 +6,47 @@
 namespace vl3::ops {
 namespace {
 
-// Four bytes of output o, inputs i..i+3 of `end`; zeros behind.
-uint32_t four(const int8_t* values, int64_t i, int64_t end) {
-  uint32_t bytes = 0;
-  if (i < end) std::memcpy(&bytes, values + i, static_cast<size_t>(std::min<int64_t>(4, end - i)));
+// Steps that are written together: of each output they read a cache line.
+constexpr int64_t kBlock = 16;
+
+uint32_t load(const int8_t* from) {
+  uint32_t bytes;
+  std::memcpy(&bytes, from, sizeof(bytes));
   return bytes;
 }
 
-void pack_group(const QuantisedPanels& p, const int8_t* values, int64_t width, int64_t first, std::byte* to) {
-  const int64_t end = first + p.group, steps = (p.group_bytes() - kScaleBytes) / kStepBytes;
-  for (int64_t s = 0; s < steps; ++s, to += kStepBytes) {
+// Four bytes of one output and, of 4-bit numbers, the four behind them.
+uint32_t packed(const int8_t* values, int bits) {
+  if (bits == 8) return load(values) ^ 0x80808080u;
+  return ((load(values) & 0x0f0f0f0fu) | (load(values + 4) & 0x0f0f0f0fu) << 4) ^ 0x88888888u;
+}
+
+// Inputs [first, first + group) of `width` outputs. Where a step has fewer inputs than it holds, zeros
+// follow.
+template <int kBits>
+void pack_group(const QuantisedPanels& p, const int8_t* values, int64_t width, std::byte* to) {
+  constexpr int64_t kInputs = kBits == 8 ? 4 : 8;
+  const int64_t whole = p.group / kInputs, steps = (p.group + kInputs - 1) / kInputs;
+  for (int64_t s = 0; s < steps; s += kBlock) {
+    const int64_t end = std::min(steps, s + kBlock), whole_end = std::min(whole, end);
     for (int64_t o = 0; o < kPanelOutputs; ++o) {
-      uint32_t bytes = p.bits == 8 ? 0x80808080u : 0x88888888u;
+      std::byte* at = to + s * kStepBytes + 4 * o;
+      const auto put = [&](uint32_t bytes) {
+        std::memcpy(at, &bytes, sizeof(bytes));
+        at += kStepBytes;
+      };
+      constexpr uint32_t kZeros = kBits == 8 ? 0x80808080u : 0x88888888u;
+      int64_t i = s;
       if (o < width) {
-        const int8_t* row = values + o * p.I;
-        if (p.bits == 8) {
-          bytes = four(row, first + 4 * s, end) ^ 0x80808080u;
-        } else {
-          const uint32_t low = four(row, first + 8 * s, end), high = four(row, first + 8 * s + 4, end);
-          bytes = ((low & 0x0f0f0f0fu) | (high & 0x0f0f0f0fu) << 4) ^ 0x88888888u;
+        for (; i < whole_end; ++i) put(packed(values + o * p.I + i * kInputs, kBits));
+        if (i < end) {
+          int8_t rest[kInputs] = {};
+          std::memcpy(rest, values + o * p.I + i * kInputs, static_cast<size_t>(p.group - i * kInputs));
+          put(packed(rest, kBits));
+          ++i;
         }
       }
-      std::memcpy(to + 4 * o, &bytes, sizeof(bytes));
+      for (; i < end; ++i) put(kZeros);
     }
   }
 }
@@ -42,7 +61,8 @@ void pack_panel(const QuantisedPanels& p, const int8_t* values, const float* sca
     float scales[kPanelOutputs] = {};
     for (int64_t o = 0; o < width; ++o) scales[o] = scale[(first + o) * p.groups() + g];
     std::memcpy(group, scales, sizeof(scales));
-    pack_group(p, values + first * p.I, width, g * p.group, group + kScaleBytes);
+    const auto pack = p.bits == 8 ? pack_group<8> : pack_group<4>;
+    pack(p, values + first * p.I + g * p.group, width, group + kScaleBytes);
   }
 }
 

@@ -9,6 +9,7 @@
 namespace vl3::ops {
 namespace {
 
+constexpr int64_t kLargestGroup = 1024;   // of 4-bit numbers: what kernels expand at once
 constexpr int64_t kMostInputs = 1 << 17;  // whose products of 127 * 127 fit a sum of 32 bits
 
 }  // namespace
@@ -25,7 +26,7 @@ QuantisedWeight::QuantisedWeight(const at::Tensor& values, const at::Tensor& sca
             "a quantised weight of {} x {} with {} scales: expected a scale for each output and group",
             panels_.O, panels_.I, scale.numel());
   panels_.group = panels_.I / groups;
-  VL3_CHECK(bits == 8 || panels_.group % 32 == 0, kInvalidArgument,
+  VL3_CHECK(bits == 8 || (panels_.group % 32 == 0 && panels_.group <= kLargestGroup), kInvalidArgument,
             "4-bit weights in groups of {}: expected a multiple of 32", panels_.group);
   const std::shared_ptr<std::byte> memory = huge_memory(bytes());
   const at::Tensor v = values.contiguous(), s = scale.contiguous();
