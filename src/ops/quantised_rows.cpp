@@ -9,6 +9,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <hwy/contrib/math/math-inl.h>
+
 HWY_BEFORE_NAMESPACE();
 namespace vl3::ops {
 namespace HWY_NAMESPACE {
@@ -85,26 +87,10 @@ void round_to_16(const float* x, int64_t rows, int64_t I, int64_t group, int64_t
   round_all(x, rows, I, group, offset, values, correction, scale);
 }
 
-// 2^x within 2 units in the last place for x of -126..127, which is where x is clamped.
-HWY_INLINE Vector exp2(Vector x) {
-  const Floats d;
-  x = hn::Min(hn::Max(x, hn::Set(d, -126.0f)), hn::Set(d, 127.0f));
-  const auto whole = hn::NearestInt(x);
-  const Vector r = hn::Sub(x, hn::ConvertTo(d, whole));
-  Vector y = hn::Set(d, 1.5403530e-4f);
-  y = hn::MulAdd(y, r, hn::Set(d, 1.3333558e-3f));
-  y = hn::MulAdd(y, r, hn::Set(d, 9.6181291e-3f));
-  y = hn::MulAdd(y, r, hn::Set(d, 5.5504109e-2f));
-  y = hn::MulAdd(y, r, hn::Set(d, 2.4022651e-1f));
-  y = hn::MulAdd(y, r, hn::Set(d, 6.9314718e-1f));
-  y = hn::MulAdd(y, r, hn::Set(d, 1.0f));
-  return hn::BitCast(d, hn::Add(hn::BitCast(Ints(), y), hn::ShiftLeft<23>(whole)));
-}
-
 // x / (1 + e^-argument).
 HWY_INLINE Vector times_sigmoid(Vector x, Vector argument) {
   const Floats d;
-  const Vector e = exp2(hn::Mul(argument, hn::Set(d, -1.44269504f)));
+  const Vector e = hn::Exp(d, hn::Min(hn::Set(d, 87.0f), hn::Neg(argument)));  // beyond it e^x overflows
   return hn::Div(x, hn::Add(hn::Set(d, 1.0f), e));
 }
 

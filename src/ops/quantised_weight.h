@@ -17,7 +17,7 @@ class QuantisedWeight {
  public:
   /// @param values  int8 [O, I], -127..127.  @param scale  float32 [O].
   static QuantisedWeight int8(const at::Tensor& values, const at::Tensor& scale);
-  /// @param values  int8 [O, I], -8..7.  @param scale  float32 [O, I / group], group a multiple of 32.
+  /// @param values  int8 [O, I], -8..7.  @param scale  float32 [O, I / group], group 32, 64, ..., 1024.
   static QuantisedWeight int4(const at::Tensor& values, const at::Tensor& scale);
 
   int64_t out_features() const { return panels_.O; }
