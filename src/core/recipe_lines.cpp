@@ -59,6 +59,10 @@ std::string toml_float(double value) {
   return text;
 }
 
+bool is_index(const std::string& part) {
+  return !part.empty() && part.size() <= 6 && part.find_first_not_of("0123456789") == std::string::npos;
+}
+
 std::string lines_toml(const std::vector<RecipeLine>& lines) {
   std::string out, section;
   for (const RecipeLine& line : lines) {

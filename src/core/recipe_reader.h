@@ -1,5 +1,5 @@
-// Reads a recipe into a config through the table of its keys, and names what is wrong: unknown keys with the nearest
-// known one, types, ranges, the line or the --set it stands in. Brings in toml++. One thread.
+// Reads a recipe into a config through the table of its keys, and names what is wrong: unknown keys with the
+// nearest known one, types, ranges, the line or the --set it stands in. Brings in toml++. One thread.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,5 +1,5 @@
-// What a recipe's key may be: the words in which tables of keys (train/recipe_fields.h, curate/recipe_fields.h) are
-// written. Plain data.
+// What a recipe's key may be: the words in which tables of keys (train/recipe_fields.h,
+// curate/recipe_fields.h) are written. Plain data.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/check.h"
+#include "core/recipe_lines.h"
 
 namespace vl3::recipe {
 namespace {
@@ -130,10 +131,6 @@ void apply_set(const std::string& argument, toml::table* root, SetTexts* texts) 
 }
 
 }  // namespace
-
-bool is_index(const std::string& part) {
-  return !part.empty() && part.size() <= 6 && part.find_first_not_of("0123456789") == std::string::npos;
-}
 
 std::string shown(const toml::node& node) {
   std::ostringstream text;

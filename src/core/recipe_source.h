@@ -1,5 +1,5 @@
-// A recipe's TOML with the command line's `--set KEY=VALUE` laid over it, before any key is looked at. Pure functions.
-// Brings in toml++: for the .cpp files that read recipes.
+// A recipe's TOML with the command line's `--set KEY=VALUE` laid over it, before any key is looked at. Pure
+// functions. Brings in toml++: for the .cpp files that read recipes.
 #pragma once
 
 #include <toml++/toml.h>
@@ -22,15 +22,14 @@ struct Source {
   SetTexts set;
 };
 
-/// @param set  "key=value" each, applied in order. The value is TOML; text that is no TOML value is taken as a string.
+/// @param set  "key=value" each, applied in order. The value is TOML; text that is no TOML value is taken as
+/// a string.
 ///   The index one past a list's last makes an entry.
-/// @throws Error(kInvalidArgument) "FILE:LINE: …" for malformed TOML; naming the --set for one that fits nothing.
+/// @throws Error(kInvalidArgument) "FILE:LINE: …" for malformed TOML; naming the --set for one that fits
+/// nothing.
 Source parse_source(std::string_view text, const std::string& where, const std::vector<std::string>& set);
 
 /// A value inside an error message, at most 80 characters.
 std::string shown(const toml::node& node);
-
-/// Whether this part of a key is the number of a list's entry.
-bool is_index(const std::string& part);
 
 }  // namespace vl3::recipe
