@@ -59,9 +59,9 @@ struct Train {
     const train::TrainReport report = train::train(config, resume, hooks);
     progress.clear();
     if (report.writes) print_report(report, elapsed());
-    VL3_CHECK(report.end != train::RunEnd::kStopped, kCancelled,
-              "stopped at step {} of {}: the same command goes on from the checkpoint", report.steps,
-              report.total_steps);
+    VL3_CHECK(report.end != train::RunEnd::kStopped, kCancelled, "stopped at step {} of {}: {}", report.steps,
+              report.total_steps,
+              report.steps > 0 ? "the same command goes on from the checkpoint" : "there is nothing to go on from");
   }
 
   static void print_report(const train::TrainReport& report, double elapsed_s) {
@@ -81,6 +81,7 @@ struct Train {
   }
 
   void print_plan(const train::TrainConfig& config) const {
+    train::check_output(config);
     const std::filesystem::path folder = train::resolve_model(config);
     const weights::ModelConfig model = weights::load_model_config(folder);
     const train::SampleCount count = train::count_samples(config.data);

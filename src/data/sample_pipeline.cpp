@@ -1,6 +1,7 @@
 #include "data/sample_pipeline.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/check.h"
 #include "core/log.h"
@@ -107,8 +108,11 @@ bool SamplePipeline::Shared::read_step() {
   std::vector<Record> records;
   std::vector<int64_t> lengths;
   int64_t tokens = 0;
-  while (by_tokens ? tokens < *options.global_batch_tokens
-                   : static_cast<int64_t>(records.size()) < options.global_batch_size) {
+  const int64_t most = !by_tokens                 ? options.global_batch_size
+                       : options.most_records > 0 ? options.most_records
+                                                  : std::numeric_limits<int64_t>::max();
+  while (static_cast<int64_t>(records.size()) < most &&
+         (!by_tokens || tokens < *options.global_batch_tokens)) {
     std::optional<Record> record = stream->next();
     if (!record) break;
     lengths.push_back(estimate ? std::max<int64_t>(functions.estimate(*record), 1) : 1);
@@ -257,7 +261,10 @@ std::optional<BuiltStep> SamplePipeline::next() {
     if (s.steps.empty()) return s.ended;
     return std::ranges::all_of(s.steps.front().tasks, [](const auto& task) { return task->done; });
   };
-  while (!s.changed.wait_for(lock, kLookEvery, ready)) s.drop_overdue();
+  while (!s.changed.wait_for(lock, kLookEvery, ready)) {
+    if (s.options.stop_asked && s.options.stop_asked()) return BuiltStep{.interrupted = true};
+    s.drop_overdue();
+  }
   if (s.steps.empty()) {
     if (s.failure) std::rethrow_exception(s.failure);
     return std::nullopt;

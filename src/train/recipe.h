@@ -48,4 +48,8 @@ std::vector<std::string> changed_keys(const TrainConfig& before, const TrainConf
 /// @throws Error(kNotFound) saying what was looked for; a run that has not ended names its newest checkpoint.
 std::filesystem::path resolve_model(const TrainConfig& config);
 
+/// Refuses an output whose model would be overwritten by the run's.
+/// @throws Error(kInvalidArgument) for the folder of `model`, and for a model folder that is no run.
+void check_output(const TrainConfig& config);
+
 }  // namespace vl3::train

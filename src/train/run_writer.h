@@ -25,7 +25,8 @@ class RunWriter {
 
   const RunFolder& folder() const { return folder_; }
 
-  /// Opens the logs, cut back to the step that the run goes on from.
+  /// The run goes on from a step: what was written after it is put aside (checkpoints) or cut off (logs).
+  /// Nothing of the folder is changed before.
   void begin(const weights::ModelConfig& model, int64_t resumed_step);
 
   void log(const StepMetrics& metrics);

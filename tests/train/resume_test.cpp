@@ -62,11 +62,20 @@ TEST_F(Resume, PicksTheNewestWholeCheckpoint) {
   EXPECT_NE(auto_error().find("none of its 4 checkpoints is whole"), std::string::npos);
 }
 
-TEST_F(Resume, AnEarlierCheckpointByNamePutsLaterOnesAside) {
+TEST_F(Resume, LaterCheckpointsAreAbandonedOnlyOnceTheRunGoesOn) {
   for (const int64_t step : {1, 2, 3}) checkpoint(step);
   EXPECT_EQ(find_resume_point(run_, config(), (run_.path() / "checkpoint-1").string())->state.step, 1);
-  EXPECT_EQ(names_in(run_.path()), (std::set<std::string>{".lock", "checkpoint-1", "abandoned-checkpoint-2",
-                                                          "abandoned-checkpoint-3"}));
+  EXPECT_EQ(names_in(run_.path()),
+            (std::set<std::string>{".lock", "checkpoint-1", "checkpoint-2", "checkpoint-3"}));
+  abandon_later_checkpoints(run_, 1);
+  checkpoint(2);
+  abandon_later_checkpoints(run_, 1);  // what was abandoned before stays
+  EXPECT_EQ(names_in(run_.path()),
+            (std::set<std::string>{".lock", "checkpoint-1", "abandoned-checkpoint-2",
+                                   "abandoned-checkpoint-2.2", "abandoned-checkpoint-3"}));
+  EXPECT_EQ(find_resume_point(run_, config(), "auto")->state.step, 1);
+  abandon_later_checkpoints(run_, 0);
+  EXPECT_NE(auto_error().find("holds abandoned-checkpoint-N only"), std::string::npos) << auto_error();
 }
 
 TEST_F(Resume, WhatAnInterruptedProcessLeftIsRemoved) {
