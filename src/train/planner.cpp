@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "train/learning_rate.h"
 #include "train/lora_targets.h"
 #include "weights/hf_names.h"
 
@@ -163,12 +164,14 @@ void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* p
   plan->step_tokens = config.global_batch_tokens ? static_cast<double>(*config.global_batch_tokens)
                                                  : static_cast<double>(config.global_batch_size) * mean;
   if (inputs.samples) {
+    check_batch(config, *inputs.samples);
     const double batch =
         config.global_batch_tokens ? plan->step_tokens / mean : static_cast<double>(config.global_batch_size);
     plan->steps = static_cast<int64_t>(
         std::ceil(static_cast<double>(*inputs.samples) * config.num_train_epochs / batch));
   }
   if (config.max_steps) plan->steps = *config.max_steps;
+  if (plan->steps && *plan->steps > 0) LrSchedule(config.optim, *plan->steps).check_trains();
   if (!inputs.flops_per_s || *inputs.flops_per_s <= 0) return;
   plan->step_seconds = plan->step_tokens * plan->flops_per_token /
                        (*inputs.flops_per_s * static_cast<double>(inputs.processes));
@@ -176,6 +179,12 @@ void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* p
 }
 
 }  // namespace
+
+void check_batch(const TrainConfig& config, int64_t records_per_epoch) {
+  VL3_CHECK(config.global_batch_tokens || config.global_batch_size <= records_per_epoch, kInvalidArgument,
+            "global_batch_size {} is more than the {} records of an epoch; lower it, or give more data",
+            config.global_batch_size, records_per_epoch);
+}
 
 TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model,
                           const PlanInputs& inputs) {

@@ -56,6 +56,12 @@ struct TrainPlan {
   std::optional<double> step_seconds, run_seconds;  ///< of the matrix products alone: a lower limit
 };
 
+/// Of an epoch. @throws Error(kInvalidArgument) where one step would take more: the rest could only be repeated
+/// within it.
+void check_batch(const TrainConfig& config, int64_t records_per_epoch);
+
+/// @throws Error(kInvalidArgument) as check_batch() and LrSchedule::check_trains(), where the samples or steps
+/// are known, and as lora_linears().
 TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model,
                           const PlanInputs& inputs = {});
 

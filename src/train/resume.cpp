@@ -44,11 +44,13 @@ std::optional<ResumePoint> find_resume_point(const RunFolder& run, const TrainCo
     return std::nullopt;
   }
   if (resume != "auto") {
+    verify_checkpoint(resume);
     return ResumePoint{resume, read_trainer_state(resume), changed_since(resume, config)};
   }
   for (auto place = places.rbegin(); place != places.rend(); ++place) {
     ResumePoint point;
     try {
+      verify_checkpoint(place->path);
       point = {place->path, read_trainer_state(place->path)};
     } catch (const Error& error) {
       logger().warn("{}: passed over: {}", place->path.string(), error.what());

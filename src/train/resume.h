@@ -24,7 +24,7 @@ struct ResumePoint {
 /// folder. A checkpoint that is not whole is passed over with a warning. Nothing is changed.
 /// @throws Error(kInvalidArgument) for "never" where the folder holds checkpoints, for "auto" where the
 ///   recipe gives other numbers than the checkpoint's, and where it holds abandoned checkpoints only;
-///   Error(kCorrupt) where none of them is whole; as read_trainer_state() for a folder.
+///   Error(kCorrupt) where none of them is whole; as verify_checkpoint() for a folder.
 std::optional<ResumePoint> find_resume_point(const RunFolder& run, const TrainConfig& config,
                                              const std::string& resume);
 

@@ -19,8 +19,11 @@
 #include "data/sample_builder.h"
 #include "engine/device.h"
 #include "text/tokenizer.h"
+#include "text/white_space.h"
 #include "train/dist/exchange.h"
+#include "train/learning_rate.h"
 #include "train/lora.h"
+#include "train/planner.h"
 #include "train/recipe.h"
 #include "train/run_writer.h"
 #include "train/stop_signal.h"
@@ -40,11 +43,12 @@ std::unique_ptr<data::MixtureStream> open_records(const TrainConfig& config) {
   return data::open_mixture(config.data, config.seed, config.max_steps ? 0 : config.num_train_epochs);
 }
 
+int64_t whole_epoch(const data::MixtureStream& records) {
+  return static_cast<int64_t>(std::ceil(records.records_per_epoch()));
+}
+
 int64_t count_steps(const TrainConfig& config, const data::MixtureStream& records) {
-  const auto epoch = static_cast<int64_t>(std::ceil(records.records_per_epoch()));
-  VL3_CHECK(config.global_batch_tokens || config.global_batch_size <= epoch, kInvalidArgument,
-            "global_batch_size {} is more than the {} records of an epoch; lower it, or give more data",
-            config.global_batch_size, epoch);
+  check_batch(config, whole_epoch(records));
   if (config.max_steps) return *config.max_steps;
   VL3_CHECK(!config.global_batch_tokens, kInvalidArgument,
             "global_batch_tokens is set, so the number of steps is not known beforehand: set max_steps, too");
@@ -60,7 +64,7 @@ std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> r
       .world_size = collective.world_size(),
       .global_batch_size = config.global_batch_size,
       .global_batch_tokens = config.global_batch_tokens,
-      .most_records = static_cast<int64_t>(std::ceil(records->records_per_epoch())),
+      .most_records = whole_epoch(*records),
       .stop_asked = [] { return StopSignal::requested() != 0; }};
   if (config.objective == "patch_labels")
     return std::make_unique<data::Loader>(std::move(records),
@@ -72,6 +76,17 @@ std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> r
   auto builder = std::make_shared<const data::SampleBuilder>(model, tokenizer, config.data, limits);
   return std::make_unique<data::Loader>(std::move(records), data::sample_functions(builder), config.data,
                                         options);
+}
+
+/// "its LINE, here LINE", of the first lines that are not the same.
+std::string first_difference(const std::string& first, const std::string& other) {
+  std::istringstream a(first), b(other);
+  std::string line_a, line_b;
+  while (line_a == line_b) {
+    if (!std::getline(a, line_a)) line_a = "nothing";
+    if (!std::getline(b, line_b)) line_b = "nothing";
+  }
+  return fmt::format("{} instead of {}", text::strip(line_b), text::strip(line_a));
 }
 
 class Run {
@@ -89,6 +104,7 @@ class Run {
 
   TrainReport train(const std::string& resume) {
     TrainReport report{.output = config_.output, .writes = writer_ != nullptr};
+    agree_on("keys of the recipe",numbers_toml(config_));
     if (const auto steps = finished_before(resume)) {
       report.end = RunEnd::kNothingToDo;
       report.steps = report.total_steps = *steps;
@@ -125,6 +141,16 @@ class Run {
     if (writer_ && hooks_.on_note) hooks_.on_note(line);
   }
 
+  /// Ends all processes where one of them was started with something else. @param lines  of key and value.
+  void agree_on(const std::string& what, const std::string& lines) {
+    const std::vector<std::string> all = exchange_.from_all(lines);
+    for (size_t rank = 1; rank < all.size(); ++rank) {
+      VL3_CHECK(all[rank] == all[0], kInvalidArgument,
+                "process {} has other {} than process 0: {}; start all of them with the same", rank, what,
+                first_difference(all[0], all[rank]));
+    }
+  }
+
   std::optional<int64_t> finished_before(const std::string& resume) {
     std::optional<int64_t> steps;
     if (writer_) steps = finished_steps(writer_->folder(), config_, resume);
@@ -146,12 +172,19 @@ class Run {
     const weights::ModelConfig model = weights::load_model_config(base);
     auto checkpoint = std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(base, model));
     auto records = open_records(config_);
+    agree_on("data", records->state().at("lists").dump(1));
     total_steps_ = count_steps(config_, *records);
+    LrSchedule(config_.optim, total_steps_).check_trains();
     records_per_epoch_ = records->records_per_epoch();
     step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, collective_);
     loader_ = make_loader(std::move(records), config_, model, collective_);
     if (!from.empty()) go_on_from(from);
+    VL3_CHECK(state_.step <= total_steps_, kInvalidArgument,
+              "{} is of step {}, but the run has {} steps: raise max_steps or num_train_epochs, or go on from an "
+              "earlier one",
+              from.string(), state_.step, total_steps_);
     first_step_ = state_.step;
+    collective_.barrier();  // from here on the folder changes: an error of any process ended all before
     state_.versions = {{"vl3", kVersion}, {"torch", TORCH_VERSION}};
     if (writer_) writer_->begin(model, first_step_);
   }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <random>
 #include <set>
 
@@ -125,6 +126,26 @@ TEST_F(Checkpoints, DoNotNeedTheSourceFolderAnyMore) {
   CheckpointStore saved = store(run, 2);
   fs::remove_all(dir_ / "base");
   EXPECT_EQ(weight_of(saved.save(contents(1))), 1);
+}
+
+TEST_F(Checkpoints, DamagedOnesAreKnownByTheirDigests) {
+  const RunFolder run(run_);
+  const fs::path folder = store(run, 2).save(contents(3));
+  EXPECT_NO_THROW(verify_checkpoint(folder));
+  for (const char* name : {kOptimizerFile, "model.safetensors", "recipe.toml"}) {
+    std::fstream file(folder / name, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(-1, std::ios::end);
+    const int byte = file.get();
+    file.seekp(-1, std::ios::end);
+    file.put(static_cast<char>(byte ^ 1));
+    file.close();
+    EXPECT_NE(error_of([&] { verify_checkpoint(folder); }).find(name), std::string::npos);
+    file.open(folder / name, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-1, std::ios::end);
+    file.put(static_cast<char>(byte));
+    file.close();
+    EXPECT_NO_THROW(verify_checkpoint(folder));
+  }
 }
 
 TEST_F(Checkpoints, KeepTheLastOnes) {
@@ -326,7 +347,7 @@ TEST(TrainerState, MalformedOnesAreErrors) {
   EXPECT_EQ(error_of([&] { read_trainer_state(dir / "none"); }).substr(0, 10), "not found:");
   EXPECT_NE(error("[]"), "");
   EXPECT_NE(error("{}").find("\"format\" is missing"), std::string::npos);
-  EXPECT_NE(error(R"({"format": 2})").find("this vl3 reads 1"), std::string::npos);
+  EXPECT_NE(error(R"({"format": 3})").find("this vl3 reads up to 2"), std::string::npos);
   EXPECT_NE(error(R"({"format": 1, "files": {"../../etc/passwd": 1}})"), "");
   EXPECT_NE(error(R"({"format": 1, "files": {}, "step": -1})"), "");
 }

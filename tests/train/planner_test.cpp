@@ -168,6 +168,18 @@ TEST(TrainPlan, StepsAndTimeFollowFromSamplesAndSpeed) {
   EXPECT_GT(once.flops_per_token, 6.0 * 1'310'000'000);  // the decoder alone without its table
 }
 
+TEST(TrainPlan, RunsThatWouldTrainNothingAreRefused) {
+  const auto error = [](const std::vector<std::string>& set, int64_t samples) {
+    return test::error_of([&] { make_train_plan(recipe(set), model_2b(), {.samples = samples}); });
+  };
+  EXPECT_NE(error({"global_batch_size=32"}, 28).find("global_batch_size 32 is more than the 28 records"),
+            std::string::npos);
+  EXPECT_NE(error({"global_batch_size=28"}, 28).find("1 step at learning rate 0"), std::string::npos);
+  EXPECT_NE(error({"max_steps=1"}, 1000).find("optim.warmup_ratio = 0"), std::string::npos);
+  EXPECT_EQ(error({"global_batch_size=28", "optim.warmup_ratio=0"}, 28), "");
+  EXPECT_EQ(error({"global_batch_size=27"}, 28), "");
+}
+
 TEST(TrainPlan, TextAndJsonSayTheSame) {
   const TrainPlan plan =
       make_train_plan(recipe(), model_7b(), {.samples = 1'000'000, .flops_per_s = 4e14, .processes = 8});

@@ -47,6 +47,12 @@ TEST_F(Resume, PicksTheNewestWholeCheckpoint) {
   for (const int64_t step : {9, 10, 100}) checkpoint(step);
   fs::create_directory(run_.path() / "checkpoint-300");  // by hand: no state in it
   EXPECT_EQ(find_resume_point(run_, config(), "auto")->state.step, 100);
+  write_file_atomically(run_.path() / "checkpoint-100/model.safetensors", std::string(1999, 'x') + "y");
+  EXPECT_EQ(find_resume_point(run_, config(), "auto")->state.step, 10) << "of the right size, but damaged";
+  EXPECT_NE(error_of([&] {
+              find_resume_point(run_, config(), (run_.path() / "checkpoint-100").string());
+            }).find("model.safetensors is not what was written"),
+            std::string::npos);
   fs::resize_file(run_.path() / "checkpoint-100/model.safetensors", 1000);
   EXPECT_EQ(find_resume_point(run_, config(), "auto")->folder, run_.path() / "checkpoint-10");
   fs::remove(run_.path() / "checkpoint-10/model.safetensors");
