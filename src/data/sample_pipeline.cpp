@@ -66,9 +66,11 @@ struct SamplePipeline::Shared : std::enable_shared_from_this<SamplePipeline::Sha
   bool stop = false;
   bool ended = false;
   std::exception_ptr failure;  // of the stream
+  std::optional<std::pair<Origin, Clock::time_point>> estimating;  // by the scheduler, since
 
   void schedule();
   bool read_step();
+  int64_t estimated(const Record& record);
   void work();
   void spawn_worker();
   bool may_start() const;
@@ -86,6 +88,17 @@ void SamplePipeline::Shared::schedule() {
   const std::lock_guard lock(mutex);
   ended = true;
   changed.notify_all();
+}
+
+int64_t SamplePipeline::Shared::estimated(const Record& record) {
+  {
+    const std::lock_guard lock(mutex);
+    estimating.emplace(record.origin, Clock::now());
+  }
+  const int64_t tokens = std::max<int64_t>(functions.estimate(record), 1);
+  const std::lock_guard lock(mutex);
+  estimating.reset();
+  return tokens;
 }
 
 /// Reads one step of the stream when there is room for it; false at the end.
@@ -115,7 +128,7 @@ bool SamplePipeline::Shared::read_step() {
          (!by_tokens || tokens < *options.global_batch_tokens)) {
     std::optional<Record> record = stream->next();
     if (!record) break;
-    lengths.push_back(estimate ? std::max<int64_t>(functions.estimate(*record), 1) : 1);
+    lengths.push_back(estimate ? estimated(*record) : 1);
     tokens += lengths.back();
     records.push_back(std::move(*record));
     const std::lock_guard lock(mutex);
@@ -203,6 +216,10 @@ void SamplePipeline::Shared::work() {
 void SamplePipeline::Shared::drop_overdue() {
   const auto limit = std::chrono::duration<double>(data.sample_timeout_s);
   const Clock::time_point now = Clock::now();
+  // Every process estimates alike, so a record cannot be passed over by one of them: the run ends.
+  VL3_CHECK(!estimating || now - estimating->second <= limit, kResourceExhausted,
+            "{}: reading the headers of its media takes longer than sample_timeout_s = {}; is their disk there?",
+            estimating->first.where(), data.sample_timeout_s);
   for (size_t i = 0; i < running.size();) {
     const std::shared_ptr<Task> task = running[i];
     if (now - task->started <= limit) {
@@ -247,8 +264,14 @@ SamplePipeline::~SamplePipeline() {
     for (const std::shared_ptr<Task>& task : shared_->running) task->cancelled = true;
     shared_->changed.notify_all();
     const auto patience = std::chrono::duration<double>(shared_->data.sample_timeout_s);
-    const bool all = shared_->changed.wait_for(lock, patience, [&] { return shared_->workers == 0; });
-    if (!all) logger().warn("{} loader threads hang in a decoder and are left behind", shared_->workers);
+    shared_->changed.wait_for(lock, patience, [&] { return shared_->workers == 0 && shared_->ended; });
+    if (shared_->workers > 0)
+      logger().warn("{} loader threads hang in a decoder and are left behind", shared_->workers);
+    if (!shared_->ended) {
+      logger().warn("the thread that reads headers hangs in one and is left behind");
+      scheduler_.detach();
+      return;
+    }
   }
   scheduler_.join();
 }

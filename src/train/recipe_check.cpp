@@ -72,6 +72,11 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
             "{}: data.row_tokens is {}, but a sample may have data.model_max_length {}; raise the one or "
             "lower the other",
             where, data.row_tokens, data.model_max_length);
+  VL3_CHECK(data.packing != "samples" || data.row_samples <= kMostRowTokens / data.model_max_length,
+            kInvalidArgument,
+            "{}: a row of data.row_samples {} samples of data.model_max_length {} tokens has more than {}; lower one "
+            "of them",
+            where, data.row_samples, data.model_max_length, kMostRowTokens);
   VL3_CHECK(!config.global_batch_tokens || data.packing != "budget" ||
                 *config.global_batch_tokens >= data.row_tokens,
             kInvalidArgument, "{}: global_batch_tokens {} is less than one row of data.row_tokens {}", where,
@@ -102,7 +107,17 @@ fs::path resolve_model(const TrainConfig& config) {
               model, folder.string());
     VL3_FAIL(kNotFound, "model \"{}\": no config.json in {}; is it a model folder?", model, folder.string());
   }
-  if (hub::is_repo_id(model)) return hub::find_cached(model);
+  if (hub::is_repo_id(model)) {
+    try {
+      return hub::find_cached(model);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNotFound) throw;
+      VL3_FAIL(kNotFound,
+               "model \"{}\": there is no such folder (`vl3 convert` makes one to begin with, see "
+               "docs/guides/training.md), and as a name of the hub's: {}",
+               model, error.what());
+    }
+  }
   VL3_FAIL(kNotFound, "model \"{}\": no such model folder, no run {}, and no name of the form ORG/NAME",
            model, folder.string());
 }

@@ -18,6 +18,9 @@ namespace vl3::train {
 inline constexpr const char* kAdapterFolder = "adapter";
 inline constexpr const char* kBadSamplesFile = "bad_samples.jsonl";
 
+/// What people are told beside an adapter that is not all that was trained; "" where it is.
+std::string whole_parts_note(const TrainConfig& config, const AdapterFiles& adapter);
+
 class RunWriter {
  public:
   /// Locks the folder. @param config  outlives this object. @throws as RunFolder.

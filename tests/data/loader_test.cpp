@@ -333,6 +333,27 @@ TEST(Loader, AStepByTokensHasABoundOfRecords) {
   EXPECT_FALSE(loader.next());
 }
 
+TEST(Loader, AnEstimateThatHangsEndsTheRun) {
+  auto gate = std::make_shared<Gate>();
+  {
+    SampleFunctions functions = counting_functions();
+    functions.estimate = [gate](const Record& record) {
+      if (record.position == 7) gate->pass();
+      return int64_t{10};
+    };
+    DataConfig config = settings(2);
+    config.sample_timeout_s = 0.2;
+    Loader loader(std::make_unique<CountingStream>(20), functions, config,
+                  {.rank = 0, .world_size = 2, .global_batch_size = 5});
+    EXPECT_EQ(loader.next()->records, 5);
+    EXPECT_EQ(test::error_of([&] { loader.next(); }),
+              "limit reached: counting:8: reading the headers of its media takes longer than sample_timeout_s = "
+              "0.2; is their disk there?");
+  }
+  gate->open();
+  gate->wait_passed(1);
+}
+
 TEST(Loader, WaitingSamplesStayWithinTheirBytes) {
   constexpr size_t kBytes = 100'000;
   SampleFunctions functions = counting_functions();

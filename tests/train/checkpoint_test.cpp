@@ -69,7 +69,7 @@ class Checkpoints : public ::testing::Test {
     return out;
   }
   CheckpointStore store(const RunFolder& run, int64_t limit) const {
-    return CheckpointStore(run, ModelFiles(model_, weights::DType::kF32, true), limit);
+    return CheckpointStore(run, ModelFiles(model_, weights::DType::kF32, true, run.path()), limit);
   }
   float weight_of(const fs::path& folder) const {
     const auto opened = weights::Checkpoint::open(folder, weights::load_model_config(folder));
@@ -114,7 +114,7 @@ TEST_F(Checkpoints, TheConfigSaysWhetherTokensWerePruned) {
       make(layout);
       const fs::path folder = dir_ / fmt::format("files-{}-{}", on, flow_name(layout));
       fs::create_directory(folder);
-      ModelFiles(model_, weights::DType::kBF16, on).write(folder);
+      ModelFiles(model_, weights::DType::kBF16, on, run.path()).write(folder);
       EXPECT_EQ(weights::load_model_config(folder).preprocess.use_token_compression, on);
       EXPECT_EQ(weights::load_model_config(folder).torch_dtype, "bfloat16");
     }
@@ -198,8 +198,7 @@ TEST_F(Checkpoints, TransformersLoadsOneAsItIs) {
       parts.weights.push_back({{tensor.name, view.dtype, tensor.shape},
                                [&view](const weights::ByteSink& sink) { sink(view.bytes()); }});
     }
-    CheckpointStore saved(run, ModelFiles(config, opened.dtype(), config.preprocess.use_token_compression),
-                          1);
+    CheckpointStore saved(run, ModelFiles(config, opened.dtype(), config.preprocess.use_token_compression, run.path()), 1);
     const fs::path folder = saved.save(parts);
     const auto result =
         test::run_python("load_in_transformers.py", {folder.string(), golden.native.string(), "equal"});

@@ -171,6 +171,9 @@ TEST(Recipe, ContradictionsAreErrors) {
   EXPECT_FALSE(
       parse(with("global_batch_tokens = 100000"), {"global_batch_size=4"}).global_batch_tokens.has_value());
   EXPECT_NE(error(kSmall, {"global_batch_tokens=100"}).find("less than one row"), std::string::npos);
+  EXPECT_NE(error(kSmall, {"data.row_tokens=1000000000"}).find("from 2 to 4194304"), std::string::npos);
+  EXPECT_NE(error(kSmall, {"data.packing=samples", "data.row_samples=1000"}).find("has more than 4194304"),
+            std::string::npos);
   EXPECT_NE(error(kSmall, {"data.packing=samples", "global_batch_size=1"}).find("less than one row"),
             std::string::npos);
   EXPECT_NE(error(kSmall, {"device=gpu"}).find("expected auto, cpu, cuda or cuda:N"), std::string::npos);
@@ -326,6 +329,7 @@ TEST(ResolveModel, FindsFoldersRunsAndSaysWhatIsMissing) {
             std::string::npos);
   config.model = "some/name";
   EXPECT_NE(error_of([&] { resolve_model(config); }).find("vl3 pull some/name"), std::string::npos);
+  EXPECT_NE(error_of([&] { resolve_model(config); }).find("`vl3 convert` makes one"), std::string::npos);
 }
 
 TEST(RecipeOutput, AModelIsNotOverwritten) {

@@ -97,6 +97,7 @@ TEST_F(Resume, WhatAnInterruptedProcessLeftIsRemoved) {
 TEST_F(Resume, AChangedRecipeNeedsTheFoldersName) {
   const fs::path folder = checkpoint(5);
   EXPECT_EQ(auto_error({"save_steps=7", "output=elsewhere", "data.dataloader_num_workers=9"}), "");
+  EXPECT_NE(auto_error({"gradient_checkpointing=false"}), "") << "sums in another order";
   const std::string error = auto_error({"lr.llm_lr=2e-5", "data.fps=2.0"});
   EXPECT_NE(
       error.find("was made by another recipe (data.fps: 1.0 -> 2.0, lr.llm_lr: 1e-05 -> 2e-05); undo that"),
