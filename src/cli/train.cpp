@@ -53,9 +53,10 @@ struct Train {
     const train::TrainReport report = train::train(config, resume, hooks);
     progress.clear();
     if (report.writes) print_report(report, elapsed());
-    VL3_CHECK(report.end != train::RunEnd::kStopped, kCancelled, "stopped at step {} of {}: {}", report.steps,
-              report.total_steps,
-              report.steps > 0 ? "the same command goes on from the checkpoint" : "there is nothing to go on from");
+    VL3_CHECK(
+        report.end != train::RunEnd::kStopped, kCancelled, "stopped at step {} of {}: {}", report.steps,
+        report.total_steps,
+        report.steps > 0 ? "the same command goes on from the checkpoint" : "there is nothing to go on from");
   }
 
   static void print_report(const train::TrainReport& report, double elapsed_s) {
@@ -78,9 +79,10 @@ struct Train {
     try {
       return train::resolve_model(config);
     } catch (const Error& error) {
-      throw Error(error.code(), fmt::format("{}. A plan needs no weights: --set model=DIR with a folder of the "
-                                            "model's config files will do",
-                                            error.what()));
+      throw Error(error.code(),
+                  fmt::format("{}. A plan needs no weights: --set model=DIR with a folder of the "
+                              "model's config files will do",
+                              error.what()));
     }
   }
 

@@ -9,8 +9,8 @@
 // step of the stream may be smaller, too.
 //
 // Note: estimates. For several processes, and for global_batch_tokens, one thread of every process reads the
-// headers of every record's media, in the same order, so that all of them come to the same parts. A record whose
-// headers hang would have to be given up by all at once; next() throws when one takes longer than
+// headers of every record's media, in the same order, so that all of them come to the same parts. A record
+// whose headers hang would have to be given up by all at once; next() throws when one takes longer than
 // sample_timeout_s.
 //
 // One thread calls next(), state() and restore(). Memory: prefetch_bytes, or one step where that is more, and
@@ -77,8 +77,8 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   /// The next step; nothing after the last one. After an interrupted one it is the same step again.
-  /// @throws what the stream throws; Error(kInternal) of building; Error(kResourceExhausted) for an estimate that
-  /// hangs.
+  /// @throws what the stream throws; Error(kInternal) of building; Error(kResourceExhausted) for an estimate
+  /// that hangs.
   std::optional<StepBatch> next();
 
   /// Goes on with the step after the one that next() gave last. The same for every process.

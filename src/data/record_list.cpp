@@ -78,7 +78,8 @@ std::vector<fs::path> expand(const std::vector<std::string>& patterns) {
 
 }  // namespace
 
-std::string file_fingerprint(const fs::path& path, int64_t records, uint64_t bytes, const std::string& digest) {
+std::string file_fingerprint(const fs::path& path, int64_t records, uint64_t bytes,
+                             const std::string& digest) {
   return fmt::format("{}: {} records, {} bytes, {:.16}; ", path.filename().string(), records, bytes, digest);
 }
 

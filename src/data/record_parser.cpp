@@ -260,8 +260,8 @@ std::string id_of_broken(std::string_view text) {
   const size_t begin = at + (quoted ? 1 : 0);
   const size_t end = text.find_first_of(quoted ? "\"\\\n" : ",} \t\r\n", begin);
   const std::string_view id = end == text.npos ? "" : text.substr(begin, end - begin);
-  const bool known = quoted ? text[std::min(end, text.size() - 1)] == '"'
-                            : id.find_first_not_of("0123456789") == id.npos;
+  const bool known =
+      quoted ? text[std::min(end, text.size() - 1)] == '"' : id.find_first_not_of("0123456789") == id.npos;
   return known && id.size() <= 200 ? std::string(id) : "";
 }
 

@@ -65,7 +65,7 @@ struct SamplePipeline::Shared : std::enable_shared_from_this<SamplePipeline::Sha
   Json stream_after;  // the stream's state behind the last of `steps`
   bool stop = false;
   bool ended = false;
-  std::exception_ptr failure;  // of the stream
+  std::exception_ptr failure;                                      // of the stream
   std::optional<std::pair<Origin, Clock::time_point>> estimating;  // by the scheduler, since
 
   void schedule();
@@ -217,9 +217,10 @@ void SamplePipeline::Shared::drop_overdue() {
   const auto limit = std::chrono::duration<double>(data.sample_timeout_s);
   const Clock::time_point now = Clock::now();
   // Every process estimates alike, so a record cannot be passed over by one of them: the run ends.
-  VL3_CHECK(!estimating || now - estimating->second <= limit, kResourceExhausted,
-            "{}: reading the headers of its media takes longer than sample_timeout_s = {}; is their disk there?",
-            estimating->first.where(), data.sample_timeout_s);
+  VL3_CHECK(
+      !estimating || now - estimating->second <= limit, kResourceExhausted,
+      "{}: reading the headers of its media takes longer than sample_timeout_s = {}; is their disk there?",
+      estimating->first.where(), data.sample_timeout_s);
   for (size_t i = 0; i < running.size();) {
     const std::shared_ptr<Task> task = running[i];
     if (now - task->started <= limit) {

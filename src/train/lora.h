@@ -45,8 +45,8 @@ struct AdapterFiles {
 /// them.
 AdapterFiles read_adapter(const std::filesystem::path& folder);
 
-/// Writes both files into the existing folder; keys and target_modules are those that PEFT gives the adapters of a
-/// model in `layout`, the latter in full.
+/// Writes both files into the existing folder; keys and target_modules are those that PEFT gives the adapters
+/// of a model in `layout`, the latter in full.
 /// @param base_model  recorded as base_model_name_or_path.
 void write_adapter(const AdapterFiles& adapter, const std::filesystem::path& folder, Flow layout,
                    const std::string& base_model);

@@ -32,8 +32,9 @@ ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkp
       last_place;  // bucket -> data-flow place of the parameter whose gradient comes last
   for (size_t place = trainables.size(); place-- > 0;) {
     const Trainable& trainable = trainables[place];
-    const Key key{part_of(trainable.name), decays(trainable.name),
-                  options.muon && is_hidden_matrix(trainable.name, trainable.shape) ? Rule::kMuon : Rule::kAdamW};
+    const Key key{
+        part_of(trainable.name), decays(trainable.name),
+        options.muon && is_hidden_matrix(trainable.name, trainable.shape) ? Rule::kMuon : Rule::kAdamW};
     const bool direct = is_table(trainable.name);
     auto at = open.find(key);
     if (direct || at == open.end()) {

@@ -29,8 +29,8 @@ bool decays(std::string_view name);
 /// The embedding table or the output head.
 bool is_table(std::string_view name);
 
-/// Matrices of hidden layers, whose update Muon makes orthogonal; tables, norms, biases, adapters and the patch
-/// convolution keep AdamW. Source: Jordan et al. 2024.
+/// Matrices of hidden layers, whose update Muon makes orthogonal; tables, norms, biases, adapters and the
+/// patch convolution keep AdamW. Source: Jordan et al. 2024.
 bool is_hidden_matrix(std::string_view name, const std::vector<int64_t>& shape);
 
 /// Elements of a shape.

@@ -117,7 +117,8 @@ std::string plan_text(const TrainPlan& plan) {
                       bytes_text(plan.activations_without_checkpointing));
   const Unit unit = unit_of(plan.memory.front().total());
   text += fmt::format(
-      "  {} per process (ZeRO-1)\n  processes  weights  gradients  masters  moments  activations  logits   total\n",
+      "  {} per process (ZeRO-1)\n  processes  weights  gradients  masters  moments  activations  logits   "
+      "total\n",
       unit.name);
   for (const TrainMemory& one : plan.memory) {
     text += fmt::format("  {:>9}  {:>7}  {:>9}  {:>7}  {:>7}  {:>11}  {:>6}  {:>6}\n", one.processes,

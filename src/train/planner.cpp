@@ -18,7 +18,8 @@ constexpr int64_t kFramePatches =
 constexpr int64_t kProcessCounts[] = {1, 2, 4, 8, 16, 32, 64};
 
 int64_t moments_of(const weights::ExpectedTensor& tensor, const OptimizerConfig& optim) {
-  return numel(tensor.shape) * (optim.optimizer == "muon" && is_hidden_matrix(tensor.name, tensor.shape) ? 1 : 2);
+  return numel(tensor.shape) *
+         (optim.optimizer == "muon" && is_hidden_matrix(tensor.name, tensor.shape) ? 1 : 2);
 }
 
 // What is trained of each part: all of it, or the adapters that reach into it.
@@ -106,8 +107,7 @@ uint64_t activation_bytes(const Row& row, const weights::ModelConfig& model, con
 }
 
 // Parameters of linears (and of the convolution), which is what a token is multiplied with.
-double linear_parameters(const std::vector<weights::ExpectedTensor>& tensors,
-                         Part part) {
+double linear_parameters(const std::vector<weights::ExpectedTensor>& tensors, Part part) {
   double sum = 0;
   for (const weights::ExpectedTensor& tensor : tensors) {
     if (tensor.shape.size() >= 2 && !is_table(tensor.name) && part_of(tensor.name) == part)
@@ -133,7 +133,8 @@ double row_flops(const Row& row, const std::vector<weights::ExpectedTensor>& ten
   const double text_attention =
       2.0 * static_cast<double>(text.num_hidden_layers * text.num_attention_heads * text.head_dim *
                                 config.data.model_max_length);  // half the keys: causal
-  double flops = row.patches * (2 * linear_parameters(tensors, Part::kVisionEncoder) + vision_attention) * vision;
+  double flops =
+      row.patches * (2 * linear_parameters(tensors, Part::kVisionEncoder) + vision_attention) * vision;
   flops += row.visual * 2 * linear_parameters(tensors, Part::kMmProjector) * projector;
   flops += row.tokens * (2 * linear_parameters(tensors, Part::kLlm) + text_attention) * decoder;
   flops += row.labelled * 2 * static_cast<double>(text.vocab_size * text.hidden_size) * head;

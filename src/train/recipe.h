@@ -39,8 +39,8 @@ void check_recipe(const TrainConfig& config, const std::string& where);
 /// Every key with its value, as a recipe that gives the same config again; unset optional keys as comments.
 std::string recipe_toml(const TrainConfig& config);
 
-/// Lines "key = value" of what all processes of a run must have alike: keys that the result follows from, and how
-/// often it is saved, which all of them take part in.
+/// Lines "key = value" of what all processes of a run must have alike: keys that the result follows from, and
+/// how often it is saved, which all of them take part in.
 std::string numbers_toml(const TrainConfig& config);
 
 /// Keys that differ and that another result follows from, as "lr.llm_lr: 1e-05 -> 2e-05". Where the run's

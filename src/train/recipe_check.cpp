@@ -74,7 +74,8 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
             where, data.row_tokens, data.model_max_length);
   VL3_CHECK(data.packing != "samples" || data.row_samples <= kMostRowTokens / data.model_max_length,
             kInvalidArgument,
-            "{}: a row of data.row_samples {} samples of data.model_max_length {} tokens has more than {}; lower one "
+            "{}: a row of data.row_samples {} samples of data.model_max_length {} tokens has more than {}; "
+            "lower one "
             "of them",
             where, data.row_samples, data.model_max_length, kMostRowTokens);
   VL3_CHECK(!config.global_batch_tokens || data.packing != "budget" ||
@@ -125,10 +126,11 @@ fs::path resolve_model(const TrainConfig& config) {
 void check_output(const TrainConfig& config) {
   const fs::path output(config.output);
   std::error_code ignored;
-  VL3_CHECK(!fs::equivalent(named_folder(config), output, ignored), kInvalidArgument,
-            "output {} is the folder of the model that training begins with, which would be overwritten; give "
-            "another output",
-            config.output);
+  VL3_CHECK(
+      !fs::equivalent(named_folder(config), output, ignored), kInvalidArgument,
+      "output {} is the folder of the model that training begins with, which would be overwritten; give "
+      "another output",
+      config.output);
   VL3_CHECK(!has_model(output) || fs::exists(output / kRecipeFile, ignored), kInvalidArgument,
             "output {} holds a model that no run has made, and it would be overwritten; give another output",
             config.output);

@@ -62,10 +62,11 @@ std::optional<ResumePoint> find_resume_point(const RunFolder& run, const TrainCo
   }
   VL3_CHECK(places.empty(), kCorrupt, "{}: none of its {} checkpoints is whole; move them away to start anew",
             run.path().string(), places.size());
-  VL3_CHECK(!has_abandoned(run.path()), kInvalidArgument,
-            "{}: holds {}checkpoint-N only, of a run that went on from elsewhere and saved nothing yet; name the "
-            "checkpoint to go on from with --resume DIR, or give another output",
-            run.path().string(), kAbandoned);
+  VL3_CHECK(
+      !has_abandoned(run.path()), kInvalidArgument,
+      "{}: holds {}checkpoint-N only, of a run that went on from elsewhere and saved nothing yet; name the "
+      "checkpoint to go on from with --resume DIR, or give another output",
+      run.path().string(), kAbandoned);
   return std::nullopt;
 }
 

@@ -3,8 +3,8 @@
 //   runs/NAME/.lock                 held (flock) while a process trains into the folder
 //   runs/NAME/recipe.toml           what really runs, defaults included
 //   runs/NAME/train_log.jsonl       a line a logged step; tensorboard/ the same as event files
-//   runs/NAME/checkpoint-N/         whole after N steps: a model folder, optimizer.safetensors, trainer_state.json
-//   runs/NAME/abandoned-checkpoint-N/  of a run that went on from an earlier step
+//   runs/NAME/checkpoint-N/         whole after N steps: a model folder, optimizer.safetensors,
+//   trainer_state.json runs/NAME/abandoned-checkpoint-N/  of a run that went on from an earlier step
 //   runs/NAME/config.json …         the final model, once finished.json lies beside it
 #pragma once
 

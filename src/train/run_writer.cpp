@@ -62,8 +62,10 @@ std::string whole_parts_note(const TrainConfig& config, const AdapterFiles& adap
   }
   if (whole.empty()) return "";
   return fmt::format(
-      "These adapters are a part of what was trained: {} trained whole beside them. On the base model alone they do "
-      "not give the trained model; the checkpoint's folder above this one does, with the adapters merged in.\n",
+      "These adapters are a part of what was trained: {} trained whole beside them. On the base model alone "
+      "they do "
+      "not give the trained model; the checkpoint's folder above this one does, with the adapters merged "
+      "in.\n",
       fmt::join(whole, " and "));
 }
 

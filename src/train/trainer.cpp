@@ -59,13 +59,12 @@ int64_t count_steps(const TrainConfig& config, const data::MixtureStream& record
 std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> records,
                                           const TrainConfig& config, const weights::ModelConfig& model,
                                           const Collective& collective) {
-  const data::LoaderOptions options{
-      .rank = collective.rank(),
-      .world_size = collective.world_size(),
-      .global_batch_size = config.global_batch_size,
-      .global_batch_tokens = config.global_batch_tokens,
-      .most_records = whole_epoch(*records),
-      .stop_asked = [] { return StopSignal::requested() != 0; }};
+  const data::LoaderOptions options{.rank = collective.rank(),
+                                    .world_size = collective.world_size(),
+                                    .global_batch_size = config.global_batch_size,
+                                    .global_batch_tokens = config.global_batch_tokens,
+                                    .most_records = whole_epoch(*records),
+                                    .stop_asked = [] { return StopSignal::requested() != 0; }};
   if (config.objective == "patch_labels")
     return std::make_unique<data::Loader>(std::move(records),
                                           data::patch_sample_functions(config.data, model.preprocess),
@@ -104,7 +103,7 @@ class Run {
 
   TrainReport train(const std::string& resume) {
     TrainReport report{.output = config_.output, .writes = writer_ != nullptr};
-    agree_on("keys of the recipe",numbers_toml(config_));
+    agree_on("keys of the recipe", numbers_toml(config_));
     if (const auto steps = finished_before(resume)) {
       report.end = RunEnd::kNothingToDo;
       report.steps = report.total_steps = *steps;
@@ -179,10 +178,11 @@ class Run {
     step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, collective_);
     loader_ = make_loader(std::move(records), config_, model, collective_);
     if (!from.empty()) go_on_from(from);
-    VL3_CHECK(state_.step <= total_steps_, kInvalidArgument,
-              "{} is of step {}, but the run has {} steps: raise max_steps or num_train_epochs, or go on from an "
-              "earlier one",
-              from.string(), state_.step, total_steps_);
+    VL3_CHECK(
+        state_.step <= total_steps_, kInvalidArgument,
+        "{} is of step {}, but the run has {} steps: raise max_steps or num_train_epochs, or go on from an "
+        "earlier one",
+        from.string(), state_.step, total_steps_);
     first_step_ = state_.step;
     collective_.barrier();  // from here on the folder changes: an error of any process ended all before
     state_.versions = {{"vl3", kVersion}, {"torch", TORCH_VERSION}};
@@ -213,20 +213,21 @@ class Run {
   /// Counts over all processes and writes down the bad ones.
   StepCounts count(const std::optional<data::StepBatch>& batch) {
     const bool whole = batch && !batch->interrupted;
-    const auto sums = exchange_.sums({whole ? batch->samples : 0,
-                                      whole ? static_cast<int64_t>(batch->bad.size()) : 0,
-                                      StopSignal::requested() != 0 ? 1 : 0, batch ? 0 : 1});
+    const auto sums =
+        exchange_.sums({whole ? batch->samples : 0, whole ? static_cast<int64_t>(batch->bad.size()) : 0,
+                        StopSignal::requested() != 0 ? 1 : 0, batch ? 0 : 1});
     if (sums[2] > 0 || sums[3] > 0) return {.stop = sums[2] > 0, .ended = true};
     samples_seen_ += sums[0];
     bad_samples_ += sums[1];
     if (sums[1] > 0) write_down(batch->bad);
-    data::check_bad_share(samples_seen_ + bad_samples_, bad_samples_, config_.data.max_bad_share, last_reason_,
-                          bad_samples_file());
+    data::check_bad_share(samples_seen_ + bad_samples_, bad_samples_, config_.data.max_bad_share,
+                          last_reason_, bad_samples_file());
     records_in_vain_ = sums[0] > 0 ? 0 : records_in_vain_ + batch->records;
-    VL3_CHECK(static_cast<double>(records_in_vain_) < records_per_epoch_, kCorrupt,
-              "none of the last {} records, a whole pass over the data, can be trained on; the last one: {}. Look "
-              "into {}",
-              records_in_vain_, last_reason_, bad_samples_file());
+    VL3_CHECK(
+        static_cast<double>(records_in_vain_) < records_per_epoch_, kCorrupt,
+        "none of the last {} records, a whole pass over the data, can be trained on; the last one: {}. Look "
+        "into {}",
+        records_in_vain_, last_reason_, bad_samples_file());
     return {.samples = sums[0]};
   }
 

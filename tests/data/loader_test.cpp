@@ -346,9 +346,10 @@ TEST(Loader, AnEstimateThatHangsEndsTheRun) {
     Loader loader(std::make_unique<CountingStream>(20), functions, config,
                   {.rank = 0, .world_size = 2, .global_batch_size = 5});
     EXPECT_EQ(loader.next()->records, 5);
-    EXPECT_EQ(test::error_of([&] { loader.next(); }),
-              "limit reached: counting:8: reading the headers of its media takes longer than sample_timeout_s = "
-              "0.2; is their disk there?");
+    EXPECT_EQ(
+        test::error_of([&] { loader.next(); }),
+        "limit reached: counting:8: reading the headers of its media takes longer than sample_timeout_s = "
+        "0.2; is their disk there?");
   }
   gate->open();
   gate->wait_passed(1);

@@ -142,8 +142,9 @@ TEST(RecordParser, ANulInAPathIsSaid) {
   Json json = Json::parse(
       R"({"image": "x", "conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "A"}]})");
   json["image"] = std::string("a\0b.png", 7);
-  const std::string error = test::error_of(
-      [&] { parse_record(json, RecordFormat::kOfficial, [](const std::string& name) { return std::vector{name}; }); });
+  const std::string error = test::error_of([&] {
+    parse_record(json, RecordFormat::kOfficial, [](const std::string& name) { return std::vector{name}; });
+  });
   EXPECT_NE(error.find("\"image\" holds a NUL byte"), std::string::npos) << error;
 }
 

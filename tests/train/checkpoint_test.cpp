@@ -198,7 +198,8 @@ TEST_F(Checkpoints, TransformersLoadsOneAsItIs) {
       parts.weights.push_back({{tensor.name, view.dtype, tensor.shape},
                                [&view](const weights::ByteSink& sink) { sink(view.bytes()); }});
     }
-    CheckpointStore saved(run, ModelFiles(config, opened.dtype(), config.preprocess.use_token_compression, run.path()), 1);
+    CheckpointStore saved(
+        run, ModelFiles(config, opened.dtype(), config.preprocess.use_token_compression, run.path()), 1);
     const fs::path folder = saved.save(parts);
     const auto result =
         test::run_python("load_in_transformers.py", {folder.string(), golden.native.string(), "equal"});

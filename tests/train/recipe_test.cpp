@@ -312,7 +312,8 @@ TEST(ResolveModel, FindsFoldersRunsAndSaysWhatIsMissing) {
   dir.write("runs/again/config.json", "{}");
   dir.write("runs/again/recipe.toml", "");
   config.model = "again";
-  EXPECT_NE(error_of([&] { resolve_model(config); }).find("has not ended; finish it first"), std::string::npos);
+  EXPECT_NE(error_of([&] { resolve_model(config); }).find("has not ended; finish it first"),
+            std::string::npos);
   dir.write("runs/again/checkpoint-7/config.json", "{}");
   dir.write("runs/again/checkpoint-7/recipe.toml", "");
   dir.write("runs/again/checkpoint-7/trainer_state.json", "{}");

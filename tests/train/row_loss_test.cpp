@@ -133,12 +133,15 @@ TEST(RowLoss, LogitsOfAllWordsNeverExist) {
   for (const int64_t tile : {int64_t{40}, V}) {
     const RowLoss loss(model, store, checkpoint->config(), {.loss_vocab_tile = tile, .recompute = false});
     shapes.clear();
-    const auto handle = at::addThreadLocalCallback(
-        at::RecordFunctionCallback(nullptr, note_shapes).needsOutputs(true).scopes({at::RecordScope::FUNCTION}));
+    const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(nullptr, note_shapes)
+                                                       .needsOutputs(true)
+                                                       .scopes({at::RecordScope::FUNCTION}));
     EXPECT_EQ(loss.forward(row).answers.at("kind.a").asked, 1);
     at::removeCallback(handle);
     EXPECT_GT(shapes.size(), 100u);
-    const bool whole = std::ranges::any_of(shapes, [&](const auto& shape) { return shape == std::vector<int64_t>{2, V}; });
+    const bool whole = std::ranges::any_of(shapes, [&](const auto& shape) {
+      return shape == std::vector<int64_t>{2, V};
+    });
     EXPECT_EQ(whole, tile == V) << "tile " << tile;
   }
 }

@@ -229,7 +229,8 @@ TEST_F(TrainStepTest, LoraTrainsAdaptersAloneAndSurvivesItsFiles) {
   EXPECT_EQ(whole_parts_note(config, adapter), "");
   TrainConfig more = config;
   more.lr.mm_projector_lr = 1e-2;
-  EXPECT_NE(whole_parts_note(more, adapter).find("mm_projector trained whole beside them"), std::string::npos);
+  EXPECT_NE(whole_parts_note(more, adapter).find("mm_projector trained whole beside them"),
+            std::string::npos);
   TrainStep other = make(config);
   other.load_adapter(read);
   EXPECT_EQ(other.evaluate(window(60)).sum, trained.sum);

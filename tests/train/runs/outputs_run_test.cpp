@@ -67,7 +67,8 @@ TEST(TrainerOutputs, AnAdapterThatIsNotAllSaysSo) {
   const TempDir dir;
   const TrainRecipe recipe(dir);
   recipe.run("run", {"max_steps=2", "lora.r=2", "lr.vision_encoder_lr=none"});
-  EXPECT_NE(recipe.file("run", "adapter/README.md").find("mm_projector trained whole beside them"), std::string::npos);
+  EXPECT_NE(recipe.file("run", "adapter/README.md").find("mm_projector trained whole beside them"),
+            std::string::npos);
   recipe.run("alone", {"max_steps=2", "lora.r=2", "lr.vision_encoder_lr=none", "lr.mm_projector_lr=none"});
   EXPECT_FALSE(fs::exists(recipe.folder("alone") / "adapter/README.md"));
   EXPECT_TRUE(fs::exists(recipe.folder("alone") / "adapter/adapter_config.json"));
@@ -77,7 +78,8 @@ TEST(TrainerOutputs, NeedsNoTemporaryFolder) {
   const TempDir dir;
   const TrainRecipe recipe(dir);
   const auto result =
-      TrainProcess(recipe.arguments("run", {"max_steps=2"}), {.environment = {{"TMPDIR", "/nonexistent"}}}).wait();
+      TrainProcess(recipe.arguments("run", {"max_steps=2"}), {.environment = {{"TMPDIR", "/nonexistent"}}})
+          .wait();
   EXPECT_EQ(result.status, 0) << result.err;
 }
 

@@ -1,4 +1,5 @@
-// Commands that must not do harm: they end with one line, and what lay in the folders before still lies there.
+// Commands that must not do harm: they end with one line, and what lay in the folders before still lies
+// there.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -105,7 +106,8 @@ TEST(TrainerRefusals, ADamagedCheckpointIsPassedOver) {
   dir.write(fs::relative(damaged, dir.path()).string(), bytes);
   const auto result = TrainProcess(recipe.arguments("run", steps)).wait();
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.err.find("optimizer.safetensors is not what was written"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("optimizer.safetensors is not what was written"), std::string::npos)
+      << result.err;
   EXPECT_NE(result.err.find("goes on from " + checkpoint(recipe, "run", 4)), std::string::npos) << result.err;
   EXPECT_EQ(recipe.log("run"), recipe.log("whole"));
   EXPECT_TRUE(fs::exists(recipe.folder("run") / "abandoned-checkpoint-6"));

@@ -76,7 +76,8 @@ std::vector<std::string> messages_and_tar(const TempDir& dir) {
                         {{{"type", "image_url"}, {"image_url", {{"url", "images/one.png"}}}},
                          {{"type", "text"}, {"text", "Question " + number + "?"}}}}};
     messages += Json{{"messages", {user, {{"role", "assistant"}, {"content", answer}}}}}.dump() + "\n";
-    const Json turns = {{{"from", "human"}, {"value", "<image>Question?"}}, {{"from", "gpt"}, {"value", answer}}};
+    const Json turns = {{{"from", "human"}, {"value", "<image>Question?"}},
+                        {{"from", "gpt"}, {"value", answer}}};
     dir.write("members/" + number + ".json",
               Json{{"id", number}, {"image", "png"}, {"conversations", turns}}.dump());
     dir.write("members/" + number + ".png", picture);
