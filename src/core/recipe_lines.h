@@ -1,5 +1,5 @@
-// A config as the lines of a recipe, through the table of its keys; and the known key nearest to a wrong one.
-// No toml++, no shared state.
+// A config as the lines of a recipe, through the table of its keys; and the known key nearest to a wrong one. No toml++,
+// no shared state.
 #pragma once
 
 #include <fmt/format.h>
@@ -33,9 +33,7 @@ std::string nearest_key(const std::string& key, const std::vector<std::string>& 
 /// A visitor of a table of keys such as train/recipe_fields.h.
 class Lines {
  public:
-  void text(const char* key, std::string& value, const Text& rule) {
-    add(key, toml_quoted(value), rule.effect);
-  }
+  void text(const char* key, std::string& value, const Text& rule) { add(key, toml_quoted(value), rule.effect); }
   void list(const char* key, std::vector<std::string>& values, const Text& rule) {
     std::vector<std::string> items;
     for (const std::string& value : values) items.push_back(toml_quoted(value));

@@ -77,13 +77,16 @@ std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> r
                                         options);
 }
 
-/// "its LINE, here LINE", of the first lines that are not the same.
-std::string first_difference(const std::string& first, const std::string& other) {
-  std::istringstream a(first), b(other);
+/// "LINE instead of LINE", of the first lines that are not the same.
+std::string first_difference(const std::string& wanted, const std::string& found) {
+  std::istringstream a(wanted), b(found);
   std::string line_a, line_b;
-  while (line_a == line_b) {
-    if (!std::getline(a, line_a)) line_a = "nothing";
-    if (!std::getline(b, line_b)) line_b = "nothing";
+  bool more_a = true, more_b = true;
+  while (line_a == line_b && (more_a || more_b)) {
+    more_a = static_cast<bool>(std::getline(a, line_a));
+    more_b = static_cast<bool>(std::getline(b, line_b));
+    if (!more_a) line_a = "nothing";
+    if (!more_b) line_b = "nothing";
   }
   return fmt::format("{} instead of {}", text::strip(line_b), text::strip(line_a));
 }
