@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <new>
 
 #include "core/check.h"
 #include "preprocess/compression_mask.h"
@@ -102,6 +103,7 @@ ParsedRecord SampleBuilder::parse(const RecordContent& content, std::string* id)
   try {
     json = parse_json(content.json, "the annotation");
   } catch (const Error& error) {
+    if (id != nullptr) *id = id_of_broken(content.json);
     throw BadSample(BadKind::kJson, error.what());
   }
   VL3_SAMPLE_CHECK(json.is_object(), kJson, "the annotation is no JSON object");
@@ -287,6 +289,10 @@ Sample SampleBuilder::build(const Record& record, const std::atomic<bool>* cance
     return sample;
   } catch (const std::filesystem::filesystem_error& error) {
     throw placed({BadKind::kMissingFile, error.what()});
+  } catch (const Json::exception& error) {
+    throw placed({BadKind::kSchema, error.what()});
+  } catch (const std::bad_alloc&) {
+    throw placed({BadKind::kLimit, "there is no memory for it"});
   } catch (const Error& error) {
     throw placed(as_bad_sample(error));
   }

@@ -13,30 +13,12 @@ namespace {
 
 constexpr int64_t kAlignment = 32;  // elements: a share begins at a cache line, whatever the dtype
 
-bool is_adapter(const std::string& name) { return name.find(".lora_") != std::string::npos; }
-
-bool is_direct(const std::string& name) {
-  return name == "model.language_model.embed_tokens.weight" || name == "lm_head.weight";
-}
-
-// Matrices of hidden layers, whose update Muon makes orthogonal. Source: Jordan et al. 2024.
-bool is_hidden_matrix(const Trainable& trainable) {
-  return trainable.shape.size() == 2 && !is_direct(trainable.name) && !is_adapter(trainable.name);
-}
-
 // A tensor of its own over a part of a flat one: not a view to autograd, so each parameter is a plain leaf.
 at::Tensor part_of_flat(const at::Tensor& flat, int64_t offset, at::IntArrayRef shape) {
   at::Tensor part = at::empty({0}, flat.options());
   part.set_(flat.storage(), flat.storage_offset() + offset, shape, c10::contiguous_strides(shape));
   return part;
 }
-
-int64_t product(const std::vector<int64_t>& shape) {
-  int64_t numel = 1;
-  for (const int64_t size : shape) numel *= size;
-  return numel;
-}
-
 }  // namespace
 
 ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkpoint,
@@ -50,9 +32,10 @@ ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkp
       last_place;  // bucket -> data-flow place of the parameter whose gradient comes last
   for (size_t place = trainables.size(); place-- > 0;) {
     const Trainable& trainable = trainables[place];
-    const Key key{part_of(trainable.name), decays(trainable.name),
-                  options.muon && is_hidden_matrix(trainable) ? Rule::kMuon : Rule::kAdamW};
-    const bool direct = is_direct(trainable.name);
+    const Key key{
+        part_of(trainable.name), decays(trainable.name),
+        options.muon && is_hidden_matrix(trainable.name, trainable.shape) ? Rule::kMuon : Rule::kAdamW};
+    const bool direct = is_table(trainable.name);
     auto at = open.find(key);
     if (direct || at == open.end()) {
       Bucket bucket;
@@ -67,7 +50,7 @@ ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkp
     parameter.name = trainable.name;
     parameter.shape = trainable.shape;
     parameter.offset = bucket.size;
-    parameter.numel = product(trainable.shape);
+    parameter.numel = numel(trainable.shape);
     parameter.direct = direct;
     parameter.bucket = index;
     bucket.size += parameter.numel;

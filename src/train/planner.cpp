@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "train/learning_rate.h"
 #include "train/lora_targets.h"
+#include "train/parts.h"
 #include "weights/hf_names.h"
 
 namespace vl3::train {
@@ -15,20 +17,9 @@ constexpr int64_t kFramePatches =
     1024;  // of an image or frame, for the encoder's attention: 448 x 448 pixels
 constexpr int64_t kProcessCounts[] = {1, 2, 4, 8, 16, 32, 64};
 
-int64_t product(const std::vector<int64_t>& shape) {
-  int64_t out = 1;
-  for (const int64_t dimension : shape) out *= dimension;
-  return out;
-}
-
-bool in_vision(const std::string& name) { return name.starts_with("model.vision_model."); }
-bool in_projector(const std::string& name) { return name.starts_with("model.projector."); }
-
-// Muon takes the matrices of hidden layers; embeddings, head, norms and biases keep AdamW.
 int64_t moments_of(const weights::ExpectedTensor& tensor, const OptimizerConfig& optim) {
-  const bool matrix = tensor.shape.size() >= 2 && tensor.name.find("embed") == std::string::npos &&
-                      !tensor.name.starts_with("lm_head");
-  return product(tensor.shape) * (optim.optimizer == "muon" && matrix ? 1 : 2);
+  return numel(tensor.shape) *
+         (optim.optimizer == "muon" && is_hidden_matrix(tensor.name, tensor.shape) ? 1 : 2);
 }
 
 // What is trained of each part: all of it, or the adapters that reach into it.
@@ -38,18 +29,16 @@ struct Parts {
   PartPlan llm{.name = "llm"};
   PartPlan lora{.name = "lora", .trained = true};
   PartPlan& of(const std::string& tensor) {
-    return in_vision(tensor) ? vision : in_projector(tensor) ? projector : llm;
+    const Part part = part_of(tensor);
+    return part == Part::kVisionEncoder ? vision : part == Part::kMmProjector ? projector : llm;
   }
 };
 
 void add_adapters(const TrainConfig& config, const weights::ModelConfig& model, Parts* parts) {
   for (const weights::ExpectedTensor& linear : lora_linears(*config.lora, model)) {
     PartPlan& part = parts->of(linear.name);
-    const std::optional<double>& rate = &part == &parts->vision ? config.lr.vision_encoder_lr
-                                        : &part == &parts->llm  ? config.lr.llm_lr
-                                                                : config.lr.mm_projector_lr;
     VL3_CHECK(
-        rate.has_value(), kInvalidArgument,
+        learning_rate(config.lr, part_of(linear.name)).has_value(), kInvalidArgument,
         "lora.target_modules reach into {} ({}), but lr.{}_lr is not set: it is the adapters' learning rate",
         part.name, linear.name, part.name);
     part.trained = false;
@@ -118,14 +107,11 @@ uint64_t activation_bytes(const Row& row, const weights::ModelConfig& model, con
 }
 
 // Parameters of linears (and of the convolution), which is what a token is multiplied with.
-double linear_parameters(const std::vector<weights::ExpectedTensor>& tensors,
-                         bool (*in_part)(const std::string&)) {
+double linear_parameters(const std::vector<weights::ExpectedTensor>& tensors, Part part) {
   double sum = 0;
   for (const weights::ExpectedTensor& tensor : tensors) {
-    const bool table =
-        tensor.name.find("embed_tokens") != std::string::npos || tensor.name.starts_with("lm_head");
-    if (tensor.shape.size() >= 2 && !table && in_part(tensor.name))
-      sum += static_cast<double>(product(tensor.shape));
+    if (tensor.shape.size() >= 2 && !is_table(tensor.name) && part_of(tensor.name) == part)
+      sum += static_cast<double>(numel(tensor.shape));
   }
   return sum;
 }
@@ -147,10 +133,10 @@ double row_flops(const Row& row, const std::vector<weights::ExpectedTensor>& ten
   const double text_attention =
       2.0 * static_cast<double>(text.num_hidden_layers * text.num_attention_heads * text.head_dim *
                                 config.data.model_max_length);  // half the keys: causal
-  double flops = row.patches * (2 * linear_parameters(tensors, in_vision) + vision_attention) * vision;
-  flops += row.visual * 2 * linear_parameters(tensors, in_projector) * projector;
-  const auto in_text = [](const std::string& name) { return !in_vision(name) && !in_projector(name); };
-  flops += row.tokens * (2 * linear_parameters(tensors, in_text) + text_attention) * decoder;
+  double flops =
+      row.patches * (2 * linear_parameters(tensors, Part::kVisionEncoder) + vision_attention) * vision;
+  flops += row.visual * 2 * linear_parameters(tensors, Part::kMmProjector) * projector;
+  flops += row.tokens * (2 * linear_parameters(tensors, Part::kLlm) + text_attention) * decoder;
   flops += row.labelled * 2 * static_cast<double>(text.vocab_size * text.hidden_size) * head;
   return flops;
 }
@@ -169,6 +155,12 @@ void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* p
         std::ceil(static_cast<double>(*inputs.samples) * config.num_train_epochs / batch));
   }
   if (config.max_steps) plan->steps = *config.max_steps;
+  try {
+    if (inputs.samples) check_batch(config, *inputs.samples);
+    if (plan->steps && *plan->steps > 0) LrSchedule(config.optim, *plan->steps).check_trains();
+  } catch (const Error& error) {
+    plan->refusals.emplace_back(error.what());
+  }
   if (!inputs.flops_per_s || *inputs.flops_per_s <= 0) return;
   plan->step_seconds = plan->step_tokens * plan->flops_per_token /
                        (*inputs.flops_per_s * static_cast<double>(inputs.processes));
@@ -176,6 +168,12 @@ void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* p
 }
 
 }  // namespace
+
+void check_batch(const TrainConfig& config, int64_t records_per_epoch) {
+  VL3_CHECK(config.global_batch_tokens || config.global_batch_size <= records_per_epoch, kInvalidArgument,
+            "global_batch_size {} is more than the {} records of an epoch; lower it, or give more data",
+            config.global_batch_size, records_per_epoch);
+}
 
 TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model,
                           const PlanInputs& inputs) {
@@ -189,7 +187,7 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
   for (const weights::ExpectedTensor& tensor : tensors) {
     PartPlan& part = parts.of(tensor.name);
     part.tensors += 1;
-    part.parameters += product(tensor.shape);
+    part.parameters += numel(tensor.shape);
     if (part.trained) part.moment_values += moments_of(tensor, config.optim);
   }
   plan.parts = {parts.vision, parts.projector, parts.llm};
@@ -215,6 +213,7 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
   plan.activations_with_checkpointing = activation_bytes(row, model, trains, true, element);
   plan.activations_without_checkpointing = activation_bytes(row, model, trains, false, element);
 
+  plan.prefetch_bytes = static_cast<uint64_t>(config.data.prefetch_bytes);
   TrainMemory whole;
   const auto trained = static_cast<uint64_t>(plan.trained_parameters);
   whole.weights = static_cast<uint64_t>(all) * element;

@@ -1,9 +1,9 @@
 #include "train/row_loss.h"
 
-#include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
@@ -21,8 +21,6 @@
 
 namespace vl3::train {
 namespace {
-
-std::string ids_of(const data::PackedRow& row) { return fmt::format("{}", fmt::join(row.sample_ids, ", ")); }
 
 at::Tensor to_device(const std::vector<int64_t>& values, at::Device device) {
   return at::tensor(values, at::TensorOptions(at::kLong)).to(device);
@@ -68,6 +66,23 @@ void count_answers(const data::PackedRow& row, const std::vector<int64_t>& learn
   }
 }
 
+/// The likeliest word of each row. Of the [N, V] logits one tile exists at once, as in tiled_cross_entropy().
+at::Tensor likeliest_words(const at::Tensor& hidden_ND, const at::Tensor& weight_VD, int64_t tile) {
+  std::vector<at::Tensor> words;
+  for (const at::Tensor& hidden : hidden_ND.split(ops::kTileTokens)) {
+    at::Tensor best, word;
+    for (int64_t begin = 0; begin < weight_VD.size(0); begin += tile) {
+      const at::Tensor rows = weight_VD.narrow(0, begin, std::min(tile, weight_VD.size(0) - begin));
+      const auto [value, index] = at::mm(hidden, rows.t()).max(1);
+      const at::Tensor better = best.defined() ? value.gt(best) : at::Tensor();
+      word = best.defined() ? at::where(better, index + begin, word) : index;
+      best = best.defined() ? at::where(better, value, best) : value;
+    }
+    words.push_back(word);
+  }
+  return at::cat(words);
+}
+
 bool knows_answers(const data::PackedRow& row) {
   return row.answer_kinds.size() + 1 == row.cu_seqlens.size() &&
          std::any_of(row.answer_kinds.begin(), row.answer_kinds.end(),
@@ -75,6 +90,14 @@ bool knows_answers(const data::PackedRow& row) {
 }
 
 }  // namespace
+
+std::string ids_of(std::span<const data::PackedRow> rows) {
+  std::string ids;
+  for (const data::PackedRow& row : rows)
+    ids += fmt::format("{}{}", ids.empty() ? "" : ", ", fmt::join(row.sample_ids, ", "));
+  return ids;
+}
+std::string ids_of(const data::PackedRow& row) { return ids_of(std::span(&row, 1)); }
 
 RowLoss::RowLoss(const engine::VideoLlama3& model, ParameterStore& store, const weights::ModelConfig& config,
                  const RowLossOptions& options)
@@ -194,7 +217,8 @@ RowLoss::Result RowLoss::forward(const data::PackedRow& row) const {
       ops::tiled_cross_entropy(last, model_->head_weight(), wanted, options_.loss_vocab_tile, head_sum_);
   if (knows_answers(row)) {
     const c10::AutoGradMode off(false);
-    const at::Tensor likeliest = at::mm(last.detach(), model_->head_weight().detach().t()).argmax(1);
+    const at::Tensor likeliest =
+        likeliest_words(last.detach(), model_->head_weight().detach(), options_.loss_vocab_tile);
     count_answers(row, learned, likeliest.eq(wanted).cpu(), &result.answers);
   }
   return result;

@@ -4,6 +4,7 @@
 #include <torch/version.h>
 
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <new>
 #include <optional>
@@ -18,8 +19,11 @@
 #include "data/sample_builder.h"
 #include "engine/device.h"
 #include "text/tokenizer.h"
+#include "text/white_space.h"
 #include "train/dist/exchange.h"
+#include "train/learning_rate.h"
 #include "train/lora.h"
+#include "train/planner.h"
 #include "train/recipe.h"
 #include "train/run_writer.h"
 #include "train/stop_signal.h"
@@ -39,7 +43,12 @@ std::unique_ptr<data::MixtureStream> open_records(const TrainConfig& config) {
   return data::open_mixture(config.data, config.seed, config.max_steps ? 0 : config.num_train_epochs);
 }
 
+int64_t whole_epoch(const data::MixtureStream& records) {
+  return static_cast<int64_t>(std::ceil(records.records_per_epoch()));
+}
+
 int64_t count_steps(const TrainConfig& config, const data::MixtureStream& records) {
+  check_batch(config, whole_epoch(records));
   if (config.max_steps) return *config.max_steps;
   VL3_CHECK(!config.global_batch_tokens, kInvalidArgument,
             "global_batch_tokens is set, so the number of steps is not known beforehand: set max_steps, too");
@@ -53,7 +62,9 @@ std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> r
   const data::LoaderOptions options{.rank = collective.rank(),
                                     .world_size = collective.world_size(),
                                     .global_batch_size = config.global_batch_size,
-                                    .global_batch_tokens = config.global_batch_tokens};
+                                    .global_batch_tokens = config.global_batch_tokens,
+                                    .most_records = whole_epoch(*records),
+                                    .stop_asked = [] { return StopSignal::requested() != 0; }};
   if (config.objective == "patch_labels")
     return std::make_unique<data::Loader>(std::move(records),
                                           data::patch_sample_functions(config.data, model.preprocess),
@@ -66,6 +77,20 @@ std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> r
                                         options);
 }
 
+/// "LINE instead of LINE", of the first lines that are not the same.
+std::string first_difference(const std::string& wanted, const std::string& found) {
+  std::istringstream a(wanted), b(found);
+  std::string line_a, line_b;
+  bool more_a = true, more_b = true;
+  while (line_a == line_b && (more_a || more_b)) {
+    more_a = static_cast<bool>(std::getline(a, line_a));
+    more_b = static_cast<bool>(std::getline(b, line_b));
+    if (!more_a) line_a = "nothing";
+    if (!more_b) line_b = "nothing";
+  }
+  return fmt::format("{} instead of {}", text::strip(line_b), text::strip(line_a));
+}
+
 class Run {
  public:
   Run(const TrainConfig& config, const TrainHooks& hooks, at::Device device, Collective& collective)
@@ -74,11 +99,14 @@ class Run {
         device_(device),
         collective_(collective),
         exchange_(collective, device) {
-    if (collective.rank() == 0) writer_ = std::make_unique<RunWriter>(config_);
+    if (collective.rank() != 0) return;
+    check_output(config_);
+    writer_ = std::make_unique<RunWriter>(config_);
   }
 
   TrainReport train(const std::string& resume) {
     TrainReport report{.output = config_.output, .writes = writer_ != nullptr};
+    agree_on("keys of the recipe", numbers_toml(config_));
     if (const auto steps = finished_before(resume)) {
       report.end = RunEnd::kNothingToDo;
       report.steps = report.total_steps = *steps;
@@ -88,30 +116,41 @@ class Run {
     const StopSignal signal;
     bool stopped = false;
     auto asked = Clock::now();
-    while (state_.step < total_steps_ && !stopped) {
+    while (state_.step < total_steps_) {
       const std::optional<data::StepBatch> batch = loader_->next();
       const auto started = Clock::now();
-      if (!batch) break;
-      const int64_t samples = count_samples(*batch);
-      if (samples == 0) continue;  // all of them were bad: the step has nothing to learn from
-      const StepMetrics metrics = one_step(*batch, samples, asked, started);
+      const StepCounts counts = count(batch);
+      stopped = counts.stop;
+      if (stopped || counts.ended) break;
+      if (counts.samples == 0) continue;  // all of them were bad: the step has nothing to learn from
+      const StepMetrics metrics = one_step(*batch, counts.samples, asked, started);
       asked = Clock::now();
       report.last_loss = metrics.loss;
-      stopped = exchange_.sum(StopSignal::requested() != 0 ? 1 : 0) > 0 && state_.step < total_steps_;
-      if (stopped || state_.step % config_.save_steps == 0) save();
+      if (state_.step % config_.save_steps == 0) save();
     }
     if (!stopped) finish();
+    if (stopped && state_.step > 0) save();
     collective_.barrier();
     report.end = stopped ? RunEnd::kStopped : RunEnd::kFinished;
     report.steps = state_.step;
     report.total_steps = total_steps_;
-    report.bad_samples = state_.bad_samples;
+    report.bad_samples = bad_samples_;
     return report;
   }
 
  private:
   void note(const std::string& line) const {
     if (writer_ && hooks_.on_note) hooks_.on_note(line);
+  }
+
+  /// Ends all processes where one of them was started with something else. @param lines  of key and value.
+  void agree_on(const std::string& what, const std::string& lines) {
+    const std::vector<std::string> all = exchange_.from_all(lines);
+    for (size_t rank = 1; rank < all.size(); ++rank) {
+      VL3_CHECK(all[rank] == all[0], kInvalidArgument,
+                "process {} has other {} than process 0: {}; start all of them with the same", rank, what,
+                first_difference(all[0], all[rank]));
+    }
   }
 
   std::optional<int64_t> finished_before(const std::string& resume) {
@@ -135,18 +174,28 @@ class Run {
     const weights::ModelConfig model = weights::load_model_config(base);
     auto checkpoint = std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(base, model));
     auto records = open_records(config_);
+    agree_on("data", records->state().at("lists").dump(1));
     total_steps_ = count_steps(config_, *records);
+    LrSchedule(config_.optim, total_steps_).check_trains();
     records_per_epoch_ = records->records_per_epoch();
     step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, collective_);
     loader_ = make_loader(std::move(records), config_, model, collective_);
     if (!from.empty()) go_on_from(from);
+    VL3_CHECK(
+        state_.step <= total_steps_, kInvalidArgument,
+        "{} is of step {}, but the run has {} steps: raise max_steps or num_train_epochs, or go on from an "
+        "earlier one",
+        from.string(), state_.step, total_steps_);
     first_step_ = state_.step;
+    collective_.barrier();  // from here on the folder changes: an error of any process ended all before
     state_.versions = {{"vl3", kVersion}, {"torch", TORCH_VERSION}};
     if (writer_) writer_->begin(model, first_step_);
   }
 
   void go_on_from(const fs::path& from) {
     state_ = read_trainer_state(from);
+    samples_seen_ = state_.samples_seen;
+    bad_samples_ = state_.bad_samples;
     if (config_.lora) {
       step_->load_trained(std::make_shared<const weights::Checkpoint>(
           weights::Checkpoint::open(from, weights::load_model_config(from))));
@@ -158,15 +207,31 @@ class Run {
     note(fmt::format("goes on from {} (step {} of {})", from.string(), state_.step, total_steps_));
   }
 
-  /// Counts over all processes and writes down the bad ones. @return good samples of the step.
-  int64_t count_samples(const data::StepBatch& batch) {
-    const auto sums = exchange_.sums({batch.samples, static_cast<int64_t>(batch.bad.size())});
-    state_.samples_seen += sums[0];
-    state_.bad_samples += sums[1];
-    if (sums[1] > 0) write_down(batch.bad);
-    data::check_bad_share(state_.samples_seen + state_.bad_samples, state_.bad_samples,
-                          config_.data.max_bad_share, last_reason_, bad_samples_file());
-    return sums[0];
+  /// What all processes have of a step, and whether all of them leave the loop before it.
+  struct StepCounts {
+    int64_t samples = 0;
+    bool stop = false, ended = false;
+  };
+
+  /// Counts over all processes and writes down the bad ones.
+  StepCounts count(const std::optional<data::StepBatch>& batch) {
+    const bool whole = batch && !batch->interrupted;
+    const auto sums =
+        exchange_.sums({whole ? batch->samples : 0, whole ? static_cast<int64_t>(batch->bad.size()) : 0,
+                        StopSignal::requested() != 0 ? 1 : 0, batch ? 0 : 1});
+    if (sums[2] > 0 || sums[3] > 0) return {.stop = sums[2] > 0, .ended = true};
+    samples_seen_ += sums[0];
+    bad_samples_ += sums[1];
+    if (sums[1] > 0) write_down(batch->bad);
+    data::check_bad_share(samples_seen_ + bad_samples_, bad_samples_, config_.data.max_bad_share,
+                          last_reason_, bad_samples_file());
+    records_in_vain_ = sums[0] > 0 ? 0 : records_in_vain_ + batch->records;
+    VL3_CHECK(
+        static_cast<double>(records_in_vain_) < records_per_epoch_, kCorrupt,
+        "none of the last {} records, a whole pass over the data, can be trained on; the last one: {}. Look "
+        "into {}",
+        records_in_vain_, last_reason_, bad_samples_file());
+    return {.samples = sums[0]};
   }
 
   std::string bad_samples_file() const { return (fs::path(config_.output) / kBadSamplesFile).string(); }
@@ -194,6 +259,8 @@ class Run {
     const auto ended = Clock::now();
     state_.step = log.step;
     state_.data = loader_->state();
+    state_.samples_seen = samples_seen_;
+    state_.bad_samples = bad_samples_;
     state_.tokens_seen += log.tokens;
     state_.epoch = static_cast<double>(batch.records_seen) / records_per_epoch_;
     StepMetrics metrics;
@@ -242,9 +309,10 @@ class Run {
 
   void finish() {
     VL3_CHECK(state_.step > 0, kCorrupt,
-              "no sample can be trained on: {} are bad; the last one: {}. Look into {}", state_.bad_samples,
+              "no sample can be trained on: {} are bad; the last one: {}. Look into {}", bad_samples_,
               last_reason_, bad_samples_file());
     save();
+    state_.bad_samples = bad_samples_;  // those of a last step of nothing else, too
     if (writer_) writer_->finish(saved_, state_);
   }
 
@@ -261,6 +329,8 @@ class Run {
   fs::path saved_;           // the newest checkpoint
   AnswerScores answers_;     // since the last logged step
   int64_t total_steps_ = 0, first_step_ = 0;
+  int64_t samples_seen_ = 0, bad_samples_ = 0;  // as state_ has them after the step that is being counted
+  int64_t records_in_vain_ = 0;                 // since the last good sample
   double records_per_epoch_ = 0;
 };
 
