@@ -141,6 +141,58 @@ double row_flops(const Row& row, const std::vector<weights::ExpectedTensor>& ten
   return flops;
 }
 
+// Fills in the parts and their parameters.
+Trains plan_parts(const TrainConfig& config, const weights::ModelConfig& model,
+                  const std::vector<weights::ExpectedTensor>& tensors, TrainPlan* plan) {
+  Parts parts;
+  parts.vision.trained = config.lr.vision_encoder_lr.has_value();
+  parts.projector.trained = config.lr.mm_projector_lr.has_value();
+  parts.llm.trained = config.lr.llm_lr.has_value();
+  if (config.lora) add_adapters(config, model, &parts);
+  for (const weights::ExpectedTensor& tensor : tensors) {
+    PartPlan& part = parts.of(tensor.name);
+    part.tensors += 1;
+    part.parameters += numel(tensor.shape);
+    if (part.trained) part.moment_values += moments_of(tensor, config.optim);
+  }
+  plan->parts = {parts.vision, parts.projector, parts.llm};
+  if (config.lora) plan->parts.push_back(parts.lora);
+  for (const PartPlan& part : plan->parts)
+    (part.trained ? plan->trained_parameters : plan->frozen_parameters) += part.parameters;
+  // A gradient reaches a part's inputs when anything in it trains, be it adapters.
+  return {.vision = config.lr.vision_encoder_lr.has_value(),
+          .vision_weights = parts.vision.trained,
+          .projector_weights = parts.projector.trained,
+          .llm_weights = parts.llm.trained,
+          .llm = config.lr.llm_lr.has_value()};
+}
+
+// Needs the parts and the activations.
+void plan_memory(const TrainConfig& config, const weights::ModelConfig& model, const Row& row,
+                 uint64_t element, TrainPlan* plan) {
+  int64_t moments = 0;
+  for (const PartPlan& part : plan->parts) moments += part.moment_values;
+  TrainMemory whole;
+  const auto trained = static_cast<uint64_t>(plan->trained_parameters);
+  whole.weights = (trained + static_cast<uint64_t>(plan->frozen_parameters)) * element;
+  whole.gradients = trained * kFloat;
+  whole.masters = element == kFloat ? 0 : trained * kFloat;
+  whole.moments = static_cast<uint64_t>(moments) * kFloat;
+  whole.activations = config.gradient_checkpointing ? plan->activations_with_checkpointing
+                                                    : plan->activations_without_checkpointing;
+  const int64_t tile = std::min(config.loss_vocab_tile, model.text.vocab_size);
+  whole.logits = 2 * kFloat * static_cast<uint64_t>(row.labelled) * static_cast<uint64_t>(tile);
+  for (const int64_t processes : kProcessCounts) {
+    TrainMemory one = whole;
+    const auto n = static_cast<uint64_t>(processes);
+    one.processes = processes;
+    one.masters = (whole.masters + n - 1) / n;
+    one.moments = (whole.moments + n - 1) / n;
+    plan->memory.push_back(one);
+  }
+  plan->prefetch_bytes = static_cast<uint64_t>(config.data.prefetch_bytes);
+}
+
 void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* plan) {
   const double mean =
       std::min(inputs.mean_sample_tokens.value_or(static_cast<double>(config.data.model_max_length)),
@@ -179,32 +231,7 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
                           const PlanInputs& inputs) {
   const std::vector<weights::ExpectedTensor> tensors = weights::expected_tensors(model);
   TrainPlan plan;
-  Parts parts;
-  parts.vision.trained = config.lr.vision_encoder_lr.has_value();
-  parts.projector.trained = config.lr.mm_projector_lr.has_value();
-  parts.llm.trained = config.lr.llm_lr.has_value();
-  if (config.lora) add_adapters(config, model, &parts);
-  for (const weights::ExpectedTensor& tensor : tensors) {
-    PartPlan& part = parts.of(tensor.name);
-    part.tensors += 1;
-    part.parameters += numel(tensor.shape);
-    if (part.trained) part.moment_values += moments_of(tensor, config.optim);
-  }
-  plan.parts = {parts.vision, parts.projector, parts.llm};
-  if (config.lora) plan.parts.push_back(parts.lora);
-
-  int64_t all = 0, moments = 0;
-  for (const PartPlan& part : plan.parts) {
-    all += part.parameters;
-    moments += part.moment_values;
-    (part.trained ? plan.trained_parameters : plan.frozen_parameters) += part.parameters;
-  }
-  // A gradient reaches a part's inputs when anything in it trains, be it adapters.
-  const Trains trains{.vision = config.lr.vision_encoder_lr.has_value(),
-                      .vision_weights = parts.vision.trained,
-                      .projector_weights = parts.projector.trained,
-                      .llm_weights = parts.llm.trained,
-                      .llm = config.lr.llm_lr.has_value()};
+  const Trains trains = plan_parts(config, model, tensors, &plan);
   const Row row = full_row(config.data);
   const uint64_t element = config.dtype == "float32" ? 4 : 2;
   plan.row_tokens = static_cast<int64_t>(row.tokens);
@@ -212,26 +239,7 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
   plan.row_patches = static_cast<int64_t>(row.patches);
   plan.activations_with_checkpointing = activation_bytes(row, model, trains, true, element);
   plan.activations_without_checkpointing = activation_bytes(row, model, trains, false, element);
-
-  plan.prefetch_bytes = static_cast<uint64_t>(config.data.prefetch_bytes);
-  TrainMemory whole;
-  const auto trained = static_cast<uint64_t>(plan.trained_parameters);
-  whole.weights = static_cast<uint64_t>(all) * element;
-  whole.gradients = trained * kFloat;
-  whole.masters = element == kFloat ? 0 : trained * kFloat;
-  whole.moments = static_cast<uint64_t>(moments) * kFloat;
-  whole.activations = config.gradient_checkpointing ? plan.activations_with_checkpointing
-                                                    : plan.activations_without_checkpointing;
-  const int64_t tile = std::min(config.loss_vocab_tile, model.text.vocab_size);
-  whole.logits = 2 * kFloat * static_cast<uint64_t>(row.labelled) * static_cast<uint64_t>(tile);
-  for (const int64_t processes : kProcessCounts) {
-    TrainMemory one = whole;
-    const auto n = static_cast<uint64_t>(processes);
-    one.processes = processes;
-    one.masters = (whole.masters + n - 1) / n;
-    one.moments = (whole.moments + n - 1) / n;
-    plan.memory.push_back(one);
-  }
+  plan_memory(config, model, row, element, &plan);
   plan.flops_per_token = row_flops(row, tensors, model, config, trains) / row.tokens;
   plan_time(config, inputs, &plan);
   return plan;
