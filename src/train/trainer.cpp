@@ -19,7 +19,6 @@
 #include "data/sample_builder.h"
 #include "engine/device.h"
 #include "text/tokenizer.h"
-#include "text/white_space.h"
 #include "train/dist/exchange.h"
 #include "train/learning_rate.h"
 #include "train/lora.h"
@@ -77,20 +76,6 @@ std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> r
                                         options);
 }
 
-/// "LINE instead of LINE", of the first lines that are not the same.
-std::string first_difference(const std::string& wanted, const std::string& found) {
-  std::istringstream a(wanted), b(found);
-  std::string line_a, line_b;
-  bool more_a = true, more_b = true;
-  while (line_a == line_b && (more_a || more_b)) {
-    more_a = static_cast<bool>(std::getline(a, line_a));
-    more_b = static_cast<bool>(std::getline(b, line_b));
-    if (!more_a) line_a = "nothing";
-    if (!more_b) line_b = "nothing";
-  }
-  return fmt::format("{} instead of {}", text::strip(line_b), text::strip(line_a));
-}
-
 class Run {
  public:
   Run(const TrainConfig& config, const TrainHooks& hooks, at::Device device, Collective& collective)
@@ -106,7 +91,7 @@ class Run {
 
   TrainReport train(const std::string& resume) {
     TrainReport report{.output = config_.output, .writes = writer_ != nullptr};
-    agree_on("keys of the recipe", numbers_toml(config_));
+    exchange_.agree("keys of the recipe", numbers_toml(config_));
     if (const auto steps = finished_before(resume)) {
       report.end = RunEnd::kNothingToDo;
       report.steps = report.total_steps = *steps;
@@ -143,16 +128,6 @@ class Run {
     if (writer_ && hooks_.on_note) hooks_.on_note(line);
   }
 
-  /// Ends all processes where one of them was started with something else. @param lines  of key and value.
-  void agree_on(const std::string& what, const std::string& lines) {
-    const std::vector<std::string> all = exchange_.from_all(lines);
-    for (size_t rank = 1; rank < all.size(); ++rank) {
-      VL3_CHECK(all[rank] == all[0], kInvalidArgument,
-                "process {} has other {} than process 0: {}; start all of them with the same", rank, what,
-                first_difference(all[0], all[rank]));
-    }
-  }
-
   std::optional<int64_t> finished_before(const std::string& resume) {
     std::optional<int64_t> steps;
     if (writer_) steps = finished_steps(writer_->folder(), config_, resume);
@@ -174,7 +149,7 @@ class Run {
     const weights::ModelConfig model = weights::load_model_config(base);
     auto checkpoint = std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(base, model));
     auto records = open_records(config_);
-    agree_on("data", records->state().at("lists").dump(1));
+    exchange_.agree("data", records->state().at("lists").dump(1));
     total_steps_ = count_steps(config_, *records);
     LrSchedule(config_.optim, total_steps_).check_trains();
     records_per_epoch_ = records->records_per_epoch();
