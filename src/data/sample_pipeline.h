@@ -31,7 +31,7 @@ struct BuiltStep {
   int64_t step = 0;
   int64_t records = 0;
   int64_t records_seen = 0;
-  std::vector<BuiltSample> samples;
+  std::vector<BuiltSample> samples = {};
 };
 
 class SamplePipeline {
