@@ -4,7 +4,6 @@
 #include <torch/version.h>
 
 #include <chrono>
-#include <cmath>
 #include <memory>
 #include <new>
 #include <optional>
@@ -13,17 +12,12 @@
 
 #include "core/check.h"
 #include "core/process.h"
-#include "data/loader.h"
-#include "data/mixture_stream.h"
-#include "data/patch_samples.h"
-#include "data/sample_builder.h"
 #include "engine/device.h"
-#include "text/tokenizer.h"
 #include "train/dist/exchange.h"
 #include "train/learning_rate.h"
 #include "train/lora.h"
-#include "train/planner.h"
 #include "train/recipe.h"
+#include "train/run_data.h"
 #include "train/run_writer.h"
 #include "train/stop_signal.h"
 #include "vl3/version.h"
@@ -35,45 +29,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds_between(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double>(end - start).count();
-}
-
-/// A run's records: passes over the lists, or no end where max_steps says when it is over.
-std::unique_ptr<data::MixtureStream> open_records(const TrainConfig& config) {
-  return data::open_mixture(config.data, config.seed, config.max_steps ? 0 : config.num_train_epochs);
-}
-
-int64_t whole_epoch(const data::MixtureStream& records) {
-  return static_cast<int64_t>(std::ceil(records.records_per_epoch()));
-}
-
-int64_t count_steps(const TrainConfig& config, const data::MixtureStream& records) {
-  check_batch(config, whole_epoch(records));
-  if (config.max_steps) return *config.max_steps;
-  VL3_CHECK(!config.global_batch_tokens, kInvalidArgument,
-            "global_batch_tokens is set, so the number of steps is not known beforehand: set max_steps, too");
-  VL3_CHECK(records.total_records() > 0, kInvalidArgument, "the data has no record: look at data.sources");
-  return (records.total_records() + config.global_batch_size - 1) / config.global_batch_size;
-}
-
-std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> records,
-                                          const TrainConfig& config, const weights::ModelConfig& model,
-                                          const Collective& collective) {
-  const data::LoaderOptions options{.rank = collective.rank(),
-                                    .world_size = collective.world_size(),
-                                    .global_batch_size = config.global_batch_size,
-                                    .global_batch_tokens = config.global_batch_tokens,
-                                    .most_records = whole_epoch(*records),
-                                    .stop_asked = [] { return StopSignal::requested() != 0; }};
-  if (config.objective == "patch_labels")
-    return std::make_unique<data::Loader>(std::move(records),
-                                          data::patch_sample_functions(config.data, model.preprocess),
-                                          config.data, options);
-  auto tokenizer = std::make_shared<const text::Tokenizer>(text::Tokenizer::load(model.dir));
-  media::MediaLimits limits;
-  limits.timeout_s = config.data.sample_timeout_s;
-  auto builder = std::make_shared<const data::SampleBuilder>(model, tokenizer, config.data, limits);
-  return std::make_unique<data::Loader>(std::move(records), data::sample_functions(builder), config.data,
-                                        options);
 }
 
 class Run {
@@ -154,7 +109,7 @@ class Run {
     LrSchedule(config_.optim, total_steps_).check_trains();
     records_per_epoch_ = records->records_per_epoch();
     step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, collective_);
-    loader_ = make_loader(std::move(records), config_, model, collective_);
+    loader_ = make_loader(std::move(records), config_, model, collective_.rank(), collective_.world_size());
     if (!from.empty()) go_on_from(from);
     VL3_CHECK(
         state_.step <= total_steps_, kInvalidArgument,
