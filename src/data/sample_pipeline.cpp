@@ -286,7 +286,11 @@ std::optional<BuiltStep> SamplePipeline::next() {
     return std::ranges::all_of(s.steps.front().tasks, [](const auto& task) { return task->done; });
   };
   while (!s.changed.wait_for(lock, kLookEvery, ready)) {
-    if (s.options.stop_asked && s.options.stop_asked()) return BuiltStep{.interrupted = true};
+    if (s.options.stop_asked && s.options.stop_asked()) {
+      BuiltStep stopped;
+      stopped.interrupted = true;
+      return stopped;
+    }
     s.drop_overdue();
   }
   if (s.steps.empty()) {
