@@ -33,7 +33,8 @@ TEST(QuantizeVerdict, APartAloneComesFromTheQuantisedFolder) {
   const c10::InferenceMode inference;
   const Float32Products exactly;
   const test::TempDir dir;
-  quantize_checkpoint(kTiny, dir / "out", {.samples = 2, .measured = 1, .force = true, .progress = {}});
+  quantize_checkpoint(kTiny, dir / "out",
+                      {.bits = {}, .samples = 2, .measured = 1, .force = true, .progress = {}});
   const auto runtime = engine::Runtime::load({.model = kTiny, .flow = {}});
   const auto quantised = std::make_shared<const weights::Checkpoint>(
       weights::Checkpoint::open(dir / "out", weights::load_model_config(dir / "out")));
