@@ -15,6 +15,7 @@
 
 #include <array>
 #include <functional>
+#include <map>
 
 #include "ops/linear.h"
 #include "ops/quantised_product.h"
@@ -32,11 +33,21 @@ struct Kind {
   std::function<Product(int64_t O, int64_t I, int64_t rows)> make;
 };
 
-QuantisedWeight random_weight(int64_t O, int64_t I, int bits, int64_t group) {
-  if (bits == 8)
-    return QuantisedWeight::int8(at::randint(-127, 128, {O, I}, at::kChar), at::rand({O}) / 5000);
-  return QuantisedWeight::int4(at::randint(-8, 8, {O, I}, at::kChar), at::rand({O, I / group}) / 300);
+// Whole numbers of 4 bits as int8 [O, I]: the same for all that ask for one shape, for making them takes
+// long.
+const at::Tensor& numbers(int64_t O, int64_t I) {
+  static std::map<std::pair<int64_t, int64_t>, at::Tensor> made;
+  at::Tensor& found = made[{O, I}];
+  if (!found.defined()) found = at::randint(-8, 8, {O, I}, at::kChar);
+  return found;
 }
+
+QuantisedWeight random_weight(int64_t O, int64_t I, int bits, int64_t group) {
+  if (bits == 8) return QuantisedWeight::int8(numbers(O, I), at::rand({O}) / 300);
+  return QuantisedWeight::int4(numbers(O, I), at::rand({O, I / group}) / 300);
+}
+
+at::Tensor random_bf16(int64_t O, int64_t I) { return numbers(O, I).to(at::kBFloat16).mul_(0.004); }
 
 Product ours(int64_t O, int64_t I, int bits, int64_t group) {
   return [w = random_weight(O, I, bits, group)](const at::Tensor& x) { return vl3::ops::linear(x, w); };
@@ -46,7 +57,7 @@ Product libtorch_int8(int64_t O, int64_t I, int64_t rows) {
   auto& dispatcher = c10::Dispatcher::singleton();
   static const auto prepack = dispatcher.findSchemaOrThrow("onednn::qlinear_prepack", "");
   static const auto pointwise = dispatcher.findSchemaOrThrow("onednn::qlinear_pointwise", "");
-  c10::Stack stack = {at::randint(-127, 128, {O, I}, at::kChar), std::vector<int64_t>{rows, I}};
+  c10::Stack stack = {numbers(O, I), std::vector<int64_t>{rows, I}};
   prepack.callBoxed(stack);
   const at::Tensor x = at::randint(0, 255, {rows, I}, at::kByte), w = stack[0].toTensor();
   return [=, scale = at::rand({O}), zero = at::zeros({O}, at::kLong)](const at::Tensor&) {
@@ -66,19 +77,18 @@ const std::vector<Kind>& kinds() {
       {"vl3_int4_32", 4, [](int64_t O, int64_t I, int64_t) { return ours(O, I, 4, 32); }},
       {"vl3_bf16", 16,
        [](int64_t O, int64_t I, int64_t) -> Product {
-         return [w = at::randn({O, I}).to(at::kBFloat16)](const at::Tensor& x) {
-           return vl3::ops::linear(x, w);
-         };
+         return [w = random_bf16(O, I)](const at::Tensor& x) { return vl3::ops::linear(x, w); };
        }},
       {"libtorch_int8", 8, libtorch_int8},
       {"libtorch_bf16", 16,
        [](int64_t O, int64_t I, int64_t rows) -> Product {
-         return [w = at::randn({O, I}).to(at::kBFloat16), narrow = at::randn({rows, I}).to(at::kBFloat16)](
-                    const at::Tensor&) { return at::linear(narrow, w); };
+         return [w = random_bf16(O, I), narrow = at::randn({rows, I}).to(at::kBFloat16)](const at::Tensor&) {
+           return at::linear(narrow, w);
+         };
        }},
       {"libtorch_f32", 32,
        [](int64_t O, int64_t I, int64_t) -> Product {
-         return [w = at::randn({O, I})](const at::Tensor& x) { return at::linear(x, w); };
+         return [w = numbers(O, I).to(at::kFloat)](const at::Tensor& x) { return at::linear(x, w); };
        }},
   };
   return all;
@@ -107,7 +117,7 @@ void few_rows(benchmark::State& state, const Kind& kind, const std::string& path
               int64_t O) {
   const c10::InferenceMode inference;
   vl3::ops::force_quantised_path(path);
-  std::vector<Product> ring(static_cast<size_t>(500'000'000 * 8 / (O * I * kind.bits)) + 1);
+  std::vector<Product> ring(static_cast<size_t>(int64_t{4'000'000'000} / (O * I * kind.bits)) + 1);
   for (Product& product : ring) product = kind.make(O, I, rows);
   const at::Tensor x = at::randn({rows, I});
   size_t next = 0;
@@ -123,9 +133,8 @@ void swiglu(benchmark::State& state, int bits, int64_t rows) {
   const auto run = [&](const auto& gate, const auto& up, const auto& down) {
     for (auto _ : state) benchmark::DoNotOptimize(vl3::ops::swiglu_mlp(x, gate, up, down));
   };
-  const auto bf16 = [](int64_t O, int64_t I) { return at::randn({O, I}).to(at::kBFloat16); };
   if (bits == 16) {
-    run(bf16(H, D), bf16(H, D), bf16(D, H));
+    run(random_bf16(H, D), random_bf16(H, D), random_bf16(D, H));
   } else {
     run(random_weight(H, D, bits, 128), random_weight(H, D, bits, 128), random_weight(D, H, bits, 128));
   }
@@ -140,7 +149,7 @@ void gelu(benchmark::State& state, int bits, int64_t rows) {
     for (auto _ : state) benchmark::DoNotOptimize(vl3::ops::gelu_mlp(x, w1, b1, w2, b2));
   };
   if (bits == 16) {
-    run(at::randn({H, D}).to(at::kBFloat16), at::randn({D, H}).to(at::kBFloat16));
+    run(random_bf16(H, D), random_bf16(D, H));
   } else {
     run(random_weight(H, D, bits, 128), random_weight(D, H, bits, 128));
   }

@@ -8,10 +8,9 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/decode_attention.cpp"
 #include <hwy/cache_control.h>
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
-
-#include <hwy/contrib/math/math-inl.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace vl3::ops {
@@ -85,8 +84,9 @@ HWY_INLINE Vector add_pairs(Vector a, Vector b) {
   return hn::Add(hn::ConcatEven(tag, b, a), hn::ConcatOdd(tag, b, a));
 }
 
-// scores[r * stride + j] = q[r] . k[j] for as many keys as a vector has lanes, `count` of which exist. Four keys at
-// a time share the loads of the queries; their vectors of partial sums are then added up across lanes together.
+// scores[r * stride + j] = q[r] . k[j] for as many keys as a vector has lanes, `count` of which exist. Four
+// keys at a time share the loads of the queries; their vectors of partial sums are then added up across lanes
+// together.
 template <int R, typename T>
 HWY_INLINE void score_keys(const float* q, const T* k, int64_t first, int64_t count, int64_t d, float* scores,
                            int64_t stride) {
@@ -126,7 +126,8 @@ HWY_INLINE void score_keys(const float* q, const T* k, int64_t first, int64_t co
     hn::StoreU(partial[r][0], tag, found);
     for (int64_t j = 0; j < count; ++j) {
       float dot = found[j];
-      for (int64_t i = d / lanes() * lanes(); i < d; ++i) dot += q[r * d + i] * widen_one(k[(first + j) * d + i]);
+      for (int64_t i = d / lanes() * lanes(); i < d; ++i)
+        dot += q[r * d + i] * widen_one(k[(first + j) * d + i]);
       scores[r * stride + j] = dot;
     }
   }
@@ -176,8 +177,8 @@ HWY_INLINE AttentionPartial weights_of(float* scores, int64_t visible, int64_t n
 
 // out[r][0, V vectors) (+)= sum_j weights[r * stride + j] * v[j] for `keys` keys.
 template <int R, int V, typename T>
-HWY_INLINE void weigh_keys(const float* weights, int64_t stride, const T* v, int64_t keys, int64_t d, bool adds,
-                           float* out) {
+HWY_INLINE void weigh_keys(const float* weights, int64_t stride, const T* v, int64_t keys, int64_t d,
+                           bool adds, float* out) {
   const Floats tag;
   Vector sum[R][V];
   HWY_UNROLL(8)

@@ -27,7 +27,8 @@ QuantisedWeight::QuantisedWeight(const at::Tensor& values, const at::Tensor& sca
             panels_.O, panels_.I, scale.numel());
   panels_.group = panels_.I / groups;
   VL3_CHECK(bits == 8 || (panels_.group % 32 == 0 && panels_.group <= kLargestGroup), kInvalidArgument,
-            "4-bit weights in groups of {}: expected a multiple of 32 up to {}", panels_.group, kLargestGroup);
+            "4-bit weights in groups of {}: expected a multiple of 32 up to {}", panels_.group,
+            kLargestGroup);
   const std::shared_ptr<std::byte> memory = huge_memory(bytes());
   const at::Tensor v = values.contiguous(), s = scale.contiguous();
   const int8_t* vp = v.const_data_ptr<int8_t>();
