@@ -83,6 +83,7 @@ int run(int argc, char** argv) {
   add_bench(app);
   add_train(app);
   add_eval(app);
+  add_curate(app);
   add_serve(app);
   add_synth(app);
   try {

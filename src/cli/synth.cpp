@@ -13,6 +13,7 @@
 #include "core/check.h"
 #include "core/file.h"
 #include "synth/benchmark.h"
+#include "synth/collection.h"
 #include "synth/sheet.h"
 #include "synth/writer.h"
 #include "text/bpe_trainer.h"
@@ -44,7 +45,7 @@ struct SynthCommand {
   int64_t merges = 768;
   std::optional<double> file_fps;
   double rate_s = 0.5;
-  bool single = false, benchmark = false, list = false, json = false, rate = false;
+  bool single = false, benchmark = false, collection = false, list = false, json = false, rate = false;
 
   synth::SynthOptions options() const {
     synth::SynthOptions options;
@@ -132,6 +133,8 @@ struct SynthCommand {
               "say one of --out DIR, --sheet F, --score F, --tokenizer DIR, --list and --rate{}",
               modes == 0 ? "" : fmt::format("; found {}", modes));
     VL3_CHECK(!benchmark || !out.empty(), kInvalidArgument, "--benchmark: name its folder with --out DIR");
+    VL3_CHECK(!collection || !out.empty(), kInvalidArgument, "--collection: name its folder with --out DIR");
+    VL3_CHECK(!collection || !benchmark, kInvalidArgument, "--collection and --benchmark: say one of them");
     if (list) return print_list();
     if (!score.empty()) return print_score();
     if (rate) return print_rate();
@@ -142,7 +145,9 @@ struct SynthCommand {
     const auto progress = [&line](uint64_t done, uint64_t total) {
       line.show({"samples", static_cast<int64_t>(done), static_cast<int64_t>(total)});
     };
-    if (benchmark)
+    if (collection)
+      synth::write_collection({out, count, options().seed}, progress);
+    else if (benchmark)
       synth::write_benchmark(options(), {out, per_kind, video, file_fps}, progress);
     else
       synth::write_dataset(options(), {out, count, video, file_fps, single}, progress);
@@ -192,6 +197,8 @@ void add_synth(CLI::App& app) {
   command->add_flag("--single", synth->single,
                     "One annotation a question instead of a conversation a medium");
   command->add_flag("--benchmark", synth->benchmark, "Write a fixed test set to --out instead");
+  command->add_flag("--collection", synth->collection,
+                    "Write a raw image-text collection with known faults to --out instead, for vl3 curate");
   command->add_option("--per-kind", synth->per_kind, "Items a kind of the test set (100)")
       ->check(CLI::Range(1, 1'000'000))
       ->option_text("N");

@@ -55,6 +55,9 @@ const std::vector<Command> kCommands{
          Flags{"--tasks", "--data-root", "--root", "--output", "--limit", "--dry-run", "--scoring",
                "--preset", "--max-visual-tokens", "--max-tokens", "--endpoint-model", "--api-key-env",
                "--concurrency", "--video-as", "--judge", "--judge-model", "--judge-key-env", "--json"}},
+    {"curate",
+     {"--help", "--input", "--data-root", "--output", "--set", "--shard", "--captions", "--merge", "--json",
+      "--quiet"}},
     {"serve",
      {"--help",
       "--model",
@@ -99,7 +102,8 @@ const std::vector<Command> kCommands{
     {"synth",
      {"--help",        "--out",      "--count",  "--seed",      "--kinds",     "--split", "--options",
       "--video-codec", "--file-fps", "--single", "--benchmark", "--per-kind",  "--score", "--benchmark-dir",
-      "--json",        "--list",     "--sheet",  "--rate",      "--tokenizer", "--merges"}},
+      "--json",        "--list",     "--sheet",  "--rate",      "--tokenizer", "--merges",
+      "--collection"}},
 };
 
 // What the lines of a help text begin with: "  -h,--help   Print…".

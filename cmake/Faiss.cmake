@@ -1,0 +1,13 @@
+# Faiss (Debian's libfaiss-dev has a static library) with the BLAS it calls, as vl3_faiss. OpenMP's functions come from
+# libtorch's own runtime.
+find_path(FAISS_INCLUDE_DIR faiss/Clustering.h)
+find_library(FAISS_LIBRARY faiss)
+find_library(FAISS_LAPACK lapack)
+find_library(FAISS_BLAS blas)
+if(NOT FAISS_INCLUDE_DIR OR NOT FAISS_LIBRARY OR NOT FAISS_LAPACK OR NOT FAISS_BLAS)
+  message(FATAL_ERROR "faiss not found: install libfaiss-dev (tools/apt-packages.txt)")
+endif()
+add_library(vl3_faiss INTERFACE)
+target_include_directories(vl3_faiss SYSTEM INTERFACE ${FAISS_INCLUDE_DIR})
+# libtorch stands before Debian's reference BLAS: its own (MKL) is found first, by Faiss at link time and by libtorch itself at run time.
+target_link_libraries(vl3_faiss INTERFACE ${FAISS_LIBRARY} vl3_torch ${FAISS_LAPACK} ${FAISS_BLAS})

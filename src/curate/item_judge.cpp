@@ -1,0 +1,200 @@
+#include "curate/item_judge.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/check.h"
+#include "core/digest.h"
+#include "core/hash.h"
+#include "core/printable.h"
+#include "curate/media_path.h"
+#include "curate/picture_measures.h"
+#include "curate/text_measures.h"
+#include "curate/video_measures.h"
+#include "data/random_access_file.h"
+#include "media/image_reader.h"
+#include "media/probe.h"
+#include "media/sampled_reader.h"
+#include "vl3/error.h"
+
+namespace vl3::curate {
+namespace {
+
+constexpr uint64_t kDigestBlock = 1 << 20;
+
+void refuse(ScoreRow* row, const std::string& reason, const std::string& detail) {
+  row->reason = reason;
+  row->detail = printable(detail.substr(0, 300));
+}
+
+media::MediaLimits limits_of(const ValidityConfig& validity) {
+  media::MediaLimits limits;
+  limits.max_bytes = static_cast<uint64_t>(validity.max_bytes);
+  limits.max_pixels = validity.max_pixels;
+  return limits;
+}
+
+// Of a video: its size and its first and last MiB, so that an hour of film is not read twice.
+std::string content_of(const media::MediaData& medium, bool video) {
+  Digest digest;
+  if (medium.in_memory()) {
+    digest.add(*medium.bytes);
+  } else {
+    const data::RandomAccessFile file(medium.path);
+    std::string block(kDigestBlock, '\0');
+    if (video && file.size() > 2 * kDigestBlock) {
+      digest.add(std::to_string(file.size()));
+      digest.add(file.read(0, kDigestBlock));
+      digest.add(file.read(file.size() - kDigestBlock, kDigestBlock));
+    } else {
+      for (uint64_t at = 0; at < file.size(); at += kDigestBlock)
+        digest.add(block.data(), file.read_some(at, block.data(), block.size()));
+    }
+  }
+  return digest.hex().substr(0, 32);
+}
+
+void judge_caption(ScoreRow* row) {
+  if (row->caption.empty()) return;
+  const TextMeasures text = measure_text(row->caption);
+  row->scores["caption_chars"] = static_cast<double>(text.chars);
+  row->scores["caption_words"] = static_cast<double>(text.words);
+  row->scores["caption_repetition"] = text.repetition;
+  row->scores["caption_symbols"] = text.symbol_share;
+  row->scores["caption_controls"] = static_cast<double>(text.controls);
+  row->scores["caption_media_tag"] = text.has_media_tag ? 1 : 0;
+  row->caption_key = fmt::format("{:016x}", fnv1a(caption_template(row->caption)));
+}
+
+void judge_picture(const media::Frame& picture, ScoreRow* row) {
+  const PictureMeasures measures = measure(picture);
+  row->scores["contrast"] = measures.contrast;
+  row->scores["entropy"] = measures.entropy;
+  row->scores["sharpness"] = measures.sharpness;
+  row->scores["blur"] = measures.blur;
+  row->scores["exposure"] = measures.exposure;
+  row->scores["dark_share"] = measures.dark_share;
+  row->scores["bright_share"] = measures.bright_share;
+  row->likeness = likeness_of(picture);
+}
+
+void judge_size(int height, int width, ScoreRow* row) {
+  row->scores["height"] = height;
+  row->scores["width"] = width;
+  row->scores["aspect"] = static_cast<double>(std::max(height, width)) / std::max(1, std::min(height, width));
+}
+
+media::Frame judge_video(const media::MediaData& medium, const CurateConfig& config,
+                         const media::MediaLimits& limits, ScoreRow* row) {
+  const media::MediaInfo info = media::probe_media(medium, Flow::kNative, limits, media::MediaKind::kVideo);
+  judge_size(info.height, info.width, row);
+  media::SampleOptions options;
+  options.flow = Flow::kNative;
+  const double source_fps = info.duration_s > 0 ? static_cast<double>(info.frames) / info.duration_s : 0;
+  options.fps = source_fps > 0 ? std::min(config.video.sample_fps, source_fps) : config.video.sample_fps;
+  options.max_frames = config.video.max_frames;
+  options.min_frames = 1;
+  const media::SampledFrames frames = media::plan_frames(info.index, info.video, options);
+  FrameMeter meter(config.video);
+  {
+    media::SampledReader reader(medium, info.index, frames, limits);
+    while (const std::optional<media::Frame> frame = reader.next()) meter.add(*frame, reader.sampled().pts_s);
+  }
+  const VideoMeasures measures = meter.finish(info.duration_s);
+  row->scores["duration_s"] = info.duration_s;
+  row->scores["cuts"] = static_cast<double>(measures.cuts);
+  row->scores["static_share"] = measures.static_share;
+  row->scores["motion"] = measures.motion;
+  row->scores["clip_motion"] = measures.clip_motion;
+  row->clip_start_s = measures.clip_start_s;
+  row->clip_end_s = measures.clip_end_s;
+
+  const double middle = measures.clip_end_s > 0 ? (measures.clip_start_s + measures.clip_end_s) / 2 : 0;
+  const auto nearest = std::min_element(frames.begin(), frames.end(), [middle](const auto& a, const auto& b) {
+    return std::abs(a.pts_s - middle) < std::abs(b.pts_s - middle);
+  });
+  media::SampledReader reader(medium, info.index, {*nearest}, limits);
+  std::optional<media::Frame> frame = reader.next();
+  if (!frame) throw Error(ErrorCode::kCorrupt, "no frame could be decoded");
+  return std::move(*frame);
+}
+
+const char* reason_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kResourceExhausted:
+      return "too_large";
+    case ErrorCode::kUnsupported:
+      return "not_media";
+    case ErrorCode::kNotFound:
+      return "missing";
+    default:
+      return "corrupt";
+  }
+}
+
+void look(const Item& item, const CurateConfig& config, Judged* judged) {
+  ScoreRow& row = judged->row;
+  const media::MediaLimits limits = limits_of(config.validity);
+  media::MediaData medium;
+  medium.name = printable(item.media);
+  if (item.bytes != nullptr) {
+    medium.bytes = item.bytes;
+  } else {
+    const ResolvedMedia found = resolve_media(item.root, item.media);
+    if (!found.reason.empty()) return refuse(&row, found.reason, found.detail);
+    medium.path = found.path;
+  }
+  row.scores["bytes"] = static_cast<double>(item.bytes != nullptr ? item.bytes->size() : std::filesystem::file_size(medium.path));
+  const bool video = media::sniff_media(medium, limits) == media::MediaKind::kVideo;
+  row.kind = video ? "video" : "image";
+  row.content = content_of(medium, video);
+  if (video) {
+    judged->picture = judge_video(medium, config, limits, &row);
+  } else {
+    // In memory once, so that the header, the pixels and the digest are of the same bytes.
+    judged->picture = media::read_image(medium, Flow::kNative, limits);
+    judge_size(judged->picture.height, judged->picture.width, &row);
+  }
+  judge_picture(judged->picture, &row);
+}
+
+void take_columns(const Item& item, const CurateConfig& config, ScoreRow* row) {
+  for (const ScorerConfig& scorer : config.scorers) {
+    if (scorer.kind != "column") continue;
+    const std::string& key = scorer.column.empty() ? scorer.name : scorer.column;
+    if (!item.source.is_object() || !item.source.contains(key)) continue;
+    const Json& value = item.source[key];
+    if (value.is_number() && std::isfinite(value.get<double>())) row->scores[scorer.name] = value.get<double>();
+  }
+}
+
+}  // namespace
+
+Judged judge_item(const Item& item, const CurateConfig& config) {
+  Judged judged;
+  ScoreRow& row = judged.row;
+  row.position = item.position;
+  row.where = item.where;
+  row.id = item.id;
+  row.media = item.media;
+  row.caption = item.caption;
+  row.reason = item.reason;
+  row.detail = item.detail;
+  if (item.source.is_object()) row.source = item.source.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (!row.reason.empty()) return judged;
+  try {
+    judge_caption(&row);
+    take_columns(item, config, &row);
+    look(item, config, &judged);
+  } catch (const Error& error) {
+    refuse(&row, reason_of(error.code()), error.what());
+  } catch (const std::bad_alloc&) {
+    refuse(&row, "too_large", "out of memory");
+  } catch (const std::exception& error) {
+    refuse(&row, "corrupt", error.what());
+  }
+  if (!row.reason.empty()) judged.picture = {};
+  return judged;
+}
+
+}  // namespace vl3::curate
