@@ -16,6 +16,8 @@ namespace {
 
 constexpr int64_t kAnswerTokens = 16;
 
+int alive = 0;  // of Float32Products
+
 struct Prompt {
   lm::KvCache cache;
   at::Tensor last_hidden;  // [1, D]
@@ -133,7 +135,12 @@ std::shared_ptr<const engine::Runtime> with_parts(const engine::Runtime& origina
   return original.with_network(engine::VideoLlama3(source, original.config), at::kFloat);
 }
 
-Float32Products::Float32Products() { ops::force_bf16_product(ops::Bf16Product::kWidenedTiles); }
-Float32Products::~Float32Products() { ops::force_bf16_product(std::nullopt); }
+Float32Products::Float32Products() {
+  if (alive++ == 0) ops::force_bf16_product(ops::Bf16Product::kWidenedTiles);
+}
+
+Float32Products::~Float32Products() {
+  if (--alive == 0) ops::force_bf16_product(std::nullopt);
+}
 
 }  // namespace vl3::quantize

@@ -46,7 +46,8 @@ std::shared_ptr<const engine::Runtime> with_parts(const engine::Runtime& origina
                                                   const std::set<Part>& parts,
                                                   nn::PackedWeight::Inputs inputs);
 
-/// Products of many rows in float32 arithmetic while it lives, whatever the CPU could do in bfloat16.
+/// Products of many rows in float32 arithmetic while one lives, whatever the CPU could do in bfloat16.
+/// One thread at a time; they may be nested.
 class Float32Products {
  public:
   Float32Products();

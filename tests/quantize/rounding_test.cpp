@@ -54,7 +54,7 @@ TEST(Rounding, ClippingNeverCostsMoreByItsOwnMeasure) {
               cost(round_nearest(weight, scheme, at::kFloat)));
   }
   EXPECT_LT(error_of(weight, round_clipped(weight, kInt4, at::kFloat, {}), at::eye(64)),
-            0.9 * error_of(weight, round_nearest(weight, kInt4, at::kFloat), at::eye(64)));
+            0.97 * error_of(weight, round_nearest(weight, kInt4, at::kFloat), at::eye(64)));
 }
 
 TEST(Rounding, GptqMakesUpForItsErrorsOnInputsThatGoTogether) {

@@ -29,6 +29,16 @@ TEST(QuantizeVerdict, AModelAgreesWithItself) {
   EXPECT_EQ(loss.same_answers, 4);
 }
 
+TEST(QuantizeVerdict, Float32ProductsMayBeNested) {
+  const ops::Bf16Product own = ops::bf16_product();
+  {
+    const Float32Products outer;
+    { const Float32Products inner; }
+    EXPECT_EQ(ops::bf16_product(), ops::Bf16Product::kWidenedTiles);
+  }
+  EXPECT_EQ(ops::bf16_product(), own);
+}
+
 TEST(QuantizeVerdict, APartAloneComesFromTheQuantisedFolder) {
   const c10::InferenceMode inference;
   const Float32Products exactly;
