@@ -17,6 +17,7 @@ namespace vl3::ops {
 namespace {
 
 constexpr int64_t kFewestRows = 128;  // of a piece, where panels are cut by rows
+constexpr int64_t kBlockRows = 512;   // that meet all panels before the next ones
 constexpr int64_t kMlpRows = 512;     // whose hidden values exist at once
 constexpr int64_t kWorth = 32768;     // numbers that are worth a thread
 
@@ -87,16 +88,18 @@ void over_panels(const QuantisedPanels& weight, int64_t rows, int64_t scratch_by
                  });
     return;
   }
-  // Cut by rows, too, where there are too few panels to occupy every thread evenly.
+  // Blocks of rows, all panels of one before the next: the rows stay in the second-level cache, and what is
+  // written lies together. Lower ones where there are too few panels to occupy every thread evenly.
   const int64_t threads = at::get_num_threads();
-  int64_t cuts = 1;
-  if (panels % threads != 0 && panels < 8 * threads)
-    cuts =
-        std::clamp<int64_t>((8 * threads + panels - 1) / panels, 1, std::max<int64_t>(1, rows / kFewestRows));
-  const int64_t height = (rows + cuts - 1) / cuts;
+  int64_t cuts = (rows + kBlockRows - 1) / kBlockRows;
+  if (panels % threads != 0 && panels < 8 * threads) {
+    const int64_t wanted = (8 * threads + panels - 1) / panels;
+    cuts = std::max(cuts, std::min(wanted, std::max<int64_t>(1, rows / kFewestRows)));
+  }
+  const int64_t height = ((rows + cuts - 1) / cuts + 5) / 6 * 6;  // tiles of six rows
   parallel_items(panels * cuts, [&](int64_t i) {
-    const int64_t first = i % cuts * height;
-    if (first < rows) body(i / cuts, first, std::min(rows, first + height), scratch());
+    const int64_t first = i / panels * height;
+    if (first < rows) body(i % panels, first, std::min(rows, first + height), scratch());
   });
 }
 

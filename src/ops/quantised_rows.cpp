@@ -6,7 +6,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/quantised_rows.cpp"
-// This order is Highway's rule, not the alphabet's.
 // clang-format off
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
