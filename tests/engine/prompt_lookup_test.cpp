@@ -61,8 +61,19 @@ TEST_F(Guessing, ChangesNoGreedyAnswer) {
   const Answer guessed = engine_.ask(chat(), options);
   EXPECT_EQ(guessed.token_ids, alone.token_ids);
   EXPECT_EQ(guessed.text, alone.text);
-  EXPECT_GT(guessed.receipt.drafted_tokens, 0);
   EXPECT_LE(guessed.receipt.accepted_tokens, guessed.receipt.drafted_tokens);
+}
+
+TEST_F(Guessing, SavesStepsWhereTheAnswerRepeats) {
+  AskOptions options = test::greedy(200);
+  options.generation.ignore_eos = false;
+  options.generation.regex = "a{80}";
+  options.generation.prompt_lookup_num_tokens = 0;
+  const Answer alone = engine_.ask(chat(), options);
+  options.generation.prompt_lookup_num_tokens = 7;
+  const Answer guessed = engine_.ask(chat(), options);
+  EXPECT_EQ(guessed.token_ids, alone.token_ids);
+  EXPECT_GT(guessed.receipt.accepted_tokens, 0);
 }
 
 TEST_F(Guessing, ChangesNoSampledAnswerOfASeed) {

@@ -264,7 +264,7 @@ TEST(HostileRecipe, TruncatedAndFlippedRecipesNeverCrash) {
 TEST(ShippedRecipes, AreReadAndHaveThePapersSettings) {
   int seen = 0;
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(VL3_SOURCE_DIR) / "recipes")) {
-    if (entry.path().extension() != ".toml") continue;
+    if (entry.path().extension() != ".toml" || entry.path().parent_path().filename() == "curate") continue;
     const std::string file = entry.path().string();
     SCOPED_TRACE(file);
     const TrainConfig config = load_recipe(entry.path());
