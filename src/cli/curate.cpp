@@ -23,7 +23,8 @@ curate::ShardShare parse_share(const std::string& text) {
   const size_t slash = text.find('/');
   const auto number = [&text](size_t begin, size_t end) -> int64_t {
     const std::string part = text.substr(begin, end - begin);
-    const bool good = !part.empty() && part.size() < 8 && part.find_first_not_of("0123456789") == std::string::npos;
+    const bool good =
+        !part.empty() && part.size() < 8 && part.find_first_not_of("0123456789") == std::string::npos;
     return good ? std::stoll(part) : -1;
   };
   const curate::ShardShare share{slash == std::string::npos ? -1 : number(0, slash),
@@ -55,7 +56,8 @@ struct Curate {
     const curate::CurateConfig config = curate::load_recipe(recipe, overrides());
     const curate::ShardShare share = parse_share(shard);
     VL3_CHECK(!merge || shard.empty(), kInvalidArgument, "--merge and --shard: shards first, then one merge");
-    VL3_CHECK(!captions || !shard.empty(), kInvalidArgument, "--captions: says what a --shard does; a merge makes them too");
+    VL3_CHECK(!captions || !shard.empty(), kInvalidArgument,
+              "--captions: says what a --shard does; a merge makes them too");
     curate::Steps steps;
     if (share.count > 1 || !shard.empty())
       steps = captions ? curate::Steps{false, true, true, false} : curate::Steps{true, false, false, false};
@@ -70,9 +72,12 @@ struct Curate {
       progress.clear();
       if (!quiet) fmt::print(stderr, "vl3: {}\n", line);
     };
-    hooks.progress = [&](const curate::ScoreProgress& state) { progress.show({"items", state.done, state.total}); };
+    hooks.progress = [&](const curate::ScoreProgress& state) {
+      progress.show({"items", state.done, state.total});
+    };
     hooks.cancelled = [] { return InterruptGuard::interrupted(); };
-    const curate::CurateReport report = curate::curate(config, steps, merge ? curate::ShardShare{} : share, hooks);
+    const curate::CurateReport report =
+        curate::curate(config, steps, merge ? curate::ShardShare{} : share, hooks);
     progress.clear();
     if (json) {
       print_out("{}\n", curate::to_json(report).dump());
@@ -95,24 +100,27 @@ void add_curate(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "curate", "High-quality image-text data out of raw collections: filter, deduplicate, balance, caption");
   command->add_option("RECIPE", curate->recipe, "TOML file, see recipes/curate/; none: the defaults");
-  command
-      ->add_option("--input", curate->inputs, "Folder, .jsonl, .json or WebDataset .tar (repeatable)")
+  command->add_option("--input", curate->inputs, "Folder, .jsonl, .json or WebDataset .tar (repeatable)")
       ->option_text("DIR|FILE")
       ->expected(1)
       ->allow_extra_args(false)
       ->take_all();
-  command->add_option("--data-root", curate->data_root, "Before relative media paths; nothing outside is opened")
+  command
+      ->add_option("--data-root", curate->data_root, "Before relative media paths; nothing outside is opened")
       ->option_text("DIR");
   command->add_option("--output", curate->output, "Folder for kept.jsonl, dropped.jsonl, report.html")
       ->option_text("DIR");
-  command->add_option("--set", curate->set, "Override a key of the recipe, e.g. aspect.max_ratio=2.5 (repeatable)")
+  command
+      ->add_option("--set", curate->set,
+                   "Override a key of the recipe, e.g. aspect.max_ratio=2.5 (repeatable)")
       ->option_text("KEY=VALUE")
       ->expected(1)
       ->allow_extra_args(false)
       ->take_all();
   command->add_option("--shard", curate->shard, "Only score every N-th shard from the I-th on; then --merge")
       ->option_text("I/N");
-  command->add_flag("--captions", curate->captions, "With --shard: make this share's new captions, after all is scored");
+  command->add_flag("--captions", curate->captions,
+                    "With --shard: make this share's new captions, after all is scored");
   command->add_flag("--merge", curate->merge, "Select, caption and write what the --shard runs have scored");
   command->add_flag("--json", curate->json, "Counts and seconds as JSON");
   command->add_flag("--quiet", curate->quiet, "No lines about what is being done");

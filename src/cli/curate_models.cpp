@@ -24,7 +24,8 @@ std::shared_ptr<const engine::Runtime> load_runtime(const curate::CurateConfig& 
 // Jobs of the server's batch engine: all requests at once, each answer collected as it comes.
 class BatchCaptioner : public curate::Captioner {
  public:
-  explicit BatchCaptioner(const curate::CurateConfig& config) : config_(config), engine_(load_runtime(config), options_of(config)) {}
+  explicit BatchCaptioner(const curate::CurateConfig& config)
+      : config_(config), engine_(load_runtime(config), options_of(config)) {}
 
   std::vector<curate::CaptionReply> caption(const std::vector<curate::CaptionRequest>& requests) override {
     std::vector<curate::CaptionReply> replies(requests.size());
@@ -67,9 +68,12 @@ class BatchCaptioner : public curate::Captioner {
   std::shared_ptr<serve::Job> job_of(const curate::CaptionRequest& request, size_t number) const {
     auto job = std::make_shared<serve::Job>();
     job->id = fmt::format("caption-{}", number);
-    const std::string media = request.bytes != nullptr ? media::encode_data_url("application/octet-stream", *request.bytes) : request.media;
+    const std::string media = request.bytes != nullptr
+                                  ? media::encode_data_url("application/octet-stream", *request.bytes)
+                                  : request.media;
     ContentPart part = request.video ? video_part(media) : image_part(media);
-    if (request.video && request.end_s > request.start_s) part.start = request.start_s, part.end = request.end_s;
+    if (request.video && request.end_s > request.start_s)
+      part.start = request.start_s, part.end = request.end_s;
     job->conversation = {user_message({std::move(part), text_part(request.prompt)})};
     job->options.generation.max_tokens = config_.caption.max_tokens;
     job->options.generation.temperature = 0;
@@ -88,7 +92,8 @@ curate::Models load_curate_models(const curate::CurateConfig& config) {
   if (config.model != "none" && judges) models.push_back(curate::engine_model(load_runtime(config), config));
   for (const curate::ScorerConfig& scorer : config.scorers) {
     VL3_CHECK(scorer.kind != "onnx", kUnsupported,
-              "scorer \"{}\": this build has no ONNX runtime (Debian 12 packages none); export {} to TorchScript, or give "
+              "scorer \"{}\": this build has no ONNX runtime (Debian 12 packages none); export {} to "
+              "TorchScript, or give "
               "its scores as a column",
               scorer.name, scorer.path);
     if (scorer.kind == "torchscript") models.push_back(curate::script_scorer(scorer));

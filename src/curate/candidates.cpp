@@ -9,17 +9,19 @@ namespace vl3::curate {
 
 constexpr size_t kBlock = 1024;
 
-CandidateFile::CandidateFile(const std::filesystem::path& path) : path_(path), file_(std::fopen(path.c_str(), "w+b")) {
+CandidateFile::CandidateFile(const std::filesystem::path& path)
+    : path_(path), file_(std::fopen(path.c_str(), "w+b")) {
   VL3_CHECK(file_ != nullptr, kInvalidArgument, "{}: cannot be written", path.string());
 }
 
 void CandidateFile::add(const Candidate& candidate) {
-  VL3_CHECK(std::fwrite(&candidate, sizeof candidate, 1, file_.get()) == 1, kResourceExhausted, "{}: disk full",
-            path_.string());
+  VL3_CHECK(std::fwrite(&candidate, sizeof candidate, 1, file_.get()) == 1, kResourceExhausted,
+            "{}: disk full", path_.string());
   ++count_;
 }
 
-void CandidateFile::each_kept(const VerdictFile& verdicts, const std::function<void(const Candidate&)>& take) const {
+void CandidateFile::each_kept(const VerdictFile& verdicts,
+                              const std::function<void(const Candidate&)>& take) const {
   VL3_CHECK(std::fflush(file_.get()) == 0, kResourceExhausted, "{}: disk full", path_.string());
   std::rewind(file_.get());
   std::vector<Candidate> block(kBlock);
@@ -31,7 +33,8 @@ void CandidateFile::each_kept(const VerdictFile& verdicts, const std::function<v
     const int64_t begin = block.front().rank.position;
     const std::vector<Verdict> found = verdicts.get(begin, block.back().rank.position - begin + 1);
     for (const Candidate& candidate : block) {
-      if (found[static_cast<size_t>(candidate.rank.position - begin)].reason == Reason::kKept) take(candidate);
+      if (found[static_cast<size_t>(candidate.rank.position - begin)].reason == Reason::kKept)
+        take(candidate);
     }
   }
   std::fseek(file_.get(), 0, SEEK_END);

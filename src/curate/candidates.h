@@ -1,5 +1,5 @@
-// What the filters between items need of those that passed the filters of one: a file of fixed records in the order of the
-// input, streamed again by each of them. One thread.
+// What the filters between items need of those that passed the filters of one: a file of fixed records in the
+// order of the input, streamed again by each of them. One thread.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace vl3::curate {
 
 struct Candidate {
   Rank rank;
-  int64_t shard = 0;       ///< of its features
-  int64_t row = 0;         ///< in the shard
+  int64_t shard = 0;         ///< of its features
+  int64_t row = 0;           ///< in the shard
   uint64_t content[2] = {};  ///< of the medium's bytes
   uint64_t caption_key = 0;  ///< 0 without a caption
   uint8_t has_features = 0, has_likeness = 0;

@@ -33,7 +33,8 @@ std::string fault_of(const CaptionReply& reply, const CurateConfig& config) {
 // Equal keys: the same model would be asked the same.
 std::string maker(const CurateConfig& config, bool detailed) {
   const std::string& prompt = detailed ? config.caption.detailed_prompt : config.caption.short_prompt;
-  return fmt::format("{:016x}", fnv1a(fmt::format("{}\n{}\n{}", config.model, config.caption.max_tokens, prompt)));
+  return fmt::format("{:016x}",
+                     fnv1a(fmt::format("{}\n{}\n{}", config.model, config.caption.max_tokens, prompt)));
 }
 
 struct Wanted {
@@ -41,8 +42,9 @@ struct Wanted {
   bool detailed;
 };
 
-void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& config, const OutputLayout& layout,
-                   const Selection& selection, Captioner& captioner, int64_t* made) {
+void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& config,
+                   const OutputLayout& layout, const Selection& selection, Captioner& captioner,
+                   int64_t* made) {
   std::map<int64_t, NewCaption> captions = read_captions(layout, shard, config);
   const std::vector<Item> items = source.read(shard);
   const int64_t begin = source.begin_of(shard);
@@ -90,7 +92,10 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
   if (!changed && fs::exists(layout.captions(shard))) return;
   AtomicFile out(layout.captions(shard));
   for (const auto& [position, caption] : captions) {
-    Json json = {{"position", position}, {"short", caption.short_caption}, {"detailed", caption.detailed_caption}, {"error", caption.error}};
+    Json json = {{"position", position},
+                 {"short", caption.short_caption},
+                 {"detailed", caption.detailed_caption},
+                 {"error", caption.error}};
     if (caption.has_short) json["short_by"] = maker(config, false);
     if (caption.has_detailed) json["detailed_by"] = maker(config, true);
     const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -101,7 +106,8 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
 
 }  // namespace
 
-std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard, const CurateConfig& config) {
+std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard,
+                                            const CurateConfig& config) {
   std::map<int64_t, NewCaption> captions;
   if (!fs::exists(layout.captions(shard))) return captions;
   const std::string short_by = maker(config, false), detailed_by = maker(config, true);
@@ -109,7 +115,8 @@ std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t 
     const JsonView view(json, layout.captions(shard).string());
     NewCaption caption;
     caption.has_short = config.caption.short_caption && view.string_or("short_by", "") == short_by;
-    caption.has_detailed = config.caption.detailed_caption && view.string_or("detailed_by", "") == detailed_by;
+    caption.has_detailed =
+        config.caption.detailed_caption && view.string_or("detailed_by", "") == detailed_by;
     if (!caption.has_short && !caption.has_detailed) return;
     if (caption.has_short) caption.short_caption = view.string_or("short", "");
     if (caption.has_detailed) caption.detailed_caption = view.string_or("detailed", "");
@@ -125,7 +132,8 @@ int64_t caption_shards(const ItemSource& source, const CurateConfig& config, con
   fs::create_directories(layout.work() / "captions");
   int64_t made = 0;
   for (int64_t shard = share.index; shard < source.shards(); shard += share.count) {
-    VL3_CHECK(!cancelled || !cancelled(), kCancelled, "stopped; the same command goes on with shard {}", shard);
+    VL3_CHECK(!cancelled || !cancelled(), kCancelled, "stopped; the same command goes on with shard {}",
+              shard);
     caption_shard(source, shard, config, layout, selection, captioner, &made);
   }
   return made;

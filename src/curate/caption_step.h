@@ -1,5 +1,5 @@
-// The third step: new captions, short and detailed, of the items that are kept. A shard's file appears whole; a run that was
-// killed goes on with the first one missing. One thread.
+// The third step: new captions, short and detailed, of the items that are kept. A shard's file appears whole;
+// a run that was killed goes on with the first one missing. One thread.
 #pragma once
 
 #include <functional>
@@ -17,13 +17,14 @@ struct NewCaption {
   bool has_short = false, has_detailed = false;  ///< whether it was asked for already, well or not
 };
 
-/// Captions every kept item of the share's shards that has none yet. What a model writes passes the text filters, or counts
-/// as an error. @return captions made by this call.
+/// Captions every kept item of the share's shards that has none yet. What a model writes passes the text
+/// filters, or counts as an error. @return captions made by this call.
 int64_t caption_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
                        const Selection& selection, const ShardShare& share, Captioner& captioner,
                        const std::function<bool()>& cancelled);
 
 /// By position: those made with this recipe's model, prompts and max_tokens. Empty without the file.
-std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard, const CurateConfig& config);
+std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard,
+                                            const CurateConfig& config);
 
 }  // namespace vl3::curate

@@ -10,9 +10,7 @@ namespace {
 
 constexpr double kWholeSlack_s = 0.5;  // a clip that leaves out less is the whole video
 
-std::string number(double value) {
-  return fmt::format("{}", value);
-}
+std::string number(double value) { return fmt::format("{}", value); }
 
 // "[x0, y0, x1, y1]", or "" for anything else.
 std::string box_text(const Json& box) {
@@ -41,7 +39,8 @@ std::string question_for(const ScoreRow& row, const CurateConfig& config, const 
   const bool detailed = config.exports.caption == "detailed";
   static const char* const kShort[] = {"Describe the {} briefly.", "Give a short caption for the {}.",
                                        "What does the {} show, in one sentence?"};
-  static const char* const kDetailed[] = {"Describe the {} in detail.", "Give a detailed description of the {}.",
+  static const char* const kDetailed[] = {"Describe the {} in detail.",
+                                          "Give a detailed description of the {}.",
                                           "What can be seen in the {}? Be thorough."};
   const size_t pick = fnv1a(row.media + row.where) % 3;
   return fmt::format(fmt::runtime(detailed ? kDetailed[pick] : kShort[pick]), medium);
@@ -74,7 +73,8 @@ std::string grounding_caption(const std::string& caption, const Json& source) {
     const std::string box = entry.is_object() && entry.contains("box") ? box_text(entry["box"]) : "";
     if (phrase.empty() || box.empty()) continue;
     for (size_t at = grounded.find(phrase); at != std::string::npos; at = grounded.find(phrase, at + 1)) {
-      if (grounded.compare(at + phrase.size(), 5, "<box>") == 0) continue;  // an equal phrase stands there already
+      if (grounded.compare(at + phrase.size(), 5, "<box>") == 0)
+        continue;  // an equal phrase stands there already
       grounded.insert(at + phrase.size(), box);
       break;
     }
@@ -101,9 +101,12 @@ OrderedJson training_record(const ScoreRow& row, const std::string& media, const
   const bool part = video && duration != row.scores.end() &&
                     (row.clip_start_s > kWholeSlack_s || row.clip_end_s < duration->second - kWholeSlack_s);
   if (part) {
-    const OrderedJson clip = {{"type", "video"}, {"video", media}, {"start", row.clip_start_s}, {"end", row.clip_end_s}};
+    const OrderedJson clip = {
+        {"type", "video"}, {"video", media}, {"start", row.clip_start_s}, {"end", row.clip_end_s}};
     record["messages"] = OrderedJson::array(
-        {OrderedJson{{"role", "user"}, {"content", OrderedJson::array({clip, OrderedJson{{"type", "text"}, {"text", question}}})}},
+        {OrderedJson{
+             {"role", "user"},
+             {"content", OrderedJson::array({clip, OrderedJson{{"type", "text"}, {"text", question}}})}},
          OrderedJson{{"role", "assistant"}, {"content", caption}}});
     return record;
   }

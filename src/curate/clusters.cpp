@@ -76,7 +76,8 @@ void map_centres(const std::vector<float>& centres, int64_t size, ClusterSummary
   std::vector<float> centred = centres;
   for (int64_t d = 0; d < size; ++d) {
     float mean = 0;
-    for (int64_t c = 0; c < count; ++c) mean += centres[static_cast<size_t>(c * size + d)] / static_cast<float>(count);
+    for (int64_t c = 0; c < count; ++c)
+      mean += centres[static_cast<size_t>(c * size + d)] / static_cast<float>(count);
     for (int64_t c = 0; c < count; ++c) centred[static_cast<size_t>(c * size + d)] -= mean;
   }
   for (std::vector<float>* axis : {&summary->map_x, &summary->map_y}) {
@@ -91,14 +92,16 @@ void map_centres(const std::vector<float>& centres, int64_t size, ClusterSummary
       for (int64_t c = 0; c < count; ++c) {
         const float* row = centred.data() + c * size;
         along[static_cast<size_t>(c)] = static_cast<float>(dot(row, direction.data(), size));
-        for (int64_t d = 0; d < size; ++d) next[static_cast<size_t>(d)] += along[static_cast<size_t>(c)] * row[d];
+        for (int64_t d = 0; d < size; ++d)
+          next[static_cast<size_t>(d)] += along[static_cast<size_t>(c)] * row[d];
       }
       if (step < 49) direction = next;
     }
     *axis = along;
     for (int64_t c = 0; c < count; ++c) {  // what this direction explains is taken out for the next
       for (int64_t d = 0; d < size; ++d)
-        centred[static_cast<size_t>(c * size + d)] -= along[static_cast<size_t>(c)] * direction[static_cast<size_t>(d)];
+        centred[static_cast<size_t>(c * size + d)] -=
+            along[static_cast<size_t>(c)] * direction[static_cast<size_t>(d)];
     }
   }
 }
@@ -171,7 +174,8 @@ std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size
   const auto items = static_cast<int64_t>(rows.size()) / size;
   std::vector<float> mean(static_cast<size_t>(size), 0);
   for (int64_t i = 0; i < items; ++i) {
-    for (int64_t d = 0; d < size; ++d) mean[static_cast<size_t>(d)] += rows[static_cast<size_t>(i * size + d)];
+    for (int64_t d = 0; d < size; ++d)
+      mean[static_cast<size_t>(d)] += rows[static_cast<size_t>(i * size + d)];
   }
   int64_t next = 0;
   double best = -std::numeric_limits<double>::infinity();
@@ -197,14 +201,16 @@ std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size
 }
 
 ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureReader& features,
-                                const CurateConfig& config, const std::filesystem::path& work, VerdictFile* verdicts) {
+                                const CurateConfig& config, const std::filesystem::path& work,
+                                VerdictFile* verdicts) {
   ClusterSummary summary;
   int64_t items = 0;
   const std::vector<float> sample = sample_rows(candidates, features, config, *verdicts, &items);
   const auto sampled = static_cast<int64_t>(sample.size()) / std::max<int64_t>(1, features.size);
   if (sampled == 0) return summary;
-  const int64_t wanted = config.clusters.count > 0 ? config.clusters.count
-                                                   : static_cast<int64_t>(std::sqrt(static_cast<double>(items)));
+  const int64_t wanted = config.clusters.count > 0
+                             ? config.clusters.count
+                             : static_cast<int64_t>(std::sqrt(static_cast<double>(items)));
   summary.clusters = std::clamp<int64_t>(wanted, 1, sampled);
 
   faiss::ClusteringParameters parameters;
@@ -213,7 +219,8 @@ ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureRe
   parameters.min_points_per_centroid = 1;
   parameters.max_points_per_centroid = static_cast<int>(std::min<int64_t>(sampled, INT32_MAX));
   parameters.seed = static_cast<int>(synth::mix(config.seed, 1) & 0x7fffffff);
-  faiss::Clustering clustering(static_cast<int>(features.size), static_cast<int>(summary.clusters), parameters);
+  faiss::Clustering clustering(static_cast<int>(features.size), static_cast<int>(summary.clusters),
+                               parameters);
   faiss::IndexFlatIP centres(features.size);
   clustering.train(sampled, sample.data(), centres);
   map_centres(clustering.centroids, features.size, &summary);
@@ -236,11 +243,12 @@ ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureRe
     summary.after = summary.before;
     return summary;
   }
-  const auto fits = static_cast<size_t>(
-      std::max<int64_t>(1024, config.duplicates.memory_bytes / (features.size * static_cast<int64_t>(sizeof(float)))));
+  const auto fits = static_cast<size_t>(std::max<int64_t>(
+      1024, config.duplicates.memory_bytes / (features.size * static_cast<int64_t>(sizeof(float)))));
   spill.groups([&](std::span<const MemberRecord> group) {
     for (size_t begin = 0; begin < group.size(); begin += fits) {
-      const std::span<const MemberRecord> members = group.subspan(begin, std::min(fits, group.size() - begin));
+      const std::span<const MemberRecord> members =
+          group.subspan(begin, std::min(fits, group.size() - begin));
       Part part(members, features, verdicts);
       if (duplicates) part.drop_duplicates(config.duplicates.max_feature_cosine);
       const auto share = (summary.quota * std::ssize(members) + std::ssize(group) - 1) / std::ssize(group);

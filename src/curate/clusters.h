@@ -1,5 +1,6 @@
-// Balance: k-means centres on a sample of features, every item assigned to its nearest, and from each cluster only so many,
-// the ones farthest from what is there already. Faiss does the clustering and the search. One thread besides Faiss's.
+// Balance: k-means centres on a sample of features, every item assigned to its nearest, and from each cluster
+// only so many, the ones farthest from what is there already. Faiss does the clustering and the search. One
+// thread besides Faiss's.
 #pragma once
 
 #include <cstdint>
@@ -20,18 +21,20 @@ struct FeatureReader {
 };
 
 struct ClusterSummary {
-  int64_t clusters = 0, quota = 0;      ///< quota 0: none
-  std::vector<int64_t> before, after;   ///< items of each cluster
-  std::vector<float> map_x, map_y;      ///< centres on the plane of their two main directions
+  int64_t clusters = 0, quota = 0;     ///< quota 0: none
+  std::vector<int64_t> before, after;  ///< items of each cluster
+  std::vector<float> map_x, map_y;     ///< centres on the plane of their two main directions
 };
 
-/// Writes every kept candidate's cluster into its verdict; drops feature duplicates (max_feature_cosine) and what is over
-/// the quota. Clusters larger than memory allows are treated in parts, each with its share of the quota.
+/// Writes every kept candidate's cluster into its verdict; drops feature duplicates (max_feature_cosine) and
+/// what is over the quota. Clusters larger than memory allows are treated in parts, each with its share of
+/// the quota.
 ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureReader& features,
-                                const CurateConfig& config, const std::filesystem::path& work, VerdictFile* verdicts);
+                                const CurateConfig& config, const std::filesystem::path& work,
+                                VerdictFile* verdicts);
 
-/// The order in which farthest-first traversal takes rows: the first is the one nearest to the mean, each next the one
-/// whose nearest taken row is farthest. @param rows  [n, size]. @return the first `count` of it.
+/// The order in which farthest-first traversal takes rows: the first is the one nearest to the mean, each
+/// next the one whose nearest taken row is farthest. @param rows  [n, size]. @return the first `count` of it.
 /// Source: Gonzalez, "Clustering to minimize the maximum intercluster distance" (1985).
 std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size, int64_t count);
 

@@ -31,19 +31,21 @@ struct AspectConfig {
 
 /// The paper scores with an aesthetic model it does not name; the built-in measures take its place.
 struct QualityConfig {
-  double min_contrast = 5;          ///< deviation of luma, grey levels of 255
-  double min_entropy = 0.1;         ///< bits of the luma histogram of 64 bins
+  double min_contrast = 3;          ///< deviation of the channel that varies most, levels of 255
+  double min_entropy = 0;           ///< bits of the luma histogram of 64 bins
   double max_blur = 0.6;            ///< 0 sharp … 1 blurred (Crété et al., 2007)
   double min_sharpness = 0;         ///< variance of the Laplacian of luma
-  double max_dark_share = 0.98;     ///< of pixels below 16
+  double max_dark_share = 0.995;    ///< of pixels below 16
   double max_bright_share = 0.995;  ///< of pixels above 252
 };
 
 struct DuplicatesConfig {
-  bool exact = true;                   ///< equal bytes
-  int64_t max_hash_distance = 12;      ///< of 256 bits; at most 15, below 0 turns near duplicates off
+  bool exact = true;  ///< equal bytes
+  /// Of 256 bits; below 0 turns near duplicates off. Up to 15 the search grows with items^2 / 8192, up to 31
+  /// with items^2 / 16: from some ten million items on, 15 is what can be afforded.
+  int64_t max_hash_distance = 28;
   double max_thumb_mean = 0.8;         ///< mean difference of the 8 x 8 thumbnails, levels of 16
-  int64_t max_thumb_cell = 4;          ///< the same of the cell that differs most
+  int64_t max_thumb_cell = 3;          ///< the same of the cell that differs most
   double max_feature_cosine = 1;       ///< within a cluster; 1 = off. 0.97 suits encoder features
   int64_t memory_bytes = 256ll << 20;  ///< of what is sorted at once; more is done in parts
 };

@@ -18,8 +18,6 @@ struct LookRecord {
   Likeness likeness;
 };
 
-constexpr int kBands = 16;
-
 Verdict dropped(const VerdictFile& verdicts, int64_t position, Reason reason, int64_t other, float value) {
   Verdict verdict = verdicts.get(position);
   verdict.reason = reason;
@@ -59,12 +57,15 @@ void drop_near_duplicates(const CandidateFile& candidates, const CurateConfig& c
                           const std::filesystem::path& work, VerdictFile* verdicts) {
   if (config.duplicates.max_hash_distance < 0) return;
   // Verdicts are set when every band is through: within the stage all items stand for comparison.
+  const int band_bits = config.duplicates.max_hash_distance < 16 ? 16 : 8, in_word = 64 / band_bits;
   Spill<KeyRecord> found(work / "near", candidates.size(), config.duplicates.memory_bytes);
-  for (int band = 0; band < kBands; ++band) {
+  for (int band = 0; band < 256 / band_bits; ++band) {
     Spill<LookRecord> spill(work / "bands", candidates.size(), config.duplicates.memory_bytes);
     candidates.each_kept(*verdicts, [&](const Candidate& candidate) {
       if (candidate.has_likeness == 0) return;
-      const uint64_t key = candidate.likeness.hash[static_cast<size_t>(band) / 4] >> (band % 4 * 16) & 0xffff;
+      const uint64_t key =
+          candidate.likeness.hash[static_cast<size_t>(band / in_word)] >> (band % in_word * band_bits) &
+          ((1u << band_bits) - 1);
       spill.add({key, candidate.rank, candidate.likeness});
     });
     spill.groups([&](std::span<const LookRecord> group) {
@@ -73,7 +74,8 @@ void drop_near_duplicates(const CandidateFile& candidates, const CurateConfig& c
           int distance = 0;
           if (!alike(group[k].likeness, group[i].likeness, config.duplicates, &distance)) continue;
           // Its best partner: the first that ranks higher.
-          found.add({static_cast<uint64_t>(group[i].rank.position), static_cast<uint64_t>(distance), group[k].rank});
+          found.add({static_cast<uint64_t>(group[i].rank.position), static_cast<uint64_t>(distance),
+                     group[k].rank});
           break;
         }
       }

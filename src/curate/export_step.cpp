@@ -47,7 +47,10 @@ void write_line(const OrderedJson& json, AtomicFile* out) {
 class Exporter {
  public:
   Exporter(const CurateConfig& config, const OutputLayout& layout)
-      : config_(config), layout_(layout), kept_(layout.output / "kept.jsonl"), dropped_(layout.output / "dropped.jsonl") {
+      : config_(config),
+        layout_(layout),
+        kept_(layout.output / "kept.jsonl"),
+        dropped_(layout.output / "dropped.jsonl") {
     official_ = config.exports.format == "official" || config.exports.format == "both";
     tars_ = config.exports.format == "webdataset" || config.exports.format == "both";
     if (official_) train_.emplace(layout.output / "train.jsonl");
@@ -96,7 +99,8 @@ class Exporter {
     std::shared_ptr<const std::string> bytes = item.bytes;
     if (bytes == nullptr && tars_) {
       const ResolvedMedia found = resolve_media(item.root, item.media);
-      VL3_CHECK(found.reason.empty(), kNotFound, "{}: was there when it was scored: {}", row.where, found.reason);
+      VL3_CHECK(found.reason.empty(), kNotFound, "{}: was there when it was scored: {}", row.where,
+                found.reason);
       bytes = std::make_shared<const std::string>(read_file(found.path, kMaxMember));
     }
     const std::string stem = fmt::format("{:09}", row.position);
@@ -110,13 +114,15 @@ class Exporter {
     if (!tars_) return;
     if (samples_ % config_.exports.shard_items == 0) {
       if (tar_) tar_->commit();
-      tar_.emplace(layout_.output / "webdataset" / fmt::format("{:05}.tar", samples_ / config_.exports.shard_items));
+      tar_.emplace(layout_.output / "webdataset" /
+                   fmt::format("{:05}.tar", samples_ / config_.exports.shard_items));
     }
     ++samples_;
     const std::string name = fmt::format("{}.{}", stem, extension_of(*bytes, row.kind == "video"));
     tar_->add(name, *bytes);
     tar_->add(stem + ".txt", text);
-    tar_->add(stem + ".json", training_record(row, name, text, config_).dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
+    tar_->add(stem + ".json", training_record(row, name, text, config_)
+                                  .dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
   }
 
   const CurateConfig& config_;
@@ -141,15 +147,17 @@ ReportData export_items(const ItemSource& source, const CurateConfig& config, co
     const std::map<int64_t, NewCaption> captions = read_captions(layout, shard, config);
     each_row(layout.scores(shard), [&](const ScoreRow& row) {
       const auto index = static_cast<size_t>(row.position - begin);
-      VL3_CHECK(index < items.size(), kCorrupt, "{}: item {} is none of the shard's", layout.scores(shard).string(),
-                row.position);
+      VL3_CHECK(index < items.size(), kCorrupt, "{}: item {} is none of the shard's",
+                layout.scores(shard).string(), row.position);
       const std::string reason = reason_of(row, verdicts[index], config);
       const auto caption = captions.find(row.position);
-      exporter.add(row, verdicts[index], reason, caption == captions.end() ? NewCaption{} : caption->second, items[index]);
+      exporter.add(row, verdicts[index], reason, caption == captions.end() ? NewCaption{} : caption->second,
+                   items[index]);
       report.add(row, verdicts[index], reason);
     });
   }
-  VL3_CHECK(report.items == selection.items, kInternal, "{} of {} items were written", report.items, selection.items);
+  VL3_CHECK(report.items == selection.items, kInternal, "{} of {} items were written", report.items,
+            selection.items);
   exporter.commit();
   return report;
 }

@@ -29,8 +29,8 @@ FeatureFile::FeatureFile(const std::filesystem::path& path) : file_(path) {
   const std::string header = file_.read(0, kHeader);
   uint32_t count = 0;
   std::memcpy(&count, header.data() + 4, sizeof count);
-  VL3_CHECK(header.starts_with("VL3F") && count > 0 && (file_.size() - kHeader) % (count * 2ull) == 0, kCorrupt,
-            "{}: no features of vl3 curate", path.string());
+  VL3_CHECK(header.starts_with("VL3F") && count > 0 && (file_.size() - kHeader) % (count * 2ull) == 0,
+            kCorrupt, "{}: no features of vl3 curate", path.string());
   size_ = count;
   rows_ = static_cast<int64_t>((file_.size() - kHeader) / (count * 2ull));
 }

@@ -1,4 +1,5 @@
-// Vectors of a shard on disk, bf16, a row an item: read row by row or in blocks. Layout: "VL3F", uint32 size, then rows.
+// Vectors of a shard on disk, bf16, a row an item: read row by row or in blocks. Layout: "VL3F", uint32 size,
+// then rows.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,8 @@ bool is_sidecar(const fs::path& name) {
 void list_folder(const fs::path& folder, const fs::path& relative, AtomicFile* out) {
   std::vector<fs::directory_entry> entries;
   std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) entries.push_back(*it);
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+    entries.push_back(*it);
   std::sort(entries.begin(), entries.end());
   for (const fs::directory_entry& entry : entries) {
     const fs::path name = entry.path().filename();
@@ -68,7 +69,8 @@ void write_listing(const fs::path& folder, const fs::path& root, const fs::path&
 void read_sidecar(const fs::path& root, const InputConfig& input, Item* item) {
   const fs::path media(item->media);
   for (const char* extension : {".txt", ".json"}) {
-    const ResolvedMedia found = resolve_media(root, (media.parent_path() / media.stem()).string() + extension);
+    const ResolvedMedia found =
+        resolve_media(root, (media.parent_path() / media.stem()).string() + extension);
     if (!found.reason.empty()) continue;
     try {
       const std::string text = read_file(found.path, kMaxSidecar);

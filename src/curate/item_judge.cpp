@@ -144,7 +144,8 @@ void look(const Item& item, const CurateConfig& config, Judged* judged) {
     if (!found.reason.empty()) return refuse(&row, found.reason, found.detail);
     medium.path = found.path;
   }
-  row.scores["bytes"] = static_cast<double>(item.bytes != nullptr ? item.bytes->size() : std::filesystem::file_size(medium.path));
+  row.scores["bytes"] = static_cast<double>(item.bytes != nullptr ? item.bytes->size()
+                                                                  : std::filesystem::file_size(medium.path));
   const bool video = media::sniff_media(medium, limits) == media::MediaKind::kVideo;
   row.kind = video ? "video" : "image";
   row.content = content_of(medium, video);
@@ -164,7 +165,8 @@ void take_columns(const Item& item, const CurateConfig& config, ScoreRow* row) {
     const std::string& key = scorer.column.empty() ? scorer.name : scorer.column;
     if (!item.source.is_object() || !item.source.contains(key)) continue;
     const Json& value = item.source[key];
-    if (value.is_number() && std::isfinite(value.get<double>())) row->scores[scorer.name] = value.get<double>();
+    if (value.is_number() && std::isfinite(value.get<double>()))
+      row->scores[scorer.name] = value.get<double>();
   }
 }
 

@@ -29,7 +29,8 @@ void fill_colours(const media::Frame& picture, float* out) {
     const uint8_t* rgb = picture.rgb.data() + i * 3;
     out[rgb[0] / 64 * 16 + rgb[1] / 64 * 4 + rgb[2] / 64] += 1;
   }
-  for (size_t bin = 0; bin < 64; ++bin) out[bin] = std::sqrt(out[bin]);  // a wide background does not drown the rest
+  for (size_t bin = 0; bin < 64; ++bin)
+    out[bin] = std::sqrt(out[bin]);  // a wide background does not drown the rest
 }
 
 void fill_edges(const Luma& luma, float* out) {

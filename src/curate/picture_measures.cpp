@@ -51,6 +51,23 @@ double laplacian_variance(const Luma& luma) {
   return squares / count - (sum / count) * (sum / count);
 }
 
+// Colours of equal luma are a contrast, too.
+double contrast_of(const media::Frame& picture) {
+  double most = 0;
+  const auto count = static_cast<double>(picture.rgb.size() / 3);
+  for (size_t c = 0; c < 3; ++c) {
+    uint64_t sum = 0, squares = 0;
+    for (size_t i = c; i < picture.rgb.size(); i += 3) {
+      const uint64_t value = picture.rgb[i];
+      sum += value;
+      squares += value * value;
+    }
+    const double mean = static_cast<double>(sum) / count;
+    most = std::max(most, static_cast<double>(squares) / count - mean * mean);
+  }
+  return std::sqrt(std::max(0.0, most));
+}
+
 }  // namespace
 
 Luma luma_of(const media::Frame& picture, int max_side) {
@@ -81,11 +98,10 @@ PictureMeasures measure(const media::Frame& picture) {
 
   PictureMeasures measures;
   const auto count = static_cast<double>(luma.values.size());
-  double sum = 0, squares = 0;
+  double sum = 0;
   for (size_t value = 0; value < histogram.size(); ++value) {
     const auto share = static_cast<double>(histogram[value]) / count;
     sum += share * static_cast<double>(value);
-    squares += share * static_cast<double>(value * value);
     if (value < 16) measures.dark_share += share;
     if (value > 252) measures.bright_share += share;
   }
@@ -96,7 +112,7 @@ PictureMeasures measure(const media::Frame& picture) {
     if (share > 0) measures.entropy -= share * std::log2(share);
   }
   measures.exposure = sum;
-  measures.contrast = std::sqrt(std::max(0.0, squares - sum * sum));
+  measures.contrast = contrast_of(picture);
   measures.sharpness = laplacian_variance(luma);
   const auto width = static_cast<size_t>(luma.width);
   measures.blur = std::max(blur_along(luma, luma.height, luma.width, width, 1),

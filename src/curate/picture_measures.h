@@ -22,7 +22,7 @@ struct Luma {
 Luma luma_of(const media::Frame& picture, int max_side = 512);
 
 struct PictureMeasures {
-  double contrast = 0;      ///< deviation of luma, grey levels of 255
+  double contrast = 0;      ///< deviation of the channel that varies most, levels of 255
   double entropy = 0;       ///< bits of the luma histogram of 64 bins, 0 … 6
   double sharpness = 0;     ///< variance of the Laplacian of luma
   double blur = 0;          ///< 0 sharp … 1 blurred; 0 for a picture without any edge

@@ -27,7 +27,8 @@ class OutputLock {
     VL3_CHECK(fd_ >= 0, kInvalidArgument, "{}: cannot be written", path.string());
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
       ::close(fd_);
-      VL3_FAIL(kInvalidArgument, "{}: another process is making this folder's results", layout.output.string());
+      VL3_FAIL(kInvalidArgument, "{}: another process is making this folder's results",
+               layout.output.string());
     }
   }
   ~OutputLock() { ::close(fd_); }
@@ -58,7 +59,8 @@ OrderedJson seconds_of(const CurateReport& report) {
 
 }  // namespace
 
-CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardShare& share, const CurateHooks& hooks) {
+CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardShare& share,
+                    const CurateHooks& hooks) {
   VL3_CHECK(share.count >= 1 && share.index >= 0 && share.index < share.count, kInvalidArgument,
             "--shard {}/{}: expected I/N with I from 0 to N - 1", share.index, share.count);
   const OutputLayout layout{config.output};
@@ -80,7 +82,8 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
       missing = missing || !fs::exists(layout.scores(shard));
     Models models;
     if (missing && hooks.models) models = hooks.models(config);
-    report.scored = score_shards(*source, config, layout, share, models, hooks.progress, hooks.cancelled).scored;
+    report.scored =
+        score_shards(*source, config, layout, share, models, hooks.progress, hooks.cancelled).scored;
     report.score_s = watch.lap();
     note(fmt::format("{} items scored in {:.1f} s", report.scored, report.score_s));
   }
@@ -104,15 +107,17 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   report.kept = data.kept;
   report.reasons = data.reasons;
   write_file_atomically(layout.output / "recipe.toml", recipe_toml(config));
-  write_file_atomically(layout.output / "report.html", report_html(data, *source, config, selection, seconds_of(report)));
+  write_file_atomically(layout.output / "report.html",
+                        report_html(data, *source, config, selection, seconds_of(report)));
   report.wrote = true;
   return report;
 }
 
 OrderedJson to_json(const CurateReport& report) {
-  return {{"items", report.items},       {"scored", report.scored},     {"kept", report.kept},
-          {"dropped", report.wrote ? report.items - report.kept : 0},   {"reasons", report.reasons},
-          {"captioned", report.captioned}, {"score_s", report.score_s}, {"select_s", report.select_s},
+  return {{"items", report.items},         {"scored", report.scored},
+          {"kept", report.kept},           {"dropped", report.wrote ? report.items - report.kept : 0},
+          {"reasons", report.reasons},     {"captioned", report.captioned},
+          {"score_s", report.score_s},     {"select_s", report.select_s},
           {"caption_s", report.caption_s}, {"write_s", report.write_s}};
 }
 

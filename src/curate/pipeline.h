@@ -1,5 +1,5 @@
-// A whole curation, or some of its steps. One call at a time over an output folder writes what lies beside work/; any number
-// of processes may score and caption their shares at once.
+// A whole curation, or some of its steps. One call at a time over an output folder writes what lies beside
+// work/; any number of processes may score and caption their shares at once.
 #pragma once
 
 #include <functional>
@@ -36,7 +36,8 @@ struct CurateReport {
 };
 
 /// @throws Error for input and output that cannot be used, kCancelled; never for a single item.
-CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardShare& share, const CurateHooks& hooks);
+CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardShare& share,
+                    const CurateHooks& hooks);
 
 OrderedJson to_json(const CurateReport& report);
 

@@ -37,7 +37,7 @@ void visit_quality(Visitor& v, QualityConfig& quality) {
 template <typename Visitor>
 void visit_duplicates(Visitor& v, DuplicatesConfig& duplicates) {
   v.flag("exact", duplicates.exact, Flag{kHandling});
-  v.integer("max_hash_distance", duplicates.max_hash_distance, Range{-1, 15, true, kHandling});
+  v.integer("max_hash_distance", duplicates.max_hash_distance, Range{-1, 31, true, kHandling});
   v.number("max_thumb_mean", duplicates.max_thumb_mean, Range{0, 15, true, kHandling});
   v.integer("max_thumb_cell", duplicates.max_thumb_cell, Range{0, 15, true, kHandling});
   v.number("max_feature_cosine", duplicates.max_feature_cosine, Range{-1, 1, true, kHandling});

@@ -9,7 +9,8 @@
 namespace vl3::curate {
 
 void Histogram::add(double value, bool is_kept) {
-  const double at = logarithmic ? std::log(std::max(value, low) / low) / std::log(high / low) : (value - low) / (high - low);
+  const double at = logarithmic ? std::log(std::max(value, low) / low) / std::log(high / low)
+                                : (value - low) / (high - low);
   const auto bin = static_cast<size_t>(std::clamp(at, 0.0, 1.0 - 1e-9) * kBins);
   ++(is_kept ? kept : dropped)[bin];
 }
@@ -27,7 +28,8 @@ ReportData::ReportData(const CurateConfig& config) : seed_(config.seed) {
   histograms["static_share"] = {0, 1, false, {}, {}};
   histograms["motion"] = {0, 1, false, {}, {}};
   for (const ScorerConfig& scorer : config.scorers) {
-    const double low = scorer.min.value_or(scorer.max.value_or(10) - 10), high = scorer.max.value_or(low + 10);
+    const double low = scorer.min.value_or(scorer.max.value_or(10) - 10),
+                 high = scorer.max.value_or(low + 10);
     const double margin = std::max(1e-6, high - low) / 2;
     histograms[scorer.name] = {low - margin, high + margin, false, {}, {}};
   }
@@ -46,13 +48,11 @@ void ReportData::add(const ScoreRow& row, const Verdict& verdict, const std::str
     if (it != row.scores.end()) histogram.add(it->second, is_kept);
   }
   Samples& of = samples[is_kept ? "kept" : reason];
-  const auto slot = of.positions.size() < kSamples
-                        ? of.positions.size()
-                        : static_cast<size_t>(synth::mix(seed_ ^ fnv1a(reason), static_cast<uint64_t>(row.position)) % static_cast<uint64_t>(of.seen + 1));
-  ++of.seen;
-  if (slot == of.positions.size()) {
+  const uint64_t drawn = synth::mix(seed_ ^ fnv1a(reason), static_cast<uint64_t>(row.position));
+  const auto slot = static_cast<size_t>(drawn % static_cast<uint64_t>(++of.seen));
+  if (of.positions.size() < kSamples) {
     of.positions.push_back(row.position);
-  } else if (slot < of.positions.size()) {
+  } else if (slot < kSamples) {
     of.positions[slot] = row.position;
   }
 }

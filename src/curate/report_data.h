@@ -1,5 +1,5 @@
-// What the report shows, gathered while the items are written out: counts, histograms and a few samples, of a size that does
-// not depend on the number of items. Plain data.
+// What the report shows, gathered while the items are written out: counts, histograms and a few samples, of a
+// size that does not depend on the number of items. Plain data.
 #pragma once
 
 #include <array>

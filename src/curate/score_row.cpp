@@ -43,7 +43,8 @@ ScoreRow row_of(const Json& json, const std::string& where) {
   row.caption_key = view.string_or("caption_key", "");
   row.source = view.string_or("source", "");
   row.has_features = view.boolean_or("has_features", false);
-  if (view.has("hash")) row.likeness = Likeness{parse_hash(view.string("hash")), parse_thumb(view.string("thumb"))};
+  if (view.has("hash"))
+    row.likeness = Likeness{parse_hash(view.string("hash")), parse_thumb(view.string("thumb"))};
   try {
     if (view.has("clip")) row.clip_start_s = view.at("clip").at(0), row.clip_end_s = view.at("clip").at(1);
     if (view.has("scores")) row.scores = view.at("scores").get<std::map<std::string, double>>();

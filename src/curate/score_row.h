@@ -1,5 +1,5 @@
-// What scoring leaves of an item: one line of JSON in its shard's file, everything that selecting needs, so that thresholds
-// change without looking at media again. Plain data.
+// What scoring leaves of an item: one line of JSON in its shard's file, everything that selecting needs, so
+// that thresholds change without looking at media again. Plain data.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ struct ScoreRow {
   std::string content;         ///< SHA-256 of the medium's bytes, the first 32 hex digits; "" where unread
   std::string caption_key;     ///< 16 hex digits of caption_template()'s hash; "" without a caption
   std::optional<Likeness> likeness;
-  bool has_features = false;   ///< row `position - begin` of the shard's feature file is filled
+  bool has_features = false;                ///< row `position - begin` of the shard's feature file is filled
   double clip_start_s = 0, clip_end_s = 0;  ///< of videos
   std::map<std::string, double> scores;
-  std::string source;          ///< the annotation as JSON; "" without one
+  std::string source;  ///< the annotation as JSON; "" without one
 };
 
 Json to_json(const ScoreRow& row);

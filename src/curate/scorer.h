@@ -1,4 +1,5 @@
-// Models that judge pictures, behind interfaces: curate's steps know no libtorch, and tests give their own. One thread.
+// Models that judge pictures, behind interfaces: curate's steps know no libtorch, and tests give their own.
+// One thread.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct Sighting {
 
 /// What a model says of one picture.
 struct Impression {
-  std::vector<float> features;           ///< of length 1 (the vector's norm); empty where the model gives none
+  std::vector<float> features;  ///< of length 1 (the vector's norm); empty where the model gives none
   std::map<std::string, double> scores;  ///< by name; what cannot be told (no caption) is left out
 };
 

@@ -33,8 +33,8 @@ Candidate candidate_of(const ScoreRow& row, int64_t shard, int64_t index) {
   return candidate;
 }
 
-void judge_shard(int64_t shard, const ShardSizes& sizes, const CurateConfig& config, const OutputLayout& layout,
-                 VerdictFile* verdicts, CandidateFile* candidates) {
+void judge_shard(int64_t shard, const ShardSizes& sizes, const CurateConfig& config,
+                 const OutputLayout& layout, VerdictFile* verdicts, CandidateFile* candidates) {
   const int64_t begin = sizes.begin[static_cast<size_t>(shard)];
   const int64_t size = sizes.begin[static_cast<size_t>(shard) + 1] - begin;
   VL3_CHECK(fs::exists(layout.scores(shard)), kNotFound,
@@ -98,7 +98,8 @@ Selection select_items(const ShardSizes& sizes, const CurateConfig& config, cons
   drop_near_duplicates(candidates, config, work, selection.verdicts.get());
   note("duplicates are found");
   drop_caption_templates(candidates, config, work, selection.verdicts.get());
-  selection.clusters = balance_clusters(candidates, reader_of(layout, sizes), config, work, selection.verdicts.get());
+  selection.clusters =
+      balance_clusters(candidates, reader_of(layout, sizes), config, work, selection.verdicts.get());
   note(fmt::format("{} clusters", selection.clusters.clusters));
   return selection;
 }

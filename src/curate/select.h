@@ -1,5 +1,5 @@
-// The second step: from all score rows to a verdict an item. Looks at no medium, so thresholds can be tried again and again;
-// memory does not grow with the items. One thread besides Faiss's.
+// The second step: from all score rows to a verdict an item. Looks at no medium, so thresholds can be tried
+// again and again; memory does not grow with the items. One thread besides Faiss's.
 #pragma once
 
 #include <array>
@@ -30,8 +30,8 @@ struct ShardSizes {
 ShardSizes sizes_of(const ItemSource& source);
 
 /// @param note  one line now and then about what is being done.
-/// @throws Error(kNotFound) naming the first shard that is not scored yet; Error(kCorrupt) for a shard whose rows are not
-/// its items'.
+/// @throws Error(kNotFound) naming the first shard that is not scored yet; Error(kCorrupt) for a shard whose
+/// rows are not its items'.
 Selection select_items(const ShardSizes& sizes, const CurateConfig& config, const OutputLayout& layout,
                        const std::function<void(const std::string&)>& note);
 

@@ -20,7 +20,8 @@ constexpr uint64_t kMaxClaim = 1 << 20;
 
 std::string number(int64_t shard) { return fmt::format("{:06}", shard); }
 
-std::vector<Judged> judge_block(const std::vector<Item>& items, size_t begin, size_t end, const CurateConfig& config) {
+std::vector<Judged> judge_block(const std::vector<Item>& items, size_t begin, size_t end,
+                                const CurateConfig& config) {
   std::vector<Judged> judged(end - begin);
   std::atomic<size_t> next{begin};
   const auto work = [&] {
@@ -55,8 +56,8 @@ void apply_models(std::vector<Judged>* block, Models& models, std::string* featu
   std::vector<std::vector<float>> vectors(block->size());
   for (const auto& model : models) {
     std::vector<Impression> impressions = model->look(seen);
-    VL3_CHECK(impressions.size() == rows.size(), kInternal, "a model looked at {} of {} items", impressions.size(),
-              rows.size());
+    VL3_CHECK(impressions.size() == rows.size(), kInternal, "a model looked at {} of {} items",
+              impressions.size(), rows.size());
     for (size_t k = 0; k < rows.size(); ++k) {
       (*block)[rows[k]].row.scores.merge(impressions[k].scores);
       std::vector<float>& vector = vectors[rows[k]];
@@ -75,18 +76,21 @@ void apply_models(std::vector<Judged>* block, Models& models, std::string* featu
 }
 
 // The rows are written last: a shard is there when its rows are.
-void score_shard(const ItemSource& source, int64_t shard, const CurateConfig& config, const OutputLayout& layout,
-                 Models& models, const std::function<void(int64_t)>& scored, const std::function<bool()>& cancelled) {
+void score_shard(const ItemSource& source, int64_t shard, const CurateConfig& config,
+                 const OutputLayout& layout, Models& models, const std::function<void(int64_t)>& scored,
+                 const std::function<bool()>& cancelled) {
   const std::vector<Item> items = source.read(shard);
   std::string features = feature_header(feature_size(models));
   AtomicFile rows(layout.scores(shard));
   for (size_t begin = 0; begin < items.size(); begin += kBlockItems) {
-    VL3_CHECK(!cancelled || !cancelled(), kCancelled, "stopped; the same command goes on with shard {}", shard);
+    VL3_CHECK(!cancelled || !cancelled(), kCancelled, "stopped; the same command goes on with shard {}",
+              shard);
     const size_t end = std::min(items.size(), begin + kBlockItems);
     std::vector<Judged> block = judge_block(items, begin, end, config);
     apply_models(&block, models, &features);
     for (const Judged& judged : block) {
-      const std::string line = to_json(judged.row).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+      const std::string line =
+          to_json(judged.row).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
       rows.append(line.data(), line.size());
     }
     scored(static_cast<int64_t>(end - begin));
@@ -98,8 +102,12 @@ void score_shard(const ItemSource& source, int64_t shard, const CurateConfig& co
 }  // namespace
 
 fs::path OutputLayout::scores(int64_t shard) const { return work() / "scores" / (number(shard) + ".jsonl"); }
-fs::path OutputLayout::features(int64_t shard) const { return work() / "features" / (number(shard) + ".vl3f"); }
-fs::path OutputLayout::captions(int64_t shard) const { return work() / "captions" / (number(shard) + ".jsonl"); }
+fs::path OutputLayout::features(int64_t shard) const {
+  return work() / "features" / (number(shard) + ".vl3f");
+}
+fs::path OutputLayout::captions(int64_t shard) const {
+  return work() / "captions" / (number(shard) + ".jsonl");
+}
 
 ScoreProgress score_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
                            const ShardShare& share, Models& models,
@@ -108,19 +116,21 @@ ScoreProgress score_shards(const ItemSource& source, const CurateConfig& config,
   fs::create_directories(layout.work() / "scores");
   fs::create_directories(layout.work() / "features");
   ScoreProgress state;
-  for (int64_t shard = share.index; shard < source.shards(); shard += share.count) state.total += source.size_of(shard);
+  for (int64_t shard = share.index; shard < source.shards(); shard += share.count)
+    state.total += source.size_of(shard);
   for (int64_t shard = share.index; shard < source.shards(); shard += share.count) {
     if (fs::exists(layout.scores(shard))) {
       state.done += source.size_of(shard);
       continue;
     }
-    score_shard(source, shard, config, layout, models,
-                [&](int64_t items) {
-                  state.done += items;
-                  state.scored += items;
-                  if (progress) progress(state);
-                },
-                cancelled);
+    score_shard(
+        source, shard, config, layout, models,
+        [&](int64_t items) {
+          state.done += items;
+          state.scored += items;
+          if (progress) progress(state);
+        },
+        cancelled);
   }
   return state;
 }
@@ -134,13 +144,17 @@ void claim_output(const ItemSource& source, const CurateConfig& config, const Ou
   const std::string theirs = read_file(file, kMaxClaim);
   if (theirs == mine) return;
   const auto line_at = [](const std::string& text, size_t at) {
-    const size_t begin = text.rfind('\n', at) == std::string::npos || at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
+    const size_t begin =
+        text.rfind('\n', at) == std::string::npos || at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
     return text.substr(begin, text.find('\n', begin) - begin);
   };
-  const auto at = static_cast<size_t>(std::mismatch(mine.begin(), mine.end(), theirs.begin(), theirs.end()).first - mine.begin());
+  const auto at = static_cast<size_t>(
+      std::mismatch(mine.begin(), mine.end(), theirs.begin(), theirs.end()).first - mine.begin());
   VL3_FAIL(kInvalidArgument,
-           "{}: its scores were made otherwise ({:.80}; now {:.80}): give another output folder, or remove this one",
-           layout.output.string(), line_at(theirs, std::min(at, theirs.size() - 1)), line_at(mine, std::min(at, mine.size() - 1)));
+           "{}: its scores were made otherwise ({:.80}; now {:.80}): give another output folder, or remove "
+           "this one",
+           layout.output.string(), line_at(theirs, std::min(at, theirs.size() - 1)),
+           line_at(mine, std::min(at, mine.size() - 1)));
 }
 
 }  // namespace vl3::curate

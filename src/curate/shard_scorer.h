@@ -1,5 +1,6 @@
-// The first step: shards of items to files of score rows and features. A shard's files appear whole or not at all, so a run
-// that was killed goes on with the first one missing, and any number of processes may share the shards.
+// The first step: shards of items to files of score rows and features. A shard's files appear whole or not at
+// all, so a run that was killed goes on with the first one missing, and any number of processes may share the
+// shards.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,5 @@
-// The kinds of input: lines of JSON, lists in .json, WebDataset tars, and folders through a list of their files.
+// The kinds of input: lines of JSON, lists in .json, WebDataset tars, and folders through a list of their
+// files.
 #include <algorithm>
 
 #include "core/check.h"
@@ -157,20 +158,23 @@ class TarSource : public FileSource {
         if (item->reason == "no_media") item->reason.clear(), item->detail.clear();
       } else if (member.extension == "txt") {
         text = member.bytes;
-      } else if (item->bytes == nullptr && (media::sniff_still(member.bytes) != media::StillFormat::kNone ||
-                                            media::sniff_video(member.bytes) || is_picture(member.extension))) {
+      } else if (item->bytes == nullptr &&
+                 (media::sniff_still(member.bytes) != media::StillFormat::kNone ||
+                  media::sniff_video(member.bytes) || is_picture(member.extension))) {
         name = member.name;
         item->bytes = std::make_shared<const std::string>(std::move(member.bytes));
       }
     }
-    if (item->caption.empty() && text::find_invalid_utf8(text) == std::string_view::npos) item->caption = text;
+    if (item->caption.empty() && text::find_invalid_utf8(text) == std::string_view::npos)
+      item->caption = text;
     if (!item->reason.empty()) return;
     item->media = printable(name);
     if (item->bytes == nullptr) item->reason = "no_media", item->detail = "no member is a picture or a video";
   }
 
   static bool is_picture(const std::string& extension) {
-    for (const char* known : {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "mp4", "webm", "mkv"}) {
+    for (const char* known :
+         {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "mp4", "webm", "mkv"}) {
       if (extension == known) return true;
     }
     return false;
@@ -215,7 +219,8 @@ class JoinedSource : public ItemSource {
  private:
   size_t part_of(int64_t shard) const {
     return static_cast<size_t>(std::upper_bound(first_shards_.begin(), first_shards_.end(), shard) -
-                               first_shards_.begin()) - 1;
+                               first_shards_.begin()) -
+           1;
   }
   std::vector<std::unique_ptr<ItemSource>> parts_;
   std::vector<int64_t> first_items_, first_shards_;
@@ -245,9 +250,9 @@ std::unique_ptr<ItemSource> open_source(const InputConfig& input, const fs::path
   VL3_CHECK(input.data_root.empty() || fs::is_directory(input.data_root), kNotFound,
             "{}: the data root is no folder", input.data_root);
   for (const fs::path& path : expand(input)) {
-    const fs::path root = fs::canonical(input.data_root.empty()
-                                            ? (fs::is_directory(path) ? path : fs::absolute(path).parent_path())
-                                            : fs::path(input.data_root));
+    const fs::path root = fs::canonical(
+        input.data_root.empty() ? (fs::is_directory(path) ? path : fs::absolute(path).parent_path())
+                                : fs::path(input.data_root));
     if (fs::is_directory(path)) {
       const fs::path listing = work / fmt::format("listing-{}.jsonl", folders++);
       write_listing(fs::canonical(path), root, listing);

@@ -1,5 +1,5 @@
-// Records grouped by a key that are too many for memory: written to parts on disk by the key's hash, then each part is
-// loaded and sorted. One thread.
+// Records grouped by a key that are too many for memory: written to parts on disk by the key's hash, then
+// each part is loaded and sorted. One thread.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,8 @@ class Spill {
   /// @param expected  records, about; with memory_bytes they say how many parts there are.
   Spill(const std::filesystem::path& folder, int64_t expected, int64_t memory_bytes) : folder_(folder) {
     const auto bytes = static_cast<double>(expected) * sizeof(Record);
-    const auto parts = static_cast<size_t>(std::clamp(bytes / static_cast<double>(memory_bytes) + 1, 1.0, 512.0));
+    const auto parts =
+        static_cast<size_t>(std::clamp(bytes / static_cast<double>(memory_bytes) + 1, 1.0, 512.0));
     std::filesystem::create_directories(folder_);
     for (size_t p = 0; p < parts; ++p) {
       files_.emplace_back(std::fopen(path(p).c_str(), "w+b"));

@@ -11,7 +11,9 @@
 namespace vl3::curate {
 
 TarWriter::TarWriter(const std::filesystem::path& path)
-    : path_(path), temporary_(path.string() + fmt::format(".{}.tmp", ::getpid())), archive_(archive_write_new()) {
+    : path_(path),
+      temporary_(path.string() + fmt::format(".{}.tmp", ::getpid())),
+      archive_(archive_write_new()) {
   archive_write_set_format_ustar(archive_);
   check(archive_write_open_filename(archive_, temporary_.c_str()));
 }

@@ -27,7 +27,8 @@ Reason judge_picture(const Scores& scores, const CurateConfig& config) {
   const auto side = static_cast<double>(config.validity.min_side);
   if (scores.below("height", side) || scores.below("width", side)) return Reason::kTooSmall;
   if (scores.above("aspect", config.aspect.max_ratio)) return Reason::kAspectRatio;
-  if (scores.below("contrast", quality.min_contrast) || scores.below("entropy", quality.min_entropy)) return Reason::kBlank;
+  if (scores.below("contrast", quality.min_contrast) || scores.below("entropy", quality.min_entropy))
+    return Reason::kBlank;
   if (scores.above("dark_share", quality.max_dark_share)) return Reason::kDark;
   if (scores.above("bright_share", quality.max_bright_share)) return Reason::kBright;
   if (scores.above("blur", quality.max_blur)) return Reason::kBlurred;
@@ -69,8 +70,9 @@ Verdict judge_row(const ScoreRow& row, const CurateConfig& config) {
     const ScorerConfig& scorer = config.scorers[s];
     const auto it = row.scores.find(scorer.name);
     const bool missing = it == row.scores.end();
-    const bool bad = missing ? scorer.required
-                             : (scorer.min && it->second < *scorer.min) || (scorer.max && it->second > *scorer.max);
+    const bool bad =
+        missing ? scorer.required
+                : (scorer.min && it->second < *scorer.min) || (scorer.max && it->second > *scorer.max);
     if (!bad) continue;
     verdict.reason = Reason::kScorer;
     verdict.scorer = static_cast<uint8_t>(std::min<size_t>(s, 255));

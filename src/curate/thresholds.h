@@ -7,8 +7,8 @@
 
 namespace vl3::curate {
 
-/// The first filter, in the order of Stage, that the row does not pass; kKept when all let it through. A score that the
-/// row lacks is not judged, unless its scorer is required.
+/// The first filter, in the order of Stage, that the row does not pass; kKept when all let it through. A
+/// score that the row lacks is not judged, unless its scorer is required.
 Verdict judge_row(const ScoreRow& row, const CurateConfig& config);
 
 }  // namespace vl3::curate

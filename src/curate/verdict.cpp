@@ -46,8 +46,9 @@ constexpr ReasonRow kTable[kReasons] = {
     {"cluster_quota", Stage::kDiversity},
 };
 
-constexpr std::string_view kStageNames[kStages] = {"validity", "aspect ratio", "quality", "video", "text", "scores",
-                                                   "text-image similarity", "duplicates", "caption templates", "diversity"};
+constexpr std::string_view kStageNames[kStages] = {
+    "validity",   "aspect ratio",      "quality",  "video", "text", "scores", "text-image similarity",
+    "duplicates", "caption templates", "diversity"};
 
 }  // namespace
 
@@ -68,7 +69,8 @@ VerdictFile::VerdictFile(const std::filesystem::path& path, int64_t items) : pat
 VerdictFile::~VerdictFile() { ::close(fd_); }
 
 std::vector<Verdict> VerdictFile::get(int64_t begin, int64_t count) const {
-  VL3_CHECK(begin >= 0 && count >= 0 && begin + count <= items_, kInternal, "verdicts {} + {} of {}", begin, count, items_);
+  VL3_CHECK(begin >= 0 && count >= 0 && begin + count <= items_, kInternal, "verdicts {} + {} of {}", begin,
+            count, items_);
   std::vector<Verdict> verdicts(static_cast<size_t>(count));
   const size_t bytes = verdicts.size() * sizeof(Verdict);
   for (size_t done = 0; done < bytes;) {
@@ -96,6 +98,8 @@ void VerdictFile::set(int64_t begin, const std::vector<Verdict>& verdicts) {
   }
 }
 
-void VerdictFile::set(int64_t position, const Verdict& verdict) { set(position, std::vector<Verdict>{verdict}); }
+void VerdictFile::set(int64_t position, const Verdict& verdict) {
+  set(position, std::vector<Verdict>{verdict});
+}
 
 }  // namespace vl3::curate

@@ -1,5 +1,5 @@
-// Why an item is kept or dropped. Plain data, and the file that holds one verdict an item: read in order, written anywhere,
-// so that memory does not grow with the items.
+// Why an item is kept or dropped. Plain data, and the file that holds one verdict an item: read in order,
+// written anywhere, so that memory does not grow with the items.
 #pragma once
 
 #include <cstdint>
@@ -43,18 +43,29 @@ inline constexpr int kReasons = static_cast<int>(Reason::kClusterQuota) + 1;
 std::string_view reason_name(Reason reason);
 
 /// The stage of the funnel that a reason belongs to, in the order they run.
-enum class Stage : uint8_t { kValidity, kAspect, kQuality, kVideo, kText, kScores, kSimilarity, kDuplicates, kTemplates, kDiversity };
+enum class Stage : uint8_t {
+  kValidity,
+  kAspect,
+  kQuality,
+  kVideo,
+  kText,
+  kScores,
+  kSimilarity,
+  kDuplicates,
+  kTemplates,
+  kDiversity
+};
 inline constexpr int kStages = static_cast<int>(Stage::kDiversity) + 1;
 Stage stage_of(Reason reason);
 std::string_view stage_name(Stage stage);
 
 struct Verdict {
   Reason reason = Reason::kKept;
-  uint8_t scorer = 0;       ///< of kScorer: index into the recipe's scorers
+  uint8_t scorer = 0;  ///< of kScorer: index into the recipe's scorers
   uint16_t unused = 0;
   int32_t cluster = -1;
-  int64_t other = -1;       ///< of duplicates: the item that stays
-  float value = 0;          ///< of duplicates: hash distance or cosine
+  int64_t other = -1;  ///< of duplicates: the item that stays
+  float value = 0;     ///< of duplicates: hash distance or cosine
   float unused2 = 0;
 };
 static_assert(sizeof(Verdict) == 24);

@@ -66,8 +66,10 @@ double block_motion(const Luma& before, const Luma& after) {
       double moved = 0;
       for (int dy = -kReach; dy <= kReach; ++dy) {
         for (int dx = -kReach; dx <= kReach; ++dx) {
-          if (y + dy < 0 || x + dx < 0 || y + dy + kBlock > before.height || x + dx + kBlock > before.width) continue;
-          const int cost = block_cost(after, y, x, before, y + dy, x + dx) + 4 * (std::abs(dy) + std::abs(dx));
+          if (y + dy < 0 || x + dx < 0 || y + dy + kBlock > before.height || x + dx + kBlock > before.width)
+            continue;
+          const int cost =
+              block_cost(after, y, x, before, y + dy, x + dx) + 4 * (std::abs(dy) + std::abs(dx));
           if (cost < best) best = cost, moved = std::hypot(dy, dx);
         }
       }

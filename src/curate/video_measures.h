@@ -1,5 +1,6 @@
-// What a video's frames say: cuts, motion, stillness, and the clip between two cuts that is worth training on. The paper
-// chooses dynamic clips by optical flow (stage 4); block matching stands in. FrameMeter is one thread's.
+// What a video's frames say: cuts, motion, stillness, and the clip between two cuts that is worth training
+// on. The paper chooses dynamic clips by optical flow (stage 4); block matching stands in. FrameMeter is one
+// thread's.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,12 @@
 namespace vl3::curate {
 
 struct VideoMeasures {
-  int64_t frames = 0;       ///< that were looked at
+  int64_t frames = 0;  ///< that were looked at
   int64_t cuts = 0;
   double static_share = 0;  ///< of neighbouring frames, cuts left out, that stand still; 1 for a single frame
   double motion = 0;        ///< picture widths a second that textured blocks move, mean
-  double clip_start_s = 0, clip_end_s = 0;  ///< of the clip with the most motion; both 0 where none is long enough
+  double clip_start_s = 0,
+         clip_end_s = 0;  ///< of the clip with the most motion; both 0 where none is long enough
   double clip_motion = 0;
 };
 
@@ -46,8 +48,8 @@ class FrameMeter {
   std::vector<Step> steps_;
 };
 
-/// Mean displacement of the 8 x 8 blocks that have texture, in pixels; they are looked for up to 4 pixels away.
-/// Both of one size. 0 without such blocks.
+/// Mean displacement of the 8 x 8 blocks that have texture, in pixels; they are looked for up to 4 pixels
+/// away. Both of one size. 0 without such blocks.
 double block_motion(const Luma& before, const Luma& after);
 
 }  // namespace vl3::curate

@@ -20,11 +20,11 @@ constexpr double kRareShare = 0.01;
 
 // What becomes of an item: its file and its line.
 struct Made {
-  std::string name;     // as the line has it
-  std::string bytes;    // of the file; empty with `no_file`
+  std::string name;   // as the line has it
+  std::string bytes;  // of the file; empty with `no_file`
   std::string caption;
-  std::string line;     // in place of the ordinary one
-  std::string how;      // which variant of the fault
+  std::string line;  // in place of the ordinary one
+  std::string how;   // which variant of the fault
   bool no_file = false;
 };
 
@@ -55,10 +55,16 @@ media::Frame resized(const media::Frame& in, int height, int width) {  // biline
       const int y0 = static_cast<int>(v), x0 = static_cast<int>(u);
       const int y1 = std::min(y0 + 1, in.height - 1), x1 = std::min(x0 + 1, in.width - 1);
       for (int c = 0; c < 3; ++c) {
-        const auto at = [&](int row, int column) { return in.rgb[(static_cast<size_t>(row) * static_cast<size_t>(in.width) + static_cast<size_t>(column)) * 3 + static_cast<size_t>(c)]; };
+        const auto at = [&](int row, int column) {
+          return in
+              .rgb[(static_cast<size_t>(row) * static_cast<size_t>(in.width) + static_cast<size_t>(column)) *
+                       3 +
+                   static_cast<size_t>(c)];
+        };
         const double top = at(y0, x0) + (u - x0) * (at(y0, x1) - at(y0, x0));
         const double bottom = at(y1, x0) + (u - x0) * (at(y1, x1) - at(y1, x0));
-        out.rgb[(static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)) * 3 + static_cast<size_t>(c)] = static_cast<uint8_t>(top + (v - y0) * (bottom - top) + 0.5);
+        out.rgb[(static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)) * 3 +
+                static_cast<size_t>(c)] = static_cast<uint8_t>(top + (v - y0) * (bottom - top) + 0.5);
       }
     }
   }
@@ -90,10 +96,15 @@ void blur_once(double sigma, bool down, media::Frame& frame) {
       for (int c = 0; c < 3; ++c) {
         double value = 0;
         for (int i = -reach; i <= reach; ++i) {
-          const int v = down ? std::clamp(y + i, 0, in.height - 1) : y, u = down ? x : std::clamp(x + i, 0, in.width - 1);
-          value += weights[static_cast<size_t>(i + reach)] * in.rgb[(static_cast<size_t>(v) * static_cast<size_t>(in.width) + static_cast<size_t>(u)) * 3 + static_cast<size_t>(c)];
+          const int v = down ? std::clamp(y + i, 0, in.height - 1) : y,
+                    u = down ? x : std::clamp(x + i, 0, in.width - 1);
+          value +=
+              weights[static_cast<size_t>(i + reach)] *
+              in.rgb[(static_cast<size_t>(v) * static_cast<size_t>(in.width) + static_cast<size_t>(u)) * 3 +
+                     static_cast<size_t>(c)];
         }
-        frame.rgb[(static_cast<size_t>(y) * static_cast<size_t>(in.width) + static_cast<size_t>(x)) * 3 + static_cast<size_t>(c)] = static_cast<uint8_t>(value / sum + 0.5);
+        frame.rgb[(static_cast<size_t>(y) * static_cast<size_t>(in.width) + static_cast<size_t>(x)) * 3 +
+                  static_cast<size_t>(c)] = static_cast<uint8_t>(value / sum + 0.5);
       }
     }
   }
@@ -109,7 +120,8 @@ media::Frame blank(Rng& rng, std::string* how) {
   for (int y = 0; y < frame.height; ++y) {
     for (int x = 0; x < frame.width; ++x) {
       for (const int value : base)
-        frame.rgb.push_back(static_cast<uint8_t>(std::clamp(value + slope * y / frame.height + (noise > 0 ? noise * rng.normal() : 0.0), 0.0, 255.0)));
+        frame.rgb.push_back(static_cast<uint8_t>(std::clamp(
+            value + slope * y / frame.height + (noise > 0 ? noise * rng.normal() : 0.0), 0.0, 255.0)));
     }
   }
   return frame;
@@ -190,7 +202,8 @@ class Collector {
       const int narrow = std::max(30, static_cast<int>(side / rng.real(3.3, 7)));
       const int strip = std::min(narrow, (side - 1) / 3);
       made.bytes = encode_jpeg(wide ? cropped(whole, (whole.height - strip) / 2, 0, strip, whole.width)
-                                    : cropped(whole, 0, (whole.width - strip) / 2, whole.height, strip), 90);
+                                    : cropped(whole, 0, (whole.width - strip) / 2, whole.height, strip),
+                               90);
     } else if (*fault == "blank") {
       made.bytes = encode_jpeg(blank(rng, &made.how), rng.between(70, 95));
     } else if (*fault == "blurred") {
@@ -202,12 +215,13 @@ class Collector {
       made.bytes = encode_jpeg(frame, 90);
     } else if (*fault == "wrong_caption") {
       const Sample mine = sample(index);
-      for (uint64_t other = index + 1; ; ++other) {
+      for (uint64_t other = index + 1;; ++other) {
         made.caption = caption(scenes_.sample(other), false);
         if (!caption_is_right(made.caption, mine.facts, MediaType::kImage)) break;
       }
     } else if (*fault == "template") {
-      made.caption = fmt::format("Image {} of {}, free stock photo", rng.between(1, 99999), rng.between(2, 999));
+      made.caption =
+          fmt::format("Image {} of {}, free stock photo", rng.between(1, 99999), rng.between(2, 999));
     } else if (*fault == "caption_spam") {
       const std::string word = rng.pick({"cheap shoes ", "best price ", "click here "});
       made.caption.clear();
@@ -231,7 +245,8 @@ class Collector {
         return "stored_anew";
       case 1: {
         const double factor = rng.real(0.5, 0.95);
-        *frame = resized(*frame, std::max(64, static_cast<int>(frame->height * factor)), std::max(64, static_cast<int>(frame->width * factor)));
+        *frame = resized(*frame, std::max(64, static_cast<int>(frame->height * factor)),
+                         std::max(64, static_cast<int>(frame->width * factor)));
         return "resized";
       }
       case 2:
@@ -252,7 +267,8 @@ class Collector {
     switch (rng.below(5)) {
       case 0:
         made->how = "truncated";
-        made->bytes.resize(static_cast<size_t>(static_cast<double>(made->bytes.size()) * rng.real(0.1, 0.85)));
+        made->bytes.resize(
+            static_cast<size_t>(static_cast<double>(made->bytes.size()) * rng.real(0.1, 0.85)));
         return;
       case 1:
         made->how = "noise";
@@ -298,8 +314,8 @@ class Collector {
       made.bytes.replace(29, 4, "\x0f\xb0\xe2\x15");  // the header's CRC-32, so that only the size is wrong
       made.name = name_of(index, "png");
     } else {
-      made.line = rng.pick({"{\"image\": \"000/x.jpg\", \"caption\": ", "[1, 2, 3]", "null", "{\"image\": {\"a\": 1}}",
-                            "{\"image\": \"\xff\xfe.jpg\"}", "not JSON at all"});
+      made.line = rng.pick({"{\"image\": \"000/x.jpg\", \"caption\": ", "[1, 2, 3]", "null",
+                            "{\"image\": {\"a\": 1}}", "{\"image\": \"\xff\xfe.jpg\"}", "not JSON at all"});
       made.no_file = true;
     }
     return made;
@@ -317,16 +333,24 @@ void write_file(const fs::path& path, const std::string& bytes) {
 }  // namespace
 
 const std::vector<FaultShare>& fault_shares() {
-  static const std::vector<FaultShare> shares = {
-      {"aspect", 0.04},           {"blank", 0.04},
-      {"blurred", 0.04},          {"wrong_caption", 0.06},
-      {"exact_duplicate", 0.03},  {"near_duplicate", 0.07},
-      {"template", 0.05},         {"corrupt", 0.04},
-      {"caption_spam", 0.015},    {"caption_control", 0.01},
-      {"hostile_newline_name", 0.002}, {"hostile_parent_name", 0.002},
-      {"hostile_absolute_name", 0.002}, {"hostile_link_outside", 0.002},
-      {"hostile_url", 0.002},     {"hostile_missing_file", 0.002},
-      {"hostile_huge_size", 0.002}, {"hostile_wrong_line", 0.004}};
+  static const std::vector<FaultShare> shares = {{"aspect", 0.04},
+                                                 {"blank", 0.04},
+                                                 {"blurred", 0.04},
+                                                 {"wrong_caption", 0.06},
+                                                 {"exact_duplicate", 0.03},
+                                                 {"near_duplicate", 0.07},
+                                                 {"template", 0.05},
+                                                 {"corrupt", 0.04},
+                                                 {"caption_spam", 0.015},
+                                                 {"caption_control", 0.01},
+                                                 {"hostile_newline_name", 0.002},
+                                                 {"hostile_parent_name", 0.002},
+                                                 {"hostile_absolute_name", 0.002},
+                                                 {"hostile_link_outside", 0.002},
+                                                 {"hostile_url", 0.002},
+                                                 {"hostile_missing_file", 0.002},
+                                                 {"hostile_huge_size", 0.002},
+                                                 {"hostile_wrong_line", 0.004}};
   return shares;
 }
 
@@ -347,9 +371,12 @@ void write_collection(const CollectionOptions& options, const Progress& progress
       fs::create_symlink("../../outside/secret.jpg", media / made.name);
     }
     const std::string line =
-        (made.line.empty() ? OrderedJson{{"id", fmt::format("item-{:06}", i)}, {"image", made.name}, {"caption", made.caption}}.dump(
-                                 -1, ' ', false, OrderedJson::error_handler_t::replace)
-                           : made.line) + "\n";
+        (made.line.empty() ? OrderedJson{{"id", fmt::format("item-{:06}", i)},
+                                         {"image", made.name},
+                                         {"caption", made.caption}}
+                                 .dump(-1, ' ', false, OrderedJson::error_handler_t::replace)
+                           : made.line) +
+        "\n";
     items.append(line.data(), line.size());
     OrderedJson truth = {{"position", i}, {"fault", fault}};
     if (original) truth["original"] = *original;

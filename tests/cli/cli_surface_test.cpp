@@ -100,10 +100,9 @@ const std::vector<Command> kCommands{
       "--vision-cache-disk-bytes"}},
     {"bench", kModel + Flags{"--only", "--repeats", "--json"}},
     {"synth",
-     {"--help",        "--out",      "--count",  "--seed",      "--kinds",     "--split", "--options",
-      "--video-codec", "--file-fps", "--single", "--benchmark", "--per-kind",  "--score", "--benchmark-dir",
-      "--json",        "--list",     "--sheet",  "--rate",      "--tokenizer", "--merges",
-      "--collection"}},
+     {"--help",        "--out",      "--count",  "--seed",      "--kinds",     "--split",  "--options",
+      "--video-codec", "--file-fps", "--single", "--benchmark", "--per-kind",  "--score",  "--benchmark-dir",
+      "--json",        "--list",     "--sheet",  "--rate",      "--tokenizer", "--merges", "--collection"}},
 };
 
 // What the lines of a help text begin with: "  -h,--help   Print…".

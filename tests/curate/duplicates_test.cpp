@@ -29,6 +29,33 @@ class Duplicates : public ::testing::TestWithParam<int64_t> {  // memory_bytes: 
   Reason reason(int64_t position) const { return verdicts_.get(position).reason; }
   int64_t other(int64_t position) const { return verdicts_.get(position).other; }
 
+  void check_distances(int64_t most) {
+    config_.duplicates.max_hash_distance = most;
+    synth::Rng rng(5);
+    for (int64_t i = 0; i < kItems; ++i) {
+      Candidate candidate = random_item(i / 3 * 3);
+      candidate.rank.position = i;
+      const int flips = i % 3 == 0   ? 0
+                        : i % 3 == 1 ? static_cast<int>(i / 3 % (most + 1))
+                                     : static_cast<int>(most) + 2;
+      std::vector<int> bits(256);
+      for (int b = 0; b < 256; ++b) bits[static_cast<size_t>(b)] = b;
+      rng.shuffle(bits);
+      for (int f = 0; f < flips; ++f)
+        candidate.likeness.hash[static_cast<size_t>(bits[static_cast<size_t>(f)]) / 64] ^=
+            uint64_t{1} << (bits[static_cast<size_t>(f)] % 64);
+      candidates_.add(candidate);
+    }
+    drop_near_duplicates(candidates_, config_, dir_.path(), &verdicts_);
+    for (int64_t i = 0; i < kItems; ++i) {
+      ASSERT_EQ(reason(i), i % 3 == 1 ? Reason::kNearDuplicate : Reason::kKept) << i;
+      if (i % 3 == 1) {
+        ASSERT_EQ(other(i), i - 1);
+        ASSERT_EQ(verdicts_.get(i).value, static_cast<float>(i / 3 % (most + 1)));
+      }
+    }
+  }
+
   static constexpr int64_t kItems = 3000;
   test::TempDir dir_;
   CurateConfig config_;
@@ -71,28 +98,8 @@ TEST_P(Duplicates, EqualFirstHalfOfTheDigestIsNotEnough) {
 }
 
 // Every number of differing bits up to the bound, wherever they stand.
-TEST_P(Duplicates, NearOnesAreFoundUpToTheDistanceAndNoFurther) {
-  config_.duplicates.max_hash_distance = 15;
-  synth::Rng rng(5);
-  for (int64_t i = 0; i < kItems; ++i) {
-    Candidate candidate = random_item(i / 3 * 3);
-    candidate.rank.position = i;
-    const int flips = i % 3 == 0 ? 0 : i % 3 == 1 ? static_cast<int>(i / 3 % 16) : 33;
-    std::vector<int> bits(256);
-    for (int b = 0; b < 256; ++b) bits[static_cast<size_t>(b)] = b;
-    rng.shuffle(bits);
-    for (int f = 0; f < flips; ++f) candidate.likeness.hash[static_cast<size_t>(bits[static_cast<size_t>(f)]) / 64] ^= uint64_t{1} << (bits[static_cast<size_t>(f)] % 64);
-    candidates_.add(candidate);
-  }
-  drop_near_duplicates(candidates_, config_, dir_.path(), &verdicts_);
-  for (int64_t i = 0; i < kItems; ++i) {
-    ASSERT_EQ(reason(i), i % 3 == 1 ? Reason::kNearDuplicate : Reason::kKept) << i;
-    if (i % 3 == 1) {
-      ASSERT_EQ(other(i), i - 1);
-      ASSERT_EQ(verdicts_.get(i).value, static_cast<float>(i / 3 % 16));
-    }
-  }
-}
+TEST_P(Duplicates, NearOnesAreFoundUpToTheDistanceAndNoFurther) { check_distances(15); }
+TEST_P(Duplicates, TheSameWithTheFinerParts) { check_distances(31); }
 
 TEST_P(Duplicates, AnotherColourIsNoDuplicate) {
   Candidate first = random_item(0), second = random_item(0), third = random_item(0);

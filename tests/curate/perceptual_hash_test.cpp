@@ -43,7 +43,8 @@ TEST(PerceptualHash, ThumbnailSeesColourThatLumaDoesNot) {
 
 TEST(PerceptualHash, BrighterAllOverIsNoDifference) {
   Thumb a{}, b{};
-  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<uint8_t>(i % 8), b[i] = static_cast<uint8_t>(i % 8 + 3);
+  for (size_t i = 0; i < a.size(); ++i)
+    a[i] = static_cast<uint8_t>(i % 8), b[i] = static_cast<uint8_t>(i % 8 + 3);
   EXPECT_NEAR(thumb_distance(a, b).mean, 0, 1e-9);
   EXPECT_NEAR(thumb_distance(a, b).most, 0, 1e-9);
 }

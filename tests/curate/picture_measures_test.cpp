@@ -17,7 +17,8 @@ TEST(PictureMeasures, PlainPictureHasNoContrastEntropyOrEdges) {
 }
 
 TEST(PictureMeasures, HalfBlackHalfWhiteByHand) {
-  const PictureMeasures halves = measure(test::draw(10, 20, [](int, int x, int) { return x < 10 ? 0 : 255; }));
+  const PictureMeasures halves =
+      measure(test::draw(10, 20, [](int, int x, int) { return x < 10 ? 0 : 255; }));
   EXPECT_NEAR(halves.contrast, 127.5, 1e-6);
   EXPECT_NEAR(halves.entropy, 1, 1e-9);
   EXPECT_NEAR(halves.dark_share, 0.5, 1e-9);
@@ -29,7 +30,8 @@ TEST(PictureMeasures, HalfBlackHalfWhiteByHand) {
 TEST(PictureMeasures, BlurRisesWithSoftEdges) {
   double last = 0;
   for (const int ramp : {2, 6, 12, 24}) {
-    const PictureMeasures soft = measure(test::draw(40, 120, [ramp](int, int x, int) { return (x - 50) * 255 / ramp; }));
+    const PictureMeasures soft =
+        measure(test::draw(40, 120, [ramp](int, int x, int) { return (x - 50) * 255 / ramp; }));
     EXPECT_GT(soft.blur, last) << ramp;
     last = soft.blur;
   }

@@ -32,7 +32,8 @@ void write_collection(const TempDir& dir, int count);
 
 /// Defaults for dir/in/items.jsonl to dir/out, changed by `set`.
 CurateConfig config_for(const TempDir& dir, const std::vector<std::string>& set = {});
-CurateReport run(const CurateConfig& config, const Steps& steps = {}, const ShardShare& share = {}, const CurateHooks& hooks = {});
+CurateReport run(const CurateConfig& config, const Steps& steps = {}, const ShardShare& share = {},
+                 const CurateHooks& hooks = {});
 
 /// Reasons by position, "" where it is kept. Fails unless every position up to `count` stands exactly once.
 std::vector<std::string> reasons(const TempDir& dir, int64_t count);

@@ -39,7 +39,9 @@ TEST(Pipeline, EveryItemIsKeptOrDroppedOnceWithItsReason) {
   (void)dir.write("in/media/cut.jpg", test::jpeg(test::scene(7)).substr(0, 900));
   (void)dir.write("in/media/page.jpg", "<html>not found</html>");
   (void)dir.write("in/media/empty.jpg", "");
-  const auto line = [](const std::string& name, const std::string& caption) { return Json{{"image", name}, {"caption", caption}}.dump() + "\n"; };
+  const auto line = [](const std::string& name, const std::string& caption) {
+    return Json{{"image", name}, {"caption", caption}}.dump() + "\n";
+  };
   std::string lines;
   for (const char* name : {"blank", "strip", "again", "same", "tiny", "cut", "page", "empty"})
     lines += line(fmt::format("media/{}.jpg", name), fmt::format("A {} picture", name));
@@ -48,8 +50,9 @@ TEST(Pipeline, EveryItemIsKeptOrDroppedOnceWithItsReason) {
   append(dir / "in/items.jsonl", lines);
   run(config_for(dir));
   std::vector<std::string> expected(10, "");
-  for (const char* reason : {"blank", "aspect_ratio", "near_duplicate", "exact_duplicate", "too_small", "corrupt", "not_media", "corrupt",
-                             "caption_short", "caption_repetition", "caption_control_characters", "caption_media_tag"})
+  for (const char* reason :
+       {"blank", "aspect_ratio", "near_duplicate", "exact_duplicate", "too_small", "corrupt", "not_media",
+        "corrupt", "caption_short", "caption_repetition", "caption_control_characters", "caption_media_tag"})
     expected.emplace_back(reason);
   EXPECT_EQ(reasons(dir, 22), expected);
 }
@@ -84,9 +87,10 @@ TEST(Pipeline, HostileLinesCostThemselvesOnly) {
              std::string(40'000, '[') + "\n");
   run(config_for(dir));
   std::vector<std::string> expected(4, "");
-  for (const char* reason : {"name_control_characters", "outside_data_root", "absolute_path", "outside_data_root", "not_local", "too_large",
-                             "missing", "not_a_file", "wrong_json", "wrong_schema", "wrong_schema", "no_media", "wrong_json", "several_media",
-                             "wrong_schema", "wrong_json"})
+  for (const char* reason :
+       {"name_control_characters", "outside_data_root", "absolute_path", "outside_data_root", "not_local",
+        "too_large", "missing", "not_a_file", "wrong_json", "wrong_schema", "wrong_schema", "no_media",
+        "wrong_json", "several_media", "wrong_schema", "wrong_json"})
     expected.emplace_back(reason);
   EXPECT_EQ(reasons(dir, 20), expected);
 }
@@ -106,7 +110,9 @@ TEST(Pipeline, ScoresOfAnotherInputOrRecipeAreRefused) {
   const TempDir dir;
   test::write_collection(dir, 5);
   run(config_for(dir));
-  EXPECT_NE(test::error_of([&] { run(config_for(dir, {"input.shard_items=4"})); }).find("input.shard_items = 8; now input.shard_items = 4"),
+  EXPECT_NE(test::error_of([&] {
+              run(config_for(dir, {"input.shard_items=4"}));
+            }).find("input.shard_items = 8; now input.shard_items = 4"),
             std::string::npos);
   append(dir / "in/items.jsonl", "{\"image\": \"media/000.jpg\"}\n");
   EXPECT_NE(test::error_of([&] { run(config_for(dir)); }).find("made otherwise"), std::string::npos);
@@ -118,10 +124,14 @@ TEST(Pipeline, SharesAndAMergeGiveWhatOneProcessGives) {
   run(config_for(one));
   const Steps score{true, false, false, false};
   EXPECT_EQ(run(config_for(many), score, {1, 3}).scored + run(config_for(many), score, {0, 3}).scored, 34);
-  EXPECT_NE(test::error_of([&] { run(config_for(many), {false, true, true, true}); }).find("is not scored yet"), std::string::npos);
+  EXPECT_NE(test::error_of([&] {
+              run(config_for(many), {false, true, true, true});
+            }).find("is not scored yet"),
+            std::string::npos);
   EXPECT_EQ(run(config_for(many), score, {2, 3}).scored, 16);
   run(config_for(many), {false, true, true, true});
-  for (const char* file : {"out/kept.jsonl", "out/dropped.jsonl", "out/train.jsonl"}) EXPECT_EQ(file_text(one / file), file_text(many / file)) << file;
+  for (const char* file : {"out/kept.jsonl", "out/dropped.jsonl", "out/train.jsonl"})
+    EXPECT_EQ(file_text(one / file), file_text(many / file)) << file;
 }
 
 TEST(Pipeline, KilledRunsGoOnWithoutLossOrRepetition) {
@@ -150,7 +160,8 @@ TEST(Pipeline, KilledRunsGoOnWithoutLossOrRepetition) {
   EXPECT_EQ(killed, 7);  // of 8 shards each attempt finishes one; the last has nothing left to be killed in
   const CurateReport report = run(config_for(dir));
   EXPECT_EQ(report.scored, 0);
-  for (const char* file : {"out/kept.jsonl", "out/dropped.jsonl", "out/train.jsonl"}) EXPECT_EQ(file_text(dir / file), file_text(whole / file)) << file;
+  for (const char* file : {"out/kept.jsonl", "out/dropped.jsonl", "out/train.jsonl"})
+    EXPECT_EQ(file_text(dir / file), file_text(whole / file)) << file;
 }
 
 TEST(Pipeline, AFolderWithSidecarsIsAnInput) {
@@ -185,15 +196,18 @@ TEST(Pipeline, WebDatasetGoesOutAndComesInAgain) {
   const TempDir dir;
   test::write_collection(dir, 7);
   run(config_for(dir, {"export.format=webdataset", "export.shard_items=3"}));
-  EXPECT_EQ(vl3::test::names_in(dir / "out/webdataset"), (std::set<std::string>{"00000.tar", "00001.tar", "00002.tar"}));
-  CurateConfig again = config_for(dir, {"input.path=" + (dir / "out/webdataset").string(), "output=" + (dir / "second").string()});
+  EXPECT_EQ(vl3::test::names_in(dir / "out/webdataset"),
+            (std::set<std::string>{"00000.tar", "00001.tar", "00002.tar"}));
+  CurateConfig again = config_for(
+      dir, {"input.path=" + (dir / "out/webdataset").string(), "output=" + (dir / "second").string()});
   run(again);
   const std::vector<Json> kept = test::lines_of(dir / "second/kept.jsonl");
   ASSERT_EQ(kept.size(), 7u);
   EXPECT_EQ(kept[3].at("caption"), "Boxes of scene dddd in a row");
   // What came out of a tar lies as a file where train.jsonl says.
   const std::vector<Json> train = test::lines_of(dir / "second/train.jsonl");
-  EXPECT_EQ(file_text(dir / "second/media" / train[3].at("image").get<std::string>()), file_text(dir / "in/media/003.jpg"));
+  EXPECT_EQ(file_text(dir / "second/media" / train[3].at("image").get<std::string>()),
+            file_text(dir / "in/media/003.jpg"));
 }
 
 class UpperCaptioner : public Captioner {
@@ -221,7 +235,9 @@ TEST(Pipeline, NewCaptionsAreMadeOnceAndJudged) {
   test::write_collection(dir, 12);
   CurateHooks hooks;
   hooks.captioner = [](const CurateConfig&) { return std::make_unique<UpperCaptioner>(); };
-  const std::vector<std::string> set = {"model=default", "caption.short_caption=true", "caption.short_prompt=Short", "caption.batch=3", "export.caption=short"};
+  const std::vector<std::string> set = {"model=default", "caption.short_caption=true",
+                                        "caption.short_prompt=Short", "caption.batch=3",
+                                        "export.caption=short"};
   UpperCaptioner::asked = 0;
   EXPECT_EQ(run(config_for(dir, set), {}, {}, hooks).captioned, 12);
   EXPECT_EQ(UpperCaptioner::largest, 3u);
@@ -241,7 +257,8 @@ class BrightModel : public PictureModel {
   int64_t feature_size() const override { return 2; }
   std::vector<Impression> look(const std::vector<Sighting>& items) override {
     std::vector<Impression> impressions;
-    for (const Sighting& item : items) impressions.push_back({{1, 0}, {{"first_pixel", item.picture->rgb[0] + 0.0}}});
+    for (const Sighting& item : items)
+      impressions.push_back({{1, 0}, {{"first_pixel", item.picture->rgb[0] + 0.0}}});
     return impressions;
   }
 };
@@ -250,7 +267,11 @@ TEST(Pipeline, ModelsAndColumnsScore) {
   const TempDir dir;
   test::write_collection(dir, 6);
   std::string lines;
-  for (int i = 0; i < 6; ++i) lines += Json{{"image", fmt::format("media/{:03}.jpg", i)}, {"aesthetic", i == 5 ? Json("high") : Json(i)}}.dump() + "\n";
+  for (int i = 0; i < 6; ++i)
+    lines +=
+        Json{{"image", fmt::format("media/{:03}.jpg", i)}, {"aesthetic", i == 5 ? Json("high") : Json(i)}}
+            .dump() +
+        "\n";
   (void)dir.write("in/items.jsonl", lines);
   CurateHooks hooks;
   hooks.models = [](const CurateConfig&) {
@@ -258,15 +279,18 @@ TEST(Pipeline, ModelsAndColumnsScore) {
     models.push_back(std::make_unique<BrightModel>());
     return models;
   };
-  run(config_for(dir, {"scorers.0.name=aesthetic", "scorers.0.min=2", "scorers.0.required=true"}), {}, {}, hooks);
-  EXPECT_EQ(reasons(dir, 6), (std::vector<std::string>{"score:aesthetic", "score:aesthetic", "", "", "", "score:aesthetic"}));
+  run(config_for(dir, {"scorers.0.name=aesthetic", "scorers.0.min=2", "scorers.0.required=true"}), {}, {},
+      hooks);
+  EXPECT_EQ(reasons(dir, 6),
+            (std::vector<std::string>{"score:aesthetic", "score:aesthetic", "", "", "", "score:aesthetic"}));
   EXPECT_GT(test::lines_of(dir / "out/kept.jsonl")[0].at("scores").at("first_pixel"), 100);
 }
 
 TEST(Pipeline, TheReportHoldsNoMarkupOfTheInput) {
   const TempDir dir;
   test::write_collection(dir, 3);
-  append(dir / "in/items.jsonl", Json{{"image", "media/000.jpg"}, {"caption", "</script><script>alert(1)</script>"}}.dump() + "\n");
+  append(dir / "in/items.jsonl",
+         Json{{"image", "media/000.jpg"}, {"caption", "</script><script>alert(1)</script>"}}.dump() + "\n");
   run(config_for(dir));
   const std::string page = file_text(dir / "out/report.html");
   EXPECT_EQ(page.find("<script>alert"), std::string::npos);
@@ -287,11 +311,14 @@ TEST(Pipeline, AnEmptyInputGivesEmptyFiles) {
 TEST(Pipeline, SaysWhatIsWrongWithTheInput) {
   const TempDir dir;
   test::write_collection(dir, 1);
-  const auto error = [&](const std::string& path) { return test::error_of([&] { run(config_for(dir, {"input.path=" + path})); }); };
+  const auto error = [&](const std::string& path) {
+    return test::error_of([&] { run(config_for(dir, {"input.path=" + path})); });
+  };
   EXPECT_NE(error((dir / "nothing.jsonl").string()).find("no such file"), std::string::npos);
   EXPECT_NE(error((dir / "in/*.csv").string()).find("no file matches"), std::string::npos);
   (void)dir.write("a.csv", "x");
-  EXPECT_NE(error((dir / "a.csv").string()).find("expected a folder, .jsonl, .json or an uncompressed .tar"), std::string::npos);
+  EXPECT_NE(error((dir / "a.csv").string()).find("expected a folder, .jsonl, .json or an uncompressed .tar"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -9,8 +9,11 @@ ScoreRow good_row() {
   ScoreRow row;
   row.kind = "image";
   row.caption = "A red circle";
-  row.scores = {{"height", 200}, {"width", 300}, {"aspect", 1.5}, {"contrast", 40}, {"entropy", 3}, {"blur", 0.3}, {"sharpness", 500},
-                {"dark_share", 0.1}, {"bright_share", 0.1}, {"caption_chars", 12}, {"caption_repetition", 0}, {"caption_symbols", 0}, {"caption_controls", 0}};
+  row.scores = {
+      {"height", 200},        {"width", 300},        {"aspect", 1.5},           {"contrast", 40},
+      {"entropy", 3},         {"blur", 0.3},         {"sharpness", 500},        {"dark_share", 0.1},
+      {"bright_share", 0.1},  {"caption_chars", 12}, {"caption_repetition", 0}, {"caption_symbols", 0},
+      {"caption_controls", 0}};
   return row;
 }
 
@@ -25,9 +28,11 @@ TEST(Thresholds, EachScoreHasItsReasonAndTheBoundItselfPasses) {
   EXPECT_EQ(with("aspect", 3), Reason::kKept);
   EXPECT_EQ(with("aspect", 3.01), Reason::kAspectRatio);
   EXPECT_EQ(with("height", 27), Reason::kTooSmall);
-  EXPECT_EQ(with("contrast", 4.9), Reason::kBlank);
-  EXPECT_EQ(with("entropy", 0.05), Reason::kBlank);
-  EXPECT_EQ(with("dark_share", 0.99), Reason::kDark);
+  EXPECT_EQ(with("contrast", 2.9), Reason::kBlank);
+  CurateConfig entropy;
+  entropy.quality.min_entropy = 0.1;
+  EXPECT_EQ(with("entropy", 0.05, entropy), Reason::kBlank);
+  EXPECT_EQ(with("dark_share", 0.999), Reason::kDark);
   EXPECT_EQ(with("bright_share", 0.999), Reason::kBright);
   EXPECT_EQ(with("blur", 0.61), Reason::kBlurred);
   EXPECT_EQ(with("caption_chars", 2), Reason::kCaptionShort);

@@ -28,7 +28,8 @@ TEST(VideoMeasures, MotionIsInPictureWidthsASecond) {
   for (int i = 0; i < 8; ++i) frames.push_back(moving(i, 2, 20));
   const VideoMeasures measures = meter(frames, 2);
   EXPECT_EQ(measures.cuts, 0);
-  // The blocks of the square move 2 of 96 pixels a frame, two frames a second; those on its edge may look still.
+  // The blocks of the square move 2 of 96 pixels a frame, two frames a second; those on its edge may look
+  // still.
   EXPECT_GT(measures.motion, 0.4 * 2 * 2 / 96.0);
   EXPECT_LE(measures.motion, 1.5 * 2 * 2 / 96.0);
   EXPECT_EQ(measures.clip_start_s, 0);
@@ -71,7 +72,9 @@ TEST(VideoMeasures, AVideoFileGoesThroughThePipeline) {
   for (int i = 0; i < 12; ++i) frames.push_back(moving(i, 3, 20));
   (void)dir.write("in/a.mp4", synth::encode_h264_mp4(frames, 4, 20));
   (void)dir.write("in/b.mp4", synth::encode_h264_mp4(still, 4, 20));
-  (void)dir.write("in/items.jsonl", "{\"video\": [\"a.mp4\"], \"caption\": \"A square moves right\"}\n{\"video\": \"b.mp4\"}\n");
+  (void)dir.write(
+      "in/items.jsonl",
+      "{\"video\": [\"a.mp4\"], \"caption\": \"A square moves right\"}\n{\"video\": \"b.mp4\"}\n");
   test::run(test::config_for(dir));
   EXPECT_EQ(test::reasons(dir, 2), (std::vector<std::string>{"", "static_video"}));
   const Json kept = test::lines_of(dir / "out/kept.jsonl").at(0);

@@ -22,7 +22,8 @@ std::vector<std::string> lines_of(const std::filesystem::path& file) {
 TEST(Collection, EveryLineHasItsTruthAndEveryFaultOccurs) {
   const test::TempDir dir;
   write_collection({dir / "raw", 1500, 3});
-  const std::vector<std::string> items = lines_of(dir / "raw/items.jsonl"), truths = lines_of(dir / "raw/truth.jsonl");
+  const std::vector<std::string> items = lines_of(dir / "raw/items.jsonl"),
+                                 truths = lines_of(dir / "raw/truth.jsonl");
   ASSERT_EQ(items.size(), 1500u);
   ASSERT_EQ(truths.size(), 1500u);
   std::map<std::string, int> faults;
@@ -39,7 +40,8 @@ TEST(Collection, EveryLineHasItsTruthAndEveryFaultOccurs) {
     ASSERT_TRUE(std::filesystem::is_regular_file(file)) << file;
     if (fault != "exact_duplicate") continue;
     const Json original = Json::parse(items[truth.at("original").get<size_t>()]);
-    EXPECT_EQ(read_file(file, 1 << 24), read_file(dir / "raw/media" / original.at("image").get<std::string>(), 1 << 24));
+    EXPECT_EQ(read_file(file, 1 << 24),
+              read_file(dir / "raw/media" / original.at("image").get<std::string>(), 1 << 24));
   }
   for (const FaultShare& share : fault_shares()) {
     const double expected = share.share * 1500;

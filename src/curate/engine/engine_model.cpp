@@ -102,20 +102,25 @@ class EngineModel : public PictureModel {
   engine::Request request_of(const media::Frame& picture, const std::optional<std::string>& answer) const {
     engine::RequestOptions options;
     options.add_generation_prompt = !answer;
-    options.opener = [&picture](const std::string&) { return preprocess::MediaContent(pictures_of(picture)); };
+    options.opener = [&picture](const std::string&) {
+      return preprocess::MediaContent(pictures_of(picture));
+    };
     return engine::prepare_request(*runtime_, conversation_of(answer), options);
   }
 
   Prompt prompt_of(const media::Frame& picture, const std::string& caption, bool with_features) const {
     Prompt prompt;
-    // Where the caption begins: the prompt that asks for it, and what stands behind it: the same with an empty answer.
+    // Where the caption begins: the prompt that asks for it, and what stands behind it: the same with an
+    // empty answer.
     engine::Request request = request_of(picture, caption.empty() ? std::nullopt : std::optional(caption));
     if (!caption.empty()) {
       const engine::Request asking = request_of(picture, std::nullopt), empty = request_of(picture, "");
-      const size_t begin = asking.items.size(), behind = empty.items.size() - std::min(empty.items.size(), begin);
-      VL3_CHECK(request.items.size() >= begin + behind, kInternal, "a caption of {} items behind {} and before {}",
-                request.items.size(), begin, behind);
-      for (size_t i = begin; i + behind < request.items.size(); ++i) prompt.caption_ids.push_back(request.items[i].id);
+      const size_t begin = asking.items.size(),
+                   behind = empty.items.size() - std::min(empty.items.size(), begin);
+      VL3_CHECK(request.items.size() >= begin + behind, kInternal,
+                "a caption of {} items behind {} and before {}", request.items.size(), begin, behind);
+      for (size_t i = begin; i + behind < request.items.size(); ++i)
+        prompt.caption_ids.push_back(request.items[i].id);
       prompt.behind = static_cast<int64_t>(behind);
     }
     engine::PromptRowsHooks hooks;
@@ -149,7 +154,8 @@ class EngineModel : public PictureModel {
       // A token is foreseen by the row before it.
       const int64_t begin = segments[p].end - prompts[p].behind - count - 1;
       const at::Tensor log_CV = runtime_->model->logits(hidden_SD.narrow(0, begin, count)).log_softmax(-1);
-      const at::Tensor ids_C1 = at::tensor(prompts[p].caption_ids, at::kLong).to(log_CV.device()).unsqueeze(1);
+      const at::Tensor ids_C1 =
+          at::tensor(prompts[p].caption_ids, at::kLong).to(log_CV.device()).unsqueeze(1);
       means.push_back(log_CV.gather(1, ids_C1).mean().item<double>());
     }
     return means;
@@ -163,7 +169,8 @@ class EngineModel : public PictureModel {
 
 }  // namespace
 
-std::unique_ptr<PictureModel> engine_model(std::shared_ptr<const engine::Runtime> runtime, const CurateConfig& config) {
+std::unique_ptr<PictureModel> engine_model(std::shared_ptr<const engine::Runtime> runtime,
+                                           const CurateConfig& config) {
   return std::make_unique<EngineModel>(std::move(runtime), config);
 }
 

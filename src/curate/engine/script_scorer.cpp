@@ -37,14 +37,17 @@ std::string first_line(const char* text) {
 class ScriptScorer : public PictureModel {
  public:
   explicit ScriptScorer(const ScorerConfig& config)
-      : config_(config), mean_(three(config.mean, config.name + ".mean")), std_(three(config.std, config.name + ".std")) {
-    VL3_CHECK(std::filesystem::is_regular_file(config.path), kNotFound, "scorer \"{}\": {}: no such file", config.name,
-              config.path);
+      : config_(config),
+        mean_(three(config.mean, config.name + ".mean")),
+        std_(three(config.std, config.name + ".std")) {
+    VL3_CHECK(std::filesystem::is_regular_file(config.path), kNotFound, "scorer \"{}\": {}: no such file",
+              config.name, config.path);
     try {
       module_ = torch::jit::load(config.path);
       module_.eval();
     } catch (const std::exception& error) {
-      VL3_FAIL(kCorrupt, "scorer \"{}\": {}: no TorchScript model: {}", config.name, config.path, first_line(error.what()));
+      VL3_FAIL(kCorrupt, "scorer \"{}\": {}: no TorchScript model: {}", config.name, config.path,
+               first_line(error.what()));
     }
   }
 
@@ -58,11 +61,12 @@ class ScriptScorer : public PictureModel {
     try {
       scores = module_.forward({at::stack(pictures)}).toTensor().to(at::kCPU, at::kDouble).contiguous();
     } catch (const std::exception& error) {
-      VL3_FAIL(kInvalidArgument, "scorer \"{}\": {}: {}", config_.name, config_.path, first_line(error.what()));
+      VL3_FAIL(kInvalidArgument, "scorer \"{}\": {}: {}", config_.name, config_.path,
+               first_line(error.what()));
     }
     VL3_CHECK(scores.numel() == std::ssize(items) && scores.dim() <= 2, kInvalidArgument,
-              "scorer \"{}\": {} gives {} numbers for {} pictures; expected one each", config_.name, config_.path,
-              scores.numel(), items.size());
+              "scorer \"{}\": {} gives {} numbers for {} pictures; expected one each", config_.name,
+              config_.path, scores.numel(), items.size());
     const double* values = scores.const_data_ptr<double>();
     for (size_t i = 0; i < items.size(); ++i) {
       if (std::isfinite(values[i])) impressions[i].scores[config_.name] = values[i];
@@ -73,16 +77,17 @@ class ScriptScorer : public PictureModel {
  private:
   at::Tensor prepare(const media::Frame& picture) const {
     const int64_t side = std::min(picture.height, picture.width);
-    const at::Tensor whole =
-        at::from_blob(const_cast<uint8_t*>(picture.rgb.data()), {picture.height, picture.width, 3}, at::kByte);
+    const at::Tensor whole = at::from_blob(const_cast<uint8_t*>(picture.rgb.data()),
+                                           {picture.height, picture.width, 3}, at::kByte);
     const at::Tensor square = whole.narrow(0, (picture.height - side) / 2, side)
                                   .narrow(1, (picture.width - side) / 2, side)
                                   .permute({2, 0, 1})
                                   .to(at::kFloat)
                                   .unsqueeze(0);
-    const at::Tensor sized =
-        at::_upsample_bilinear2d_aa(square, at::IntArrayRef{config_.side, config_.side}, false, std::nullopt, std::nullopt)
-            .squeeze(0) / 255;
+    const at::Tensor sized = at::_upsample_bilinear2d_aa(square, at::IntArrayRef{config_.side, config_.side},
+                                                         false, std::nullopt, std::nullopt)
+                                 .squeeze(0) /
+                             255;
     const auto options = at::TensorOptions(at::kFloat);
     const at::Tensor mean = at::tensor({mean_[0], mean_[1], mean_[2]}, options).view({3, 1, 1});
     const at::Tensor deviation = at::tensor({std_[0], std_[1], std_[2]}, options).view({3, 1, 1});
@@ -96,6 +101,8 @@ class ScriptScorer : public PictureModel {
 
 }  // namespace
 
-std::unique_ptr<PictureModel> script_scorer(const ScorerConfig& config) { return std::make_unique<ScriptScorer>(config); }
+std::unique_ptr<PictureModel> script_scorer(const ScorerConfig& config) {
+  return std::make_unique<ScriptScorer>(config);
+}
 
 }  // namespace vl3::curate
