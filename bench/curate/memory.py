@@ -57,7 +57,8 @@ def main():
             (out / "work" / name).mkdir(parents=True)
         write_scores(out / "work", rows)
         command = [args.vl3, "curate", "--input", items, "--output", out, "--merge", "--json", "--quiet", "--set", "clusters.count=100",
-                   "--set", "clusters.sample_items=4000", "--set", f"clusters.target_items={rows // 10}", "--set", "text.max_template_items=0"]
+                   "--set", "clusters.sample_items=4000", "--set", f"clusters.target_items={rows // 10}", "--set", "text.max_template_items=0",
+                   "--set", "duplicates.max_hash_distance=15", "--set", "duplicates.memory_bytes=16777216"]
         start = time.monotonic()
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
         text = process.stdout.read()

@@ -37,7 +37,7 @@ class Duplicates : public ::testing::TestWithParam<int64_t> {  // memory_bytes: 
       candidate.rank.position = i;
       const int flips = i % 3 == 0   ? 0
                         : i % 3 == 1 ? static_cast<int>(i / 3 % (most + 1))
-                                     : static_cast<int>(most) + 2;
+                                     : 80;
       std::vector<int> bits(256);
       for (int b = 0; b < 256; ++b) bits[static_cast<size_t>(b)] = b;
       rng.shuffle(bits);
