@@ -35,9 +35,7 @@ class Duplicates : public ::testing::TestWithParam<int64_t> {  // memory_bytes: 
     for (int64_t i = 0; i < kItems; ++i) {
       Candidate candidate = random_item(i / 3 * 3);
       candidate.rank.position = i;
-      const int flips = i % 3 == 0   ? 0
-                        : i % 3 == 1 ? static_cast<int>(i / 3 % (most + 1))
-                                     : 80;
+      const int flips = i % 3 == 0 ? 0 : i % 3 == 1 ? static_cast<int>(i / 3 % (most + 1)) : 80;
       std::vector<int> bits(256);
       for (int b = 0; b < 256; ++b) bits[static_cast<size_t>(b)] = b;
       rng.shuffle(bits);
