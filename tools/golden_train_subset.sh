@@ -38,12 +38,16 @@ def edit(path, change):
 def keep_samples(manifest):
     manifest["samples"] = [s for s in manifest["samples"] if (out / "samples" / f"{s}.json").exists()]
 
-def drop_gradients(batches):
+def drop_missing(batches):
+    for key in list(batches):
+        if not all((out / "samples" / f"{s}.json").exists() for s in batches[key]["samples"]):
+            del batches[key]
+            (out / "micro_batches" / f"{key}.batch.safetensors").unlink()
     for batch in batches.values():
         if batch["gradients"] and not (out / batch["gradients"]).exists():
             batch["gradients"] = None
 
 edit(out / "manifest.json", keep_samples)
-edit(out / "micro_batches" / "micro_batches.json", drop_gradients)
+edit(out / "micro_batches" / "micro_batches.json", drop_missing)
 PY
 du -sk --apparent-size "$out"

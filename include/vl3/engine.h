@@ -99,7 +99,9 @@ struct Receipt {
   int64_t visual_tokens_kept = 0;
   int64_t cached_tokens = 0;  ///< prompt tokens that needed no work
   int64_t completion_tokens = 0;
-  double prune_threshold = 0;  ///< in force
+  int64_t drafted_tokens = 0;   ///< guessed by prompt look-up …
+  int64_t accepted_tokens = 0;  ///< … and right: so many steps were saved
+  double prune_threshold = 0;   ///< in force
   SecondsReceipt seconds;
   uint64_t peak_rss_bytes = 0;  ///< of the process so far
   std::vector<std::string> warnings;

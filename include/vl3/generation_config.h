@@ -21,6 +21,10 @@ struct GenerationConfig {
   double presence_penalty = 0;   ///< OpenAI: taken off a score once its id was generated; -2..2
   std::map<int64_t, double> logit_bias = {};  ///< OpenAI: added to these ids' logits first; each -100..100
   uint64_t seed = 0;                          ///< equal seeds give equal answers
+  /// Tokens guessed at once from what stood in prompt and answer before, and checked in one pass; 0 = off, at
+  /// most 7. The answer stays the same up to rounding. Unset: 7 for models of which a step mostly reads
+  /// weights.
+  std::optional<int64_t> prompt_lookup_num_tokens;
 
   // ---- when it ends
   int64_t max_tokens = 1024;

@@ -17,6 +17,7 @@ void add_train(CLI::App& app);
 void add_serve(CLI::App& app);
 void add_synth(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_curate(CLI::App& app);
 
 }  // namespace vl3::cli

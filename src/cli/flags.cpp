@@ -291,6 +291,10 @@ void add_generation_flags(CLI::App& command, GenerationConfig& config, std::stri
   command.add_option("--min-p", config.min_p, "Relative floor of probability")->check(number_between(0, 1));
   command.add_option("--repetition-penalty", config.repetition_penalty, "1 = off")
       ->check(number_between(0.01, 100));
+  command
+      .add_option("--prompt-lookup", config.prompt_lookup_num_tokens,
+                  "Tokens guessed at once from what stood before, 0 = off (default: 7 for large models)")
+      ->check(CLI::Range(0, 7));
   command.add_option("--seed", config.seed, "Equal seeds give equal answers (0)")->check(seed_number());
   command.add_option("--stop", config.stop, "Ends the answer where this text appears (repeatable)")
       ->expected(1)

@@ -78,6 +78,7 @@ int run(int argc, char** argv) {
   add_inspect(app);
   add_trace(app);
   add_convert(app);
+  add_quantize(app);
   add_pull(app);
   add_bench(app);
   add_train(app);

@@ -48,6 +48,9 @@ std::string receipt_text(const Receipt& receipt) {
   text += fmt::format("  tokens: {} prompt ({} visual, {} before pruning; {} cached), {} answer\n",
                       receipt.prompt_tokens, receipt.visual_tokens_kept, receipt.visual_tokens,
                       receipt.cached_tokens, receipt.completion_tokens);
+  if (receipt.drafted_tokens > 0)
+    text += fmt::format("  prompt look-up: {} tokens guessed, {} right\n", receipt.drafted_tokens,
+                        receipt.accepted_tokens);
   text += fmt::format(
       "  seconds: open {:.2f}, decode {:.2f} and preprocess {:.2f} beside encode {:.2f}, prefill {:.2f}, "
       "generate "

@@ -19,12 +19,6 @@
 namespace vl3::cli {
 namespace {
 
-std::string duration(double seconds) {
-  const auto whole = static_cast<int64_t>(seconds);
-  return whole < 60 ? fmt::format("{:.1f} s", seconds)
-                    : fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
-}
-
 struct Train {
   std::string recipe, resume = "auto";
   std::vector<std::string> set;
@@ -59,9 +53,10 @@ struct Train {
     const train::TrainReport report = train::train(config, resume, hooks);
     progress.clear();
     if (report.writes) print_report(report, elapsed());
-    VL3_CHECK(report.end != train::RunEnd::kStopped, kCancelled,
-              "stopped at step {} of {}: the same command goes on from the checkpoint", report.steps,
-              report.total_steps);
+    VL3_CHECK(
+        report.end != train::RunEnd::kStopped, kCancelled, "stopped at step {} of {}: {}", report.steps,
+        report.total_steps,
+        report.steps > 0 ? "the same command goes on from the checkpoint" : "there is nothing to go on from");
   }
 
   static void print_report(const train::TrainReport& report, double elapsed_s) {
@@ -77,11 +72,23 @@ struct Train {
           report.steps, output);
     if (report.end == train::RunEnd::kFinished)
       fmt::print(stderr, "vl3: {} steps in {}, last loss {:.4f}; the model is in {}\n", report.steps,
-                 duration(elapsed_s), report.last_loss, output);
+                 train::duration_text(elapsed_s), report.last_loss, output);
+  }
+
+  static std::filesystem::path model_to_plan(const train::TrainConfig& config) {
+    try {
+      return train::resolve_model(config);
+    } catch (const Error& error) {
+      throw Error(error.code(),
+                  fmt::format("{}. A plan needs no weights: --set model=DIR with a folder of the "
+                              "model's config files will do",
+                              error.what()));
+    }
   }
 
   void print_plan(const train::TrainConfig& config) const {
-    const std::filesystem::path folder = train::resolve_model(config);
+    train::check_output(config);
+    const std::filesystem::path folder = model_to_plan(config);
     const weights::ModelConfig model = weights::load_model_config(folder);
     const train::SampleCount count = train::count_samples(config.data);
     train::PlanInputs inputs{.mean_sample_tokens = sample_tokens, .processes = processes};

@@ -42,7 +42,7 @@ class Lines {
   void list(const char* key, std::vector<std::string>& values, const Text& rule) {
     std::vector<std::string> items;
     for (const std::string& value : values) items.push_back(toml_quoted(value));
-    add(key, fmt::format("[{}]", fmt::join(items, ", ")), rule.effect);
+    add(key, items.empty() ? "none" : fmt::format("[{}]", fmt::join(items, ", ")), rule.effect);
   }
   void flag(const char* key, bool& value, const Flag& rule) {
     add(key, value ? "true" : "false", rule.effect);

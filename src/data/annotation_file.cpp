@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "core/check.h"
+#include "core/digest.h"
 #include "data/bad_sample.h"
 
 namespace vl3::data {
@@ -14,18 +15,21 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-/// Calls `visit(offset, byte)` for the whole file, a byte order mark left out.
+/// Calls `visit(offset, byte)` for the whole file, a byte order mark left out. @return its SHA-256 in hex.
 template <typename Visit>
-void scan(const RandomAccessFile& file, Visit&& visit) {
+std::string scan(const RandomAccessFile& file, Visit&& visit) {
+  Digest digest;
   std::string chunk(kChunkBytes, '\0');
   for (uint64_t offset = 0; offset < file.size();) {
     const size_t got = file.read_some(offset, chunk.data(), chunk.size());
     if (got == 0) break;
+    digest.add(chunk.data(), got);
     const size_t first =
         offset == 0 && std::string_view(chunk).starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
     for (size_t i = first; i < got; ++i) visit(offset + i, chunk[i]);
     offset += got;
   }
+  return digest.hex();
 }
 
 }  // namespace
@@ -54,7 +58,7 @@ void AnnotationFile::add(uint64_t begin, int64_t line) {
 void AnnotationFile::index_lines() {
   int64_t line = 1;
   bool blank = true;
-  scan(file_, [&](uint64_t offset, char c) {
+  digest_ = scan(file_, [&](uint64_t offset, char c) {
     if (c == '\n') {
       ++line;
       blank = true;
@@ -69,7 +73,7 @@ void AnnotationFile::index_list() {
   int64_t line = 1;
   int depth = 0;
   bool in_string = false, escaped = false, in_element = false, closed = false;
-  scan(file_, [&](uint64_t offset, char c) {
+  digest_ = scan(file_, [&](uint64_t offset, char c) {
     if (c == '\n') ++line;
     if (in_string) {
       if (escaped) {

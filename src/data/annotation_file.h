@@ -28,6 +28,9 @@ class AnnotationFile {
   /// The line it begins on, from 1.
   int64_t line(int64_t index) const;
   const std::filesystem::path& path() const { return file_.path(); }
+  uint64_t bytes() const { return file_.size(); }
+  /// SHA-256 of the whole file in hex, as it was when it was opened.
+  const std::string& digest() const { return digest_; }
 
  private:
   void index_lines();
@@ -37,6 +40,7 @@ class AnnotationFile {
   RandomAccessFile file_;
   std::vector<uint64_t> begins_;
   uint64_t end_ = 0;  ///< of the last one
+  std::string digest_;
   /// (index, line) wherever lines do not simply count up.
   std::vector<std::pair<int64_t, int64_t>> line_steps_;
 };

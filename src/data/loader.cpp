@@ -73,6 +73,8 @@ std::optional<StepBatch> Loader::next() {
   std::optional<BuiltStep> built = pipeline_->next();
   if (!built) return std::nullopt;
   StepBatch batch;
+  batch.interrupted = built->interrupted;
+  if (batch.interrupted) return batch;
   batch.step = built->step;
   batch.records = built->records;
   batch.records_seen = built->records_seen;

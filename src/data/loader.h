@@ -8,6 +8,11 @@
 // share it. Bad samples leave their step smaller, in the extreme without a row for some process. The last
 // step of the stream may be smaller, too.
 //
+// Note: estimates. For several processes, and for global_batch_tokens, one thread of every process reads the
+// headers of every record's media, in the same order, so that all of them come to the same parts. A record
+// whose headers hang would have to be given up by all at once; next() throws when one takes longer than
+// sample_timeout_s.
+//
 // One thread calls next(), state() and restore(). Memory: prefetch_bytes, or one step where that is more, and
 // one sample a worker.
 #pragma once
@@ -33,12 +38,16 @@ struct LoaderOptions {
   int64_t rank = 0;
   int64_t world_size = 1;
   int64_t global_batch_size = 128;                            ///< records a step, over all processes
-  std::optional<int64_t> global_batch_tokens = std::nullopt;  ///< instead: estimated tokens a step
+  std::optional<int64_t> global_batch_tokens = std::nullopt;  ///< instead: estimated tokens a step …
+  int64_t most_records = 0;  ///< … of at most so many records (those of an epoch); 0: of any number
+  /// Asked several times a second while next() waits; true ends the wait.
+  std::function<bool()> stop_asked = nullptr;
 };
 
 /// This process's part of an optimizer step.
 struct StepBatch {
   int64_t step = 0;                 ///< from 0
+  bool interrupted = false;         ///< stop_asked() ended the wait: there is nothing else in it
   std::vector<PackedRow> rows;      ///< perhaps none
   int64_t records = 0;              ///< of all processes, bad ones too
   int64_t records_seen = 0;         ///< of the stream, this step included
@@ -67,8 +76,9 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// The next step; nothing after the last one.
-  /// @throws what the stream throws; Error(kInternal) of building.
+  /// The next step; nothing after the last one. After an interrupted one it is the same step again.
+  /// @throws what the stream throws; Error(kInternal) of building; Error(kResourceExhausted) for an estimate
+  /// that hangs.
   std::optional<StepBatch> next();
 
   /// Goes on with the step after the one that next() gave last. The same for every process.

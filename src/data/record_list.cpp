@@ -27,7 +27,7 @@ class AnnotationList final : public RecordList {
       roots_.push_back(source.data_folder.empty() ? path.parent_path() : fs::path(source.data_folder));
       size_ += file->size();
       ends_.push_back(size_);
-      fingerprint_ += fmt::format("{}:{};", path.filename().string(), file->size());
+      fingerprint_ += file_fingerprint(path, file->size(), file->bytes(), file->digest());
       files_.push_back(std::move(file));
     }
     VL3_CHECK(size_ > 0, kInvalidArgument, "{}: holds no annotation", paths.front().string());
@@ -77,6 +77,11 @@ std::vector<fs::path> expand(const std::vector<std::string>& patterns) {
 }
 
 }  // namespace
+
+std::string file_fingerprint(const fs::path& path, int64_t records, uint64_t bytes,
+                             const std::string& digest) {
+  return fmt::format("{}: {} records, {} bytes, {:.16}; ", path.filename().string(), records, bytes, digest);
+}
 
 std::vector<fs::path> matching_files(const std::string& pattern) {
   if (pattern.find_first_of("*?[") == pattern.npos || fs::exists(pattern)) return {pattern};

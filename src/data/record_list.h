@@ -25,6 +25,10 @@ class RecordList {
   virtual std::string fingerprint() const = 0;
 };
 
+/// Of a list's fingerprint: one of its files. @param digest  of the file.
+std::string file_fingerprint(const std::filesystem::path& path, int64_t records, uint64_t bytes,
+                             const std::string& digest);
+
 /// A data_path: itself, or the files that its *, ? and [...] match, sorted; none where nothing matches.
 std::vector<std::filesystem::path> matching_files(const std::string& pattern);
 

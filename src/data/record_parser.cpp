@@ -46,6 +46,8 @@ double need_seconds(const Json& json, const char* key, const std::string& where)
 std::string reference(const Json& value, const char* key) {
   VL3_SAMPLE_CHECK(value.is_string() && !value.get_ref<const std::string&>().empty(), kSchema,
                    "\"{}\" must name a file, found {}", key, shown(value));
+  VL3_SAMPLE_CHECK(value.get_ref<const std::string&>().find('\0') == std::string::npos, kSchema,
+                   "\"{}\" holds a NUL byte: {}", key, shown(value));
   return value.get<std::string>();
 }
 
@@ -246,6 +248,21 @@ std::string record_id(const Json& json) {
   const Json* id = json.is_object() ? find(json, "id") : nullptr;
   if (id == nullptr) return "";
   return id->is_string() ? id->get<std::string>() : id->is_number() ? id->dump() : "";
+}
+
+std::string id_of_broken(std::string_view text) {
+  constexpr std::string_view kKey = "\"id\"";
+  size_t at = text.find(kKey);
+  if (at == text.npos) return "";
+  at = text.find_first_not_of(" \t\r\n:", at + kKey.size());
+  if (at == text.npos) return "";
+  const bool quoted = text[at] == '"';
+  const size_t begin = at + (quoted ? 1 : 0);
+  const size_t end = text.find_first_of(quoted ? "\"\\\n" : ",} \t\r\n", begin);
+  const std::string_view id = end == text.npos ? "" : text.substr(begin, end - begin);
+  const bool known =
+      quoted ? text[std::min(end, text.size() - 1)] == '"' : id.find_first_not_of("0123456789") == id.npos;
+  return known && id.size() <= 200 ? std::string(id) : "";
 }
 
 ParsedRecord parse_record(const Json& json, RecordFormat format, const ImageExpander& expand) {

@@ -41,4 +41,7 @@ ParsedRecord parse_record(const Json& json, RecordFormat format, const ImageExpa
 /// The annotation's "id" as text, "" without one. Numbers are ids, too.
 std::string record_id(const Json& json);
 
+/// The same of text that is no JSON, where it says `"id": …` all the same; "" else.
+std::string id_of_broken(std::string_view text);
+
 }  // namespace vl3::data

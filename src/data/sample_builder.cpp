@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <new>
 
 #include "core/check.h"
 #include "preprocess/compression_mask.h"
@@ -102,6 +103,7 @@ ParsedRecord SampleBuilder::parse(const RecordContent& content, std::string* id)
   try {
     json = parse_json(content.json, "the annotation");
   } catch (const Error& error) {
+    if (id != nullptr) *id = id_of_broken(content.json);
     throw BadSample(BadKind::kJson, error.what());
   }
   VL3_SAMPLE_CHECK(json.is_object(), kJson, "the annotation is no JSON object");
@@ -121,36 +123,39 @@ ParsedRecord SampleBuilder::parse(const RecordContent& content, std::string* id)
   });
 }
 
+void SampleBuilder::open_stream(const ParsedRecord& record, const preprocess::MediaSetOptions& options,
+                                Opened* out) const {
+  text::ContentPart video = text::video_part(record.stream_video);
+  video.start = record.start_s;
+  video.end = record.end_s;
+  text::Conversation opening{user_message({video})};
+  out->media = preprocess::open_media_set(opening, preprocess_, options);
+  preprocess::MediaEntry& entry = out->media.front();
+  size_t shown = 0;
+  for (const StreamTurn& turn : record.turns) {
+    for (; shown < entry.timestamps.size() && entry.timestamps[shown] <= turn.time_s; ++shown) {
+      text::Message frame;
+      frame.role = text::Role::kStream;
+      frame.parts.push_back(text::image_part(record.stream_video));
+      frame.parts[0].timestamp = entry.timestamps[shown] - record.start_s;
+      out->conversation.push_back(std::move(frame));
+    }
+    text::Message said;
+    said.role = turn.role;
+    said.content_was_string = true;
+    said.parts.push_back(text::text_part(turn.content));
+    out->conversation.push_back(std::move(said));
+  }
+  VL3_SAMPLE_CHECK(shown > 0, kSchema, "no frame of {} comes before a message; check the times", entry.name);
+  entry.timestamps.resize(shown);
+  entry.shape.frames = static_cast<int64_t>(shown);
+}
+
 SampleBuilder::Opened SampleBuilder::open(ParsedRecord record, const RecordContent& content) const {
   const preprocess::MediaSetOptions options = media_options(content);
   Opened out;
   if (record.stream) {
-    // The frames of one video, each a message of its own before what was said after it was seen.
-    text::ContentPart video = text::video_part(record.stream_video);
-    video.start = record.start_s;
-    video.end = record.end_s;
-    text::Conversation opening{user_message({video})};
-    out.media = preprocess::open_media_set(opening, preprocess_, options);
-    preprocess::MediaEntry& entry = out.media.front();
-    size_t shown = 0;
-    for (const StreamTurn& turn : record.turns) {
-      for (; shown < entry.timestamps.size() && entry.timestamps[shown] <= turn.time_s; ++shown) {
-        text::Message frame;
-        frame.role = text::Role::kStream;
-        frame.parts.push_back(text::image_part(record.stream_video));
-        frame.parts[0].timestamp = entry.timestamps[shown] - record.start_s;
-        out.conversation.push_back(std::move(frame));
-      }
-      text::Message said;
-      said.role = turn.role;
-      said.content_was_string = true;
-      said.parts.push_back(text::text_part(turn.content));
-      out.conversation.push_back(std::move(said));
-    }
-    VL3_SAMPLE_CHECK(shown > 0, kSchema, "no frame of {} comes before a message; check the times",
-                     entry.name);
-    entry.timestamps.resize(shown);
-    entry.shape.frames = static_cast<int64_t>(shown);
+    open_stream(record, options, &out);
   } else {
     out.media = preprocess::open_media_set(record.conversation, preprocess_, options);
     out.conversation = std::move(record.conversation);
@@ -225,6 +230,32 @@ std::vector<VisualMedium> SampleBuilder::decode(const Opened& opened,
   return media;
 }
 
+void SampleBuilder::take_kept(const LabelledDialogue& dialogue, Sample* sample) const {
+  const auto tokens = static_cast<int64_t>(dialogue.input_ids.size());
+  sample->tokens_before_cut = tokens;
+  const int64_t end = cut_ ? std::min(tokens, data_.model_max_length) : tokens;
+  size_t medium = 0, token_of_medium = 0;
+  for (int64_t i = 0; i < end; ++i) {
+    const int64_t token = dialogue.input_ids[static_cast<size_t>(i)];
+    const bool visual = token == labels_.image_token_id || token == labels_.video_token_id;
+    if (visual) {
+      while (token_of_medium == sample->media[medium].keep.size()) {
+        ++medium;
+        token_of_medium = 0;
+      }
+      if (sample->media[medium].keep[token_of_medium++] == 0) continue;
+      sample->visual_positions.push_back(static_cast<int64_t>(sample->input_ids.size()));
+    }
+    sample->input_ids.push_back(token);
+    sample->labels.push_back(dialogue.labels[static_cast<size_t>(i)]);
+  }
+  // Visual tokens beyond the cut.
+  for (; medium < sample->media.size(); ++medium, token_of_medium = 0) {
+    std::vector<uint8_t>& keep = sample->media[medium].keep;
+    std::fill(keep.begin() + static_cast<std::ptrdiff_t>(token_of_medium), keep.end(), uint8_t{0});
+  }
+}
+
 Sample SampleBuilder::build_checked(const Record& record, const std::atomic<bool>* cancelled,
                                     std::string* id) const {
   const RecordContent content = record.load();
@@ -238,36 +269,12 @@ Sample SampleBuilder::build_checked(const Record& record, const std::atomic<bool
   Sample sample;
   sample.answer_kinds = content.answer_kinds;
   sample.media = decode(opened, cancelled);
-  const auto tokens = static_cast<int64_t>(dialogue.input_ids.size());
-  sample.tokens_before_cut = tokens;
-  // The cut counts every visual token; pruning, which has looked at whole videos, takes out its own
-  // afterwards.
-  const int64_t end = cut_ ? std::min(tokens, data_.model_max_length) : tokens;
-  size_t medium = 0, token_of_medium = 0;
-  for (int64_t i = 0; i < end; ++i) {
-    const int64_t token = dialogue.input_ids[static_cast<size_t>(i)];
-    const bool visual = token == labels_.image_token_id || token == labels_.video_token_id;
-    if (visual) {
-      while (token_of_medium == sample.media[medium].keep.size()) {
-        ++medium;
-        token_of_medium = 0;
-      }
-      if (sample.media[medium].keep[token_of_medium++] == 0) continue;
-      sample.visual_positions.push_back(static_cast<int64_t>(sample.input_ids.size()));
-    }
-    sample.input_ids.push_back(token);
-    sample.labels.push_back(dialogue.labels[static_cast<size_t>(i)]);
-  }
-  // Visual tokens beyond the cut.
-  for (; medium < sample.media.size(); ++medium, token_of_medium = 0) {
-    std::vector<uint8_t>& keep = sample.media[medium].keep;
-    std::fill(keep.begin() + static_cast<std::ptrdiff_t>(token_of_medium), keep.end(), uint8_t{0});
-  }
+  take_kept(dialogue, &sample);
   VL3_SAMPLE_CHECK(
       cut_ || static_cast<int64_t>(sample.input_ids.size()) <= data_.model_max_length, kOverLength,
       "{} tokens after pruning ({} before), model_max_length is {}; shorten it, or cut such samples "
       "(data.over_length = \"cut\")",
-      sample.input_ids.size(), tokens, data_.model_max_length);
+      sample.input_ids.size(), sample.tokens_before_cut, data_.model_max_length);
   sample.labels.front() = kIgnoreIndex;
   sample.labelled_tokens =
       static_cast<int64_t>(sample.labels.size()) - std::ranges::count(sample.labels, kIgnoreIndex);
@@ -287,6 +294,10 @@ Sample SampleBuilder::build(const Record& record, const std::atomic<bool>* cance
     return sample;
   } catch (const std::filesystem::filesystem_error& error) {
     throw placed({BadKind::kMissingFile, error.what()});
+  } catch (const Json::exception& error) {
+    throw placed({BadKind::kSchema, error.what()});
+  } catch (const std::bad_alloc&) {
+    throw placed({BadKind::kLimit, "there is no memory for it"});
   } catch (const Error& error) {
     throw placed(as_bad_sample(error));
   }

@@ -41,9 +41,14 @@ class SampleBuilder {
 
  private:
   struct Opened;
+  /// The dialogue's tokens up to the cut without pruned ones. The cut counts every visual token; pruning,
+  /// which has looked at whole videos, takes out its own afterwards.
+  void take_kept(const LabelledDialogue& dialogue, Sample* sample) const;
   Sample build_checked(const Record& record, const std::atomic<bool>* cancelled, std::string* id) const;
   ParsedRecord parse(const RecordContent& content, std::string* id = nullptr) const;
   preprocess::MediaSetOptions media_options(const RecordContent& content) const;
+  /// The frames of one video, each a message of its own before what was said after it was seen.
+  void open_stream(const ParsedRecord& record, const preprocess::MediaSetOptions& options, Opened* out) const;
   Opened open(ParsedRecord record, const RecordContent& content) const;
   void check_length(const LabelledDialogue& dialogue, const Opened& opened) const;
   std::vector<VisualMedium> decode(const Opened& opened, const std::atomic<bool>* cancelled) const;

@@ -1,6 +1,7 @@
 #include "data/sample_pipeline.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/check.h"
 #include "core/log.h"
@@ -64,10 +65,12 @@ struct SamplePipeline::Shared : std::enable_shared_from_this<SamplePipeline::Sha
   Json stream_after;  // the stream's state behind the last of `steps`
   bool stop = false;
   bool ended = false;
-  std::exception_ptr failure;  // of the stream
+  std::exception_ptr failure;                                      // of the stream
+  std::optional<std::pair<Origin, Clock::time_point>> estimating;  // by the scheduler, since
 
   void schedule();
   bool read_step();
+  int64_t estimated(const Record& record);
   void work();
   void spawn_worker();
   bool may_start() const;
@@ -85,6 +88,17 @@ void SamplePipeline::Shared::schedule() {
   const std::lock_guard lock(mutex);
   ended = true;
   changed.notify_all();
+}
+
+int64_t SamplePipeline::Shared::estimated(const Record& record) {
+  {
+    const std::lock_guard lock(mutex);
+    estimating.emplace(record.origin, Clock::now());
+  }
+  const int64_t tokens = std::max<int64_t>(functions.estimate(record), 1);
+  const std::lock_guard lock(mutex);
+  estimating.reset();
+  return tokens;
 }
 
 /// Reads one step of the stream when there is room for it; false at the end.
@@ -107,11 +121,14 @@ bool SamplePipeline::Shared::read_step() {
   std::vector<Record> records;
   std::vector<int64_t> lengths;
   int64_t tokens = 0;
-  while (by_tokens ? tokens < *options.global_batch_tokens
-                   : static_cast<int64_t>(records.size()) < options.global_batch_size) {
+  const int64_t most = !by_tokens                 ? options.global_batch_size
+                       : options.most_records > 0 ? options.most_records
+                                                  : std::numeric_limits<int64_t>::max();
+  while (static_cast<int64_t>(records.size()) < most &&
+         (!by_tokens || tokens < *options.global_batch_tokens)) {
     std::optional<Record> record = stream->next();
     if (!record) break;
-    lengths.push_back(estimate ? std::max<int64_t>(functions.estimate(*record), 1) : 1);
+    lengths.push_back(estimate ? estimated(*record) : 1);
     tokens += lengths.back();
     records.push_back(std::move(*record));
     const std::lock_guard lock(mutex);
@@ -199,6 +216,11 @@ void SamplePipeline::Shared::work() {
 void SamplePipeline::Shared::drop_overdue() {
   const auto limit = std::chrono::duration<double>(data.sample_timeout_s);
   const Clock::time_point now = Clock::now();
+  // Every process estimates alike, so a record cannot be passed over by one of them: the run ends.
+  VL3_CHECK(
+      !estimating || now - estimating->second <= limit, kResourceExhausted,
+      "{}: reading the headers of its media takes longer than sample_timeout_s = {}; is their disk there?",
+      estimating->first.where(), data.sample_timeout_s);
   for (size_t i = 0; i < running.size();) {
     const std::shared_ptr<Task> task = running[i];
     if (now - task->started <= limit) {
@@ -243,8 +265,14 @@ SamplePipeline::~SamplePipeline() {
     for (const std::shared_ptr<Task>& task : shared_->running) task->cancelled = true;
     shared_->changed.notify_all();
     const auto patience = std::chrono::duration<double>(shared_->data.sample_timeout_s);
-    const bool all = shared_->changed.wait_for(lock, patience, [&] { return shared_->workers == 0; });
-    if (!all) logger().warn("{} loader threads hang in a decoder and are left behind", shared_->workers);
+    shared_->changed.wait_for(lock, patience, [&] { return shared_->workers == 0 && shared_->ended; });
+    if (shared_->workers > 0)
+      logger().warn("{} loader threads hang in a decoder and are left behind", shared_->workers);
+    if (!shared_->ended) {
+      logger().warn("the thread that reads headers hangs in one and is left behind");
+      scheduler_.detach();
+      return;
+    }
   }
   scheduler_.join();
 }
@@ -257,7 +285,14 @@ std::optional<BuiltStep> SamplePipeline::next() {
     if (s.steps.empty()) return s.ended;
     return std::ranges::all_of(s.steps.front().tasks, [](const auto& task) { return task->done; });
   };
-  while (!s.changed.wait_for(lock, kLookEvery, ready)) s.drop_overdue();
+  while (!s.changed.wait_for(lock, kLookEvery, ready)) {
+    if (s.options.stop_asked && s.options.stop_asked()) {
+      BuiltStep stopped;
+      stopped.interrupted = true;
+      return stopped;
+    }
+    s.drop_overdue();
+  }
   if (s.steps.empty()) {
     if (s.failure) std::rethrow_exception(s.failure);
     return std::nullopt;

@@ -27,10 +27,11 @@ struct BuiltSample {
 
 /// All of this process's records of a step, built, in order.
 struct BuiltStep {
+  bool interrupted = false;  ///< by stop_asked(): nothing else in it
   int64_t step = 0;
   int64_t records = 0;
   int64_t records_seen = 0;
-  std::vector<BuiltSample> samples;
+  std::vector<BuiltSample> samples = {};
 };
 
 class SamplePipeline {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "core/check.h"
+#include "core/digest.h"
 #include "data/bad_sample.h"
 
 namespace vl3::data {
@@ -106,17 +107,21 @@ TarReader::TarReader(std::filesystem::path path) : file_(std::move(path)) {
   std::string current;
   archive_entry* entry = nullptr;
   int64_t good = -1;  // where the last header that could be read begins
+  Digest digest;
   try {
     while (next_entry(a.get(), &entry)) {
       good = archive_read_header_position(a.get());
       if (!is_file(entry)) continue;
       const std::string name = name_of(entry);
+      digest.add(fmt::format("{}\n{} {}\n", name, archive_entry_size(entry), archive_entry_mtime(entry)));
       std::string key = name.substr(0, dot_of(name));
       if (!begins_.empty() && key == current) continue;
       current = std::move(key);
       begins_.push_back(static_cast<uint64_t>(good));
     }
+    digest_ = digest.hex();
   } catch (const BadSample& bad) {
+    digest_ = digest.hex();
     VL3_CHECK(good >= 0, kCorrupt, "{}: {}; is it an uncompressed tar?", file_.path().string(), bad.what());
     const int64_t broken = archive_read_header_position(a.get());
     // Cut off within a member: reading that sample will tell.

@@ -35,10 +35,14 @@ class TarReader {
   /// BadSample(kSchema) for two members of one name.
   std::vector<TarMember> read(int64_t index, uint64_t most_bytes = kMaxSampleBytes) const;
   const std::filesystem::path& path() const { return file_.path(); }
+  uint64_t bytes() const { return file_.size(); }
+  /// SHA-256 in hex of the members' names, sizes and times: their contents are not read for it.
+  const std::string& digest() const { return digest_; }
 
  private:
   RandomAccessFile file_;
   std::vector<uint64_t> begins_;
+  std::string digest_;
   std::string damage_;  ///< what the last sample is about; "" for a whole tar
 };
 

@@ -108,7 +108,7 @@ WebDatasetList::WebDatasetList(const std::vector<std::filesystem::path>& shards,
     auto shard = std::make_shared<const TarReader>(path);
     size_ += shard->size();
     ends_.push_back(size_);
-    fingerprint_ += fmt::format("{}:{};", path.filename().string(), shard->size());
+    fingerprint_ += file_fingerprint(path, shard->size(), shard->bytes(), shard->digest());
     shards_.push_back(std::move(shard));
   }
   VL3_CHECK(size_ > 0, kInvalidArgument, "{}: holds no sample", shards.front().string());

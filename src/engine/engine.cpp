@@ -205,6 +205,8 @@ struct Session::Impl {
     receipt.prompt_tokens = static_cast<int64_t>(prefilled.ids.size());
     receipt.cached_tokens = prefilled.cached_rows;
     receipt.completion_tokens = static_cast<int64_t>(answer.token_ids.size());
+    receipt.drafted_tokens = generated.num_drafted;
+    receipt.accepted_tokens = generated.num_accepted;
     receipt.seconds.decode = prefilled.visual.decode;
     receipt.seconds.preprocess = prefilled.visual.preprocess;
     receipt.seconds.encode = prefilled.visual.encode;

@@ -11,8 +11,9 @@ struct GenerateResult {
   std::string text;
   std::vector<int64_t> token_ids;
   std::string finish_reason;
-  bool constraint_met = true;      ///< the text satisfies the constraint, or there was none
-  double first_token_seconds = 0;  ///< from the call of generate()
+  bool constraint_met = true;                 ///< the text satisfies the constraint, or there was none
+  double first_token_seconds = 0;             ///< from the call of generate()
+  int64_t num_drafted = 0, num_accepted = 0;  ///< tokens guessed (prompt_lookup.h), and those that were right
 };
 
 /// The constraint of the answer, compiled; nullopt without one. @throws as sampling::Constraint's compilers.

@@ -23,7 +23,7 @@ constexpr uint64_t kFloat = 4;
 constexpr int64_t kBatchPatches = 3072;  // as VisualStream batches
 constexpr int64_t kMlpRows = 4096;       // as the encoder blocks its MLP
 constexpr int64_t kChunkRows = 512;      // as prefill() chunks
-constexpr uint64_t kQueueBytes = 32 << 20;
+constexpr uint64_t kQueueBytes = 16 << 20;
 constexpr uint64_t kWideningBytes = 16 << 20;  // ops::linear's scratch for bfloat16 weights
 constexpr int64_t kFramesInDecoder = 12;       // references and threading of one video decoder
 constexpr int64_t kPicturesOnTheirWay = 4;  // in the reader's queue, one being converted, one being resized
@@ -65,9 +65,10 @@ uint64_t vision_work(const Runtime& runtime, const Request& request) {
     const int64_t batch =
         std::min(plan.grid.t, std::max<int64_t>(1, kBatchPatches / std::max<int64_t>(1, frame)));
     const uint64_t patches = frame * batch;
-    // x, its norm, q, k, v, their rotated copies, the attention's result: about ten rows of D a patch.
+    // x, q before and after its turn, k and v (bfloat16 with such weights), the attention's result: about
+    // seven rows of D a patch.
     const uint64_t activations =
-        patches * (2 * C * kFloat + 10 * D * kFloat) + 2 * std::min<uint64_t>(patches, kMlpRows) * F * kFloat;
+        patches * (C * kFloat + 7 * D * kFloat) + 2 * std::min<uint64_t>(patches, kMlpRows) * F * kFloat;
     const uint64_t queued = std::min<uint64_t>(kQueueBytes, plan.patches() * C) + frame * C;
     const uint64_t features = patches * runtime.config.text.hidden_size * kFloat;
     const uint64_t encoding = activations + queued + features, decoding = decoding_bytes(request, m);
@@ -166,14 +167,23 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
                                int64_t more_tokens) {
   MemoryEstimate estimate;
   estimate.before = resident_bytes();
-  if (runtime.weights_are_mapped()) {
+  const auto& packed = runtime.packed_weights();
+  if (runtime.weights_are_mapped() || !packed.empty()) {
     for (const weights::ExpectedTensor& tensor : runtime.checkpoint->tensors()) {
       const bool visual =
           tensor.name.starts_with("model.vision_model.") || tensor.name.starts_with("model.projector.");
       // Of an untied embedding table only the prompt's rows are read.
       const bool rows_only =
           !runtime.config.text.tie_word_embeddings && tensor.name.ends_with("embed_tokens.weight");
-      if ((visual && !has_media(request)) || rows_only) continue;
+      if (const auto found = packed.find(tensor.name); found != packed.end()) {
+        // Packed as a whole, once: what is there already counts as weights, not as what was before.
+        const uint64_t bytes = found->second->bytes();
+        const bool ready = found->second->ready();
+        if (ready) estimate.before -= std::min(estimate.before, bytes);
+        if (ready || !visual || has_media(request)) estimate.weights += bytes;
+        continue;
+      }
+      if ((visual && !has_media(request)) || rows_only || !runtime.weights_are_mapped()) continue;
       estimate.weights += runtime.checkpoint->view(tensor.name).size_bytes;
     }
   }

@@ -13,7 +13,7 @@ namespace vl3::engine {
 /// Predicted peak of the process, in bytes. `before` is what it holds already (libraries, converted weights).
 struct MemoryEstimate {
   uint64_t before = 0;
-  uint64_t weights = 0;  ///< mapped pages that will be touched
+  uint64_t weights = 0;  ///< mapped pages that will be touched, and quantised weights
   uint64_t kv = 0;
   uint64_t work = 0;  ///< activations, frames on their way, logits
   uint64_t total() const { return before + weights + kv + work; }

@@ -1,7 +1,5 @@
 #include "engine/model.h"
 
-#include "ops/linear.h"
-
 namespace vl3::engine {
 
 VideoLlama3Impl::VideoLlama3Impl(nn::ParameterSource& source, const weights::ModelConfig& config) {
@@ -20,7 +18,11 @@ VideoLlama3Impl::VideoLlama3Impl(nn::ParameterSource& source, const weights::Mod
 }
 
 at::Tensor VideoLlama3Impl::logits(const at::Tensor& hidden_PD) const {
-  return ops::linear(hidden_PD, head_weight()).to(at::kFloat);
+  return head().product(hidden_PD).to(at::kFloat);
+}
+
+nn::Matrix VideoLlama3Impl::head() const {
+  return lm_head_.is_empty() ? language_model->embed_tokens() : lm_head_->matrix();
 }
 
 const at::Tensor& VideoLlama3Impl::head_weight() const {

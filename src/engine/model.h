@@ -18,6 +18,8 @@ class VideoLlama3Impl : public torch::nn::Module {
   at::Tensor logits(const at::Tensor& hidden_PD) const;
 
   /// [V, D]: lm_head, or the embedding table where they are tied.
+  nn::Matrix head() const;
+  /// The same where it is plain, as in training.
   const at::Tensor& head_weight() const;
 
   vision::VisionModel vision_model{nullptr};

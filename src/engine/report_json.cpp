@@ -48,6 +48,8 @@ OrderedJson to_json(const Receipt& receipt) {
           {"prune_threshold", receipt.prune_threshold},
           {"cached_tokens", receipt.cached_tokens},
           {"completion_tokens", receipt.completion_tokens},
+          {"drafted_tokens", receipt.drafted_tokens},
+          {"accepted_tokens", receipt.accepted_tokens},
           {"seconds",
            {{"load", rounded(s.load)},
             {"open", rounded(s.open)},

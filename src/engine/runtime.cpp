@@ -43,8 +43,15 @@ std::shared_ptr<const Runtime> Runtime::load(const LoadOptions& options) {
   model->eval();
   std::shared_ptr<Runtime> runtime(
       new Runtime(std::move(config), std::move(checkpoint), std::move(model), device, dtype));
+  runtime->packed_ = source.all_packed();
   runtime->load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return runtime;
+}
+
+std::shared_ptr<const Runtime> Runtime::with_network(VideoLlama3 network, at::ScalarType weights_as) const {
+  network->eval();
+  return std::shared_ptr<const Runtime>(
+      new Runtime(config, checkpoint, std::move(network), device, weights_as));
 }
 
 const text::Tokenizer& Runtime::tokenizer() const {
@@ -67,7 +74,7 @@ void Runtime::prepare_decoding() const {
       const bool rows_only = !config.text.tie_word_embeddings && tensor.name.ends_with("embed_tokens.weight");
       const bool decodes =
           tensor.name.starts_with("model.language_model.") || tensor.name.starts_with("lm_head.");
-      if (!decodes || rows_only) continue;
+      if (!decodes || rows_only || checkpoint->quantised(tensor.name) != nullptr) continue;
       tensors.push_back(checkpoint->view(tensor.name).bytes());
       bytes += tensors.back().size();
     }

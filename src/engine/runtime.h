@@ -26,16 +26,24 @@ class Runtime {
   /// @throws Error from config and weights; Error(kInvalidArgument) for a dtype or device there is not.
   static std::shared_ptr<const Runtime> load(const LoadOptions& options);
 
+  /// The same folder with another network in the place of its own, to measure one against the other.
+  /// @param weights_as  dtype of the network's plain parameters and of the KV cache.
+  std::shared_ptr<const Runtime> with_network(VideoLlama3 network, at::ScalarType weights_as) const;
+
   weights::ModelConfig config;
   std::shared_ptr<const weights::Checkpoint> checkpoint;
   VideoLlama3 model;
   at::Device device;
-  at::ScalarType weight_dtype;      ///< of parameters and of the KV cache
+  at::ScalarType weight_dtype;      ///< of plain parameters and of the KV cache
   at::ScalarType activation_dtype;  ///< float32 on the CPU, else weight_dtype
   double load_seconds = 0;
 
-  /// Whether parameters are views of the checkpoint's files, not copies.
+  /// Whether plain parameters are views of the checkpoint's files, not copies.
   bool weights_are_mapped() const;
+  /// Quantised matrices, packed at their first use, under their canonical names.
+  const std::map<std::string, std::shared_ptr<const nn::PackedWeight>>& packed_weights() const {
+    return packed_;
+  }
 
   /// Read at the first call. @throws as text::Tokenizer::load().
   const text::Tokenizer& tokenizer() const;
@@ -52,6 +60,7 @@ class Runtime {
   Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened, VideoLlama3 network,
           at::Device on, at::ScalarType weights_as);
 
+  std::map<std::string, std::shared_ptr<const nn::PackedWeight>> packed_;
   mutable std::once_flag tokenizer_read_, constraint_made_, decoding_prepared_;
   mutable std::optional<text::Tokenizer> tokenizer_;
   mutable std::unique_ptr<const sampling::Constraint> constraint_;

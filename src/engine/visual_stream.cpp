@@ -13,7 +13,7 @@
 namespace vl3::engine {
 namespace {
 
-constexpr size_t kQueueBytes = 32u << 20;
+constexpr size_t kQueueBytes = 16u << 20;
 constexpr std::chrono::milliseconds kReport{100};
 
 class Stopwatch {
@@ -191,7 +191,7 @@ void VisualStream::encode_batch() {
     const int64_t M = plan.tokens_per_frame;
     std::vector<std::span<const uint8_t>> frames;
     for (const Prepared& item : batch) frames.emplace_back(item.patches);
-    const at::Tensor pixels = frame_pixels(frames, table_, config_.patch_size);
+    at::Tensor pixels = frame_pixels(frames, table_, config_.patch_size);
     const auto observe = [&](const char* name, const at::Tensor& tensor) {
       if (observer_) observer_(name, batch.front().medium, batch.front().frame, tensor);
     };
@@ -209,8 +209,10 @@ void VisualStream::encode_batch() {
         observe((std::string("vision.") + name).c_str(), x.clone());
       };
     }
-    const at::Tensor encoded = model_.vision_model->forward(pixels.to(device_, activation_dtype_),
-                                                            plan.grid.h, plan.grid.w, plan.merge, inner);
+    for (Prepared& item : batch) item.patches = {};
+    pixels = pixels.to(device_, activation_dtype_);
+    const at::Tensor encoded =
+        model_.vision_model->forward(std::move(pixels), plan.grid.h, plan.grid.w, plan.merge, inner);
     observe("vision.encoder_out", encoded);
     // Only kept tokens are projected, unless somebody wants to see all of them.
     const at::Tensor all = observer_ ? model_.projector->forward(encoded) : at::Tensor();

@@ -3,15 +3,12 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/index_select.h>
 
 #include <cmath>
 
 #include "core/check.h"
 #include "nn/recompute.h"
 #include "ops/attention.h"
-#include "ops/fused_autograd.h"
-#include "ops/linear.h"
 
 namespace vl3::lm {
 
@@ -60,9 +57,7 @@ at::Tensor DecoderLayerImpl::attention(const at::Tensor& x_SD, const ops::RopeTa
 }
 
 at::Tensor DecoderLayerImpl::mlp(const at::Tensor& x_SD) const {
-  if (gate_proj_->adapted() || up_proj_->adapted() || down_proj_->adapted())
-    return down_proj_->forward(ops::swiglu(gate_proj_->forward(x_SD), up_proj_->forward(x_SD)));
-  return ops::swiglu_mlp(x_SD, gate_proj_->weight, up_proj_->weight, down_proj_->weight);
+  return nn::swiglu_mlp(x_SD, *gate_proj_, *up_proj_, *down_proj_);
 }
 
 at::Tensor DecoderLayerImpl::forward(at::Tensor x_SD, const ops::RopeTable& rope,
@@ -83,9 +78,13 @@ at::Tensor DecoderLayerImpl::forward(const at::Tensor& x_SD, const ops::RopeTabl
 LanguageModelImpl::LanguageModelImpl(const nn::Scope& scope, const weights::TextConfig& config)
     : config_(config) {
   auto embedding = register_module("embed_tokens", std::make_shared<torch::nn::Module>("embed_tokens"));
-  embed_tokens_ = embedding->register_parameter(
-      "weight", (scope / "embed_tokens").get("weight", {config.vocab_size, config.hidden_size}),
-      /*requires_grad=*/false);
+  const nn::Scope at_embedding = scope / "embed_tokens";
+  const auto table = {config.vocab_size, config.hidden_size};
+  embed_tokens_.packed = at_embedding.packed("weight", table);
+  if (!embed_tokens_.packed) {
+    embed_tokens_.plain = embedding->register_parameter("weight", at_embedding.get("weight", table),
+                                                        /*requires_grad=*/false);
+  }
   auto layers = register_module("layers", std::make_shared<torch::nn::Module>("layers"));
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const std::string index = std::to_string(i);
@@ -95,7 +94,7 @@ LanguageModelImpl::LanguageModelImpl(const nn::Scope& scope, const weights::Text
 }
 
 at::Tensor LanguageModelImpl::embed(const at::Tensor& ids) const {
-  const at::Tensor rows = at::index_select(embed_tokens_, 0, ids);
+  const at::Tensor rows = embed_tokens_.rows(ids);
   return rows.is_cpu() ? rows.to(at::kFloat) : rows;
 }
 

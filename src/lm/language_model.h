@@ -63,11 +63,14 @@ class LanguageModelImpl : public torch::nn::Module {
   /// @return final-norm hidden states [S, D] of x's dtype.
   at::Tensor forward(at::Tensor x_SD, const ops::PackedSequences& sequences, bool recompute) const;
 
-  const at::Tensor& embed_tokens_weight() const { return embed_tokens_; }
+  /// [V, D]
+  const nn::Matrix& embed_tokens() const { return embed_tokens_; }
+  /// The same where it is plain, as in training.
+  const at::Tensor& embed_tokens_weight() const { return embed_tokens_.plain; }
 
  private:
   weights::TextConfig config_;
-  at::Tensor embed_tokens_;
+  nn::Matrix embed_tokens_;
   std::vector<DecoderLayer> layers_;
   nn::RmsNorm norm_{nullptr};
 };

@@ -25,8 +25,9 @@ namespace {
 
 constexpr int64_t kQueriesATile = 32;
 
-at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias = {}) {
-  if (weight.scalar_type() != at::kFloat) return ops::linear(x, weight, bias);
+at::Tensor product(const at::Tensor& x, const nn::Matrix& matrix, const at::Tensor& bias = {}) {
+  if (matrix.packed || matrix.plain.scalar_type() != at::kFloat) return matrix.product(x, bias);
+  const at::Tensor& weight = matrix.plain;
   const int64_t rows = x.size(0), I = weight.size(1), O = weight.size(0);
   at::Tensor y = at::empty({rows, O}, x.options());
   const float* xp = x.const_data_ptr<float>();
@@ -39,6 +40,10 @@ at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const at::Tens
   });
   if (bias.defined()) y.add_(bias);
   return y;
+}
+
+at::Tensor product(const at::Tensor& x, const nn::LinearImpl& linear) {
+  return product(x, linear.matrix(), linear.bias);
 }
 
 // Norm weights are a few numbers; in float32 whatever the checkpoint's dtype.
@@ -74,15 +79,21 @@ at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
 
 }  // namespace
 
-PagedDecoder::PagedDecoder(const LanguageModelImpl& model, const weights::TextConfig& config,
-                           const at::Tensor& head, at::ScalarType cache_dtype, int32_t pages,
-                           int64_t page_rows)
-    : config_(config), head_(head), page_rows_(page_rows) {
+PagedDecoder::PagedDecoder(const LanguageModelImpl& model, const weights::TextConfig& config, nn::Matrix head,
+                           at::ScalarType cache_dtype, int32_t pages, int64_t page_rows)
+    : config_(config), head_(std::move(head)), page_rows_(page_rows) {
   const auto parameters = model.named_parameters(/*recurse=*/true);
+  const auto modules = model.named_modules();
   const auto get = [&](const std::string& name) {
     const at::Tensor* tensor = parameters.find(name);
     VL3_CHECK(tensor != nullptr, kInternal, "the language model has no parameter {}", name);
     return *tensor;
+  };
+  const auto linear = [&](const std::string& name) {
+    const auto* module = modules.find(name);
+    auto found = module ? std::dynamic_pointer_cast<const nn::LinearImpl>(*module) : nullptr;
+    VL3_CHECK(found != nullptr, kInternal, "the language model has no linear {}", name);
+    return found;
   };
   norm_ = wide(get("norm.weight"));
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
@@ -90,16 +101,13 @@ PagedDecoder::PagedDecoder(const LanguageModelImpl& model, const weights::TextCo
     Layer layer;
     layer.input_norm = wide(get(at + "input_layernorm.weight"));
     layer.post_norm = wide(get(at + "post_attention_layernorm.weight"));
-    layer.q_w = get(at + "self_attn.q_proj.weight");
-    layer.q_b = get(at + "self_attn.q_proj.bias");
-    layer.k_w = get(at + "self_attn.k_proj.weight");
-    layer.k_b = get(at + "self_attn.k_proj.bias");
-    layer.v_w = get(at + "self_attn.v_proj.weight");
-    layer.v_b = get(at + "self_attn.v_proj.bias");
-    layer.o_w = get(at + "self_attn.o_proj.weight");
-    layer.gate_w = get(at + "mlp.gate_proj.weight");
-    layer.up_w = get(at + "mlp.up_proj.weight");
-    layer.down_w = get(at + "mlp.down_proj.weight");
+    layer.q = linear(at + "self_attn.q_proj");
+    layer.k = linear(at + "self_attn.k_proj");
+    layer.v = linear(at + "self_attn.v_proj");
+    layer.o = linear(at + "self_attn.o_proj");
+    layer.gate = linear(at + "mlp.gate_proj");
+    layer.up = linear(at + "mlp.up_proj");
+    layer.down = linear(at + "mlp.down_proj");
     const auto shape = {static_cast<int64_t>(pages), config.num_key_value_heads, page_rows, config.head_dim};
     layer.k_pages = at::zeros(shape, cache_dtype);
     layer.v_pages = at::zeros(shape, cache_dtype);
@@ -162,8 +170,8 @@ void PagedDecoder::store(const Layer& layer, const at::Tensor& k, const at::Tens
 at::Tensor PagedDecoder::attention(const Layer& layer, const at::Tensor& x,
                                    std::span<const PagedSegment> segments) {
   const int64_t H = config_.num_attention_heads, KV = config_.num_key_value_heads, d = config_.head_dim;
-  at::Tensor q = product(x, layer.q_w, layer.q_b), k = product(x, layer.k_w, layer.k_b);
-  const at::Tensor v = product(x, layer.v_w, layer.v_b);
+  at::Tensor q = product(x, *layer.q), k = product(x, *layer.k);
+  const at::Tensor v = product(x, *layer.v);
   turn(q, H);
   turn(k, KV);
   store(layer, k, v, segments);
@@ -197,7 +205,7 @@ at::Tensor PagedDecoder::attention(const Layer& layer, const at::Tensor& x,
                            item.head, item.begin, item.end, scale, op + offset);
     }
   });
-  return product(out, layer.o_w);
+  return product(out, *layer.o);
 }
 
 at::Tensor PagedDecoder::forward(at::Tensor x, std::span<const PagedSegment> segments) {
@@ -209,7 +217,8 @@ at::Tensor PagedDecoder::forward(at::Tensor x, std::span<const PagedSegment> seg
   for (const Layer& layer : layers_) {
     x.add_(attention(layer, normed(x, layer.input_norm, config_.rms_norm_eps), segments));
     const at::Tensor y = normed(x, layer.post_norm, config_.rms_norm_eps);
-    x.add_(product(gated(product(y, layer.gate_w), product(y, layer.up_w)), layer.down_w));
+    x.add_(layer.gate->packed ? nn::swiglu_mlp(y, *layer.gate, *layer.up, *layer.down)
+                              : product(gated(product(y, *layer.gate), product(y, *layer.up)), *layer.down));
   }
   return normed(x, norm_, config_.rms_norm_eps);
 }

@@ -1,6 +1,6 @@
 // The decoder for serving on the CPU: rows of many sequences in one step, their keys and values in pages of
-// one pool. With float32 weights a row's numbers do not depend on the other rows, on how prompts were cut
-// into pieces, or on whether keys were computed now or found in the cache. One thread at a time.
+// one pool. With float32 or 8-bit weights a row's numbers do not depend on the other rows, on how prompts
+// were cut into pieces, or on whether keys were computed now or found in the cache. One thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,9 +23,9 @@ struct PagedSegment {
 
 class PagedDecoder {
  public:
-  /// @param model  must outlive this. @param head  [V, D] @param cache_dtype  float32 or bfloat16.
+  /// @param head  [V, D] @param cache_dtype  float32 or bfloat16.
   /// @throws Error(kResourceExhausted) where the cache does not fit into memory.
-  PagedDecoder(const LanguageModelImpl& model, const weights::TextConfig& config, const at::Tensor& head,
+  PagedDecoder(const LanguageModelImpl& model, const weights::TextConfig& config, nn::Matrix head,
                at::ScalarType cache_dtype, int32_t pages, int64_t page_rows);
 
   /// @param x_SD  float32 embeddings; consumed. @return final-norm hidden states [S, D].
@@ -38,7 +38,7 @@ class PagedDecoder {
  private:
   struct Layer {
     at::Tensor input_norm, post_norm;
-    at::Tensor q_w, q_b, k_w, k_b, v_w, v_b, o_w, gate_w, up_w, down_w;
+    std::shared_ptr<const nn::LinearImpl> q, k, v, o, gate, up, down;
     at::Tensor k_pages, v_pages;  // [pages, KV, page_rows, d]
   };
   at::Tensor attention(const Layer& layer, const at::Tensor& x, std::span<const PagedSegment> segments);
@@ -47,7 +47,8 @@ class PagedDecoder {
              std::span<const PagedSegment> segments) const;
 
   weights::TextConfig config_;
-  at::Tensor head_, norm_;
+  nn::Matrix head_;
+  at::Tensor norm_;
   int64_t page_rows_;
   std::vector<Layer> layers_;
   at::Tensor cos_, sin_;            // [max positions, d / 2]

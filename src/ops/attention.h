@@ -7,7 +7,7 @@
 namespace vl3::ops {
 
 /// softmax(q k^T * scale) v inside each batch entry; no mask.
-/// @param q,k,v [B, H, S, d], one float dtype.
+/// @param q,k,v [B, H, S, d], one float dtype; k and v may be bfloat16 already where takes_flash(q).
 /// @param products  bfloat16: the products may take values rounded to it, where that is faster
 /// (flash_attention.h).
 /// @return [B, H, S, d]. Differentiable.

@@ -7,8 +7,12 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/decode_attention.cpp"
+// clang-format off
+#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace vl3::ops {
@@ -32,91 +36,209 @@ HWY_INLINE float widen_one(uint16_t value) {
   return wide;
 }
 
-// scores[r * n + j] = q[r] . k[j] for R queries that share every load of a key.
-template <int R, typename T>
-HWY_INLINE void score_rows(const float* q, const T* k, int64_t d, int64_t n, float* scores) {
-  const Floats tag;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
-  for (int64_t j = 0; j < n; ++j, k += d) {
-    Vector sum[R];
-    for (int r = 0; r < R; ++r) sum[r] = hn::Zero(tag);
-    int64_t i = 0;
-    for (; i + lanes <= d; i += lanes) {
-      const Vector key = load_wide(k + i);
-      for (int r = 0; r < R; ++r) sum[r] = hn::MulAdd(key, hn::LoadU(tag, q + r * d + i), sum[r]);
-    }
-    for (int r = 0; r < R; ++r) {
-      float dot = hn::GetLane(hn::SumOfLanes(tag, sum[r]));
-      for (int64_t rest = i; rest < d; ++rest) dot += q[r * d + rest] * widen_one(k[rest]);
-      scores[r * n + j] = dot;
-    }
+HWY_INLINE int64_t lanes() { return static_cast<int64_t>(hn::Lanes(Floats())); }
+
+// Rows and vectors whose accumulators fit the registers.
+constexpr int kScoreRows = HWY_TARGET == HWY_AVX3 ? 6 : 2;
+constexpr int kWeighRows = HWY_TARGET == HWY_AVX3 ? 6 : 4;
+constexpr int kWeighVectors = HWY_TARGET == HWY_AVX3 ? 4 : 2;
+constexpr int64_t kWeighKeys = 64;  // whose values stay in the first-level cache while all dims pass
+
+// Calls with<R>(first row) for groups of up to kMost rows. What a row gets does not depend on its group.
+template <int kMost, typename With>
+HWY_INLINE void in_groups(int64_t rows, const With& with, int64_t r = 0) {
+  for (; r + kMost <= rows; r += kMost) with(std::integral_constant<int, kMost>(), r);
+  if constexpr (kMost > 1) {
+    if (r < rows) in_groups<kMost - 1>(rows, with, r);
   }
 }
 
-// out[r] = sum_j weights[r * n + j] * v[j], a pair of vectors of dims at a time kept in registers over all
-// keys.
+// Asks for the numbers that the loop comes to kAhead bytes later: a long cache comes from memory.
+constexpr int64_t kAhead = 4096, kLine = 64;
+template <typename T>
+HWY_INLINE void prefetch(const T* from, int64_t count) {
+  constexpr int64_t kBytes = sizeof(T);
+  for (int64_t i = 0; i < count; i += kLine / kBytes) hwy::Prefetch(from + kAhead / kBytes + i);
+}
+
+#if HWY_TARGET == HWY_SCALAR
+
+constexpr int64_t kKeysAtOnce = 1;
+
+// scores[r] = q[r] . key.
 template <int R, typename T>
-HWY_INLINE void weigh_rows(const float* weights, const T* v, int64_t d, int64_t n, float* out) {
+HWY_INLINE void score_keys(const float* q, const T* k, int64_t, int64_t, int64_t d, float* scores,
+                           int64_t stride) {
+  for (int r = 0; r < R; ++r) {
+    float dot = 0.0f;
+    for (int64_t i = 0; i < d; ++i) dot += q[r * d + i] * widen_one(k[i]);
+    scores[r * stride] = dot;
+  }
+}
+
+#else
+
+constexpr int64_t kKeysAtOnce = HWY_MAX_BYTES / sizeof(float);  // at most: one a lane
+
+// The sums of neighbouring lanes of a, then of b.
+HWY_INLINE Vector add_pairs(Vector a, Vector b) {
   const Floats tag;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(tag));
-  int64_t i = 0;
-  for (; i + 2 * lanes <= d; i += 2 * lanes) {
-    Vector low[R], high[R];
-    for (int r = 0; r < R; ++r) low[r] = high[r] = hn::Zero(tag);
-    for (int64_t j = 0; j < n; ++j) {
-      const Vector v0 = load_wide(v + j * d + i), v1 = load_wide(v + j * d + i + lanes);
+  return hn::Add(hn::ConcatEven(tag, b, a), hn::ConcatOdd(tag, b, a));
+}
+
+// scores[r * stride + j] = q[r] . k[j] for as many keys as a vector has lanes, `count` of which exist. Four
+// keys at a time share the loads of the queries; their vectors of partial sums are then added up across lanes
+// together.
+template <int R, typename T>
+HWY_INLINE void score_keys(const float* q, const T* k, int64_t first, int64_t count, int64_t d, float* scores,
+                           int64_t stride) {
+  const Floats tag;
+  const int64_t blocks = lanes() / 4;
+  Vector partial[R][HWY_MAX_BYTES / 16];
+  for (int64_t b = 0; b < blocks; ++b) {
+    const T* key[4];
+    for (int64_t c = 0; c < 4; ++c) key[c] = k + (first + std::min(4 * b + c, count - 1)) * d;
+    prefetch(key[0], 4 * d);
+    Vector sum[R][4];
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(4)
+      for (int c = 0; c < 4; ++c) sum[r][c] = hn::Zero(tag);
+    }
+    for (int64_t i = 0; i + lanes() <= d; i += lanes()) {
+      Vector wide[4];
+      HWY_UNROLL(4)
+      for (int c = 0; c < 4; ++c) wide[c] = load_wide(key[c] + i);
+      HWY_UNROLL(8)
       for (int r = 0; r < R; ++r) {
-        const Vector weight = hn::Set(tag, weights[r * n + j]);
-        low[r] = hn::MulAdd(weight, v0, low[r]);
-        high[r] = hn::MulAdd(weight, v1, high[r]);
+        const Vector query = hn::LoadU(tag, q + r * d + i);
+        HWY_UNROLL(4)
+        for (int c = 0; c < 4; ++c) sum[r][c] = hn::MulAdd(wide[c], query, sum[r][c]);
       }
     }
-    for (int r = 0; r < R; ++r) {
-      hn::StoreU(low[r], tag, out + r * d + i);
-      hn::StoreU(high[r], tag, out + r * d + i + lanes);
-    }
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r)
+      partial[r][b] = add_pairs(add_pairs(sum[r][0], sum[r][1]), add_pairs(sum[r][2], sum[r][3]));
   }
-  for (; i < d; ++i) {
-    for (int r = 0; r < R; ++r) {
-      float sum = 0.0f;
-      for (int64_t j = 0; j < n; ++j) sum += weights[r * n + j] * widen_one(v[j * d + i]);
-      out[r * d + i] = sum;
+  float found[HWY_MAX_BYTES / sizeof(float)];
+  for (int r = 0; r < R; ++r) {
+    for (int64_t n = blocks; n > 1; n /= 2) {
+      for (int64_t b = 0; b < n / 2; ++b) partial[r][b] = add_pairs(partial[r][2 * b], partial[r][2 * b + 1]);
+    }
+    hn::StoreU(partial[r][0], tag, found);
+    for (int64_t j = 0; j < count; ++j) {
+      float dot = found[j];
+      for (int64_t i = d / lanes() * lanes(); i < d; ++i)
+        dot += q[r * d + i] * widen_one(k[(first + j) * d + i]);
+      scores[r * stride + j] = dot;
     }
   }
 }
 
-// Calls with<R>(first row) for groups of up to four rows.
-template <typename With>
-HWY_INLINE void in_groups(int64_t rows, const With& with) {
-  int64_t r = 0;
-  for (; r + 4 <= rows; r += 4) with(std::integral_constant<int, 4>(), r);
-  if (rows - r == 3) with(std::integral_constant<int, 3>(), r);
-  if (rows - r == 2) with(std::integral_constant<int, 2>(), r);
-  if (rows - r == 1) with(std::integral_constant<int, 1>(), r);
+#endif
+
+template <int R, typename T>
+HWY_INLINE void score_rows(const float* q, const T* k, int64_t d, int64_t n, float* scores) {
+  const int64_t step = std::min(lanes(), kKeysAtOnce);
+  for (int64_t j = 0; j < n; j += step) {
+#if HWY_TARGET == HWY_SCALAR
+    score_keys<R>(q, k + j * d, 0, 1, d, scores + j, n);
+#else
+    score_keys<R>(q, k, j, std::min(step, n - j), d, scores + j, n);
+#endif
+  }
+}
+
+// scores[0, visible) = exp(score - max), zeros behind, and their sum.
+HWY_INLINE AttentionPartial weights_of(float* scores, int64_t visible, int64_t n) {
+  const Floats tag;
+  std::fill(scores + visible, scores + n, 0.0f);
+  if (visible == 0) return {-std::numeric_limits<float>::infinity(), 0.0f};
+  float top = scores[0];
+  int64_t j = 0;
+  if (visible >= lanes()) {
+    Vector most = hn::LoadU(tag, scores);
+    for (; j + lanes() <= visible; j += lanes()) most = hn::Max(most, hn::LoadU(tag, scores + j));
+    top = hn::GetLane(hn::MaxOfLanes(tag, most));
+  }
+  for (; j < visible; ++j) top = std::max(top, scores[j]);
+  const Vector all_top = hn::Set(tag, top);
+  Vector sum = hn::Zero(tag);
+  for (j = 0; j + lanes() <= visible; j += lanes()) {
+    const Vector weight = hn::Exp(tag, hn::Sub(hn::LoadU(tag, scores + j), all_top));
+    hn::StoreU(weight, tag, scores + j);
+    sum = hn::Add(sum, weight);
+  }
+  float total = hn::GetLane(hn::SumOfLanes(tag, sum));
+  for (; j < visible; ++j) {
+    scores[j] = std::exp(scores[j] - top);
+    total += scores[j];
+  }
+  return {top, total};
+}
+
+// out[r][0, V vectors) (+)= sum_j weights[r * stride + j] * v[j] for `keys` keys.
+template <int R, int V, typename T>
+HWY_INLINE void weigh_keys(const float* weights, int64_t stride, const T* v, int64_t keys, int64_t d,
+                           bool adds, float* out) {
+  const Floats tag;
+  Vector sum[R][V];
+  HWY_UNROLL(8)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(8)
+    for (int c = 0; c < V; ++c) sum[r][c] = adds ? hn::LoadU(tag, out + r * d + c * lanes()) : hn::Zero(tag);
+  }
+  for (int64_t j = 0; j < keys; ++j, v += d) {
+    prefetch(v, V * lanes());
+    Vector wide[V];
+    HWY_UNROLL(8)
+    for (int c = 0; c < V; ++c) wide[c] = load_wide(v + c * lanes());
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      const Vector weight = hn::Set(tag, weights[r * stride + j]);
+      HWY_UNROLL(8)
+      for (int c = 0; c < V; ++c) sum[r][c] = hn::MulAdd(weight, wide[c], sum[r][c]);
+    }
+  }
+  HWY_UNROLL(8)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(8)
+    for (int c = 0; c < V; ++c) hn::StoreU(sum[r][c], tag, out + r * d + c * lanes());
+  }
+}
+
+// out[r] = sum_j weights[r * n + j] * v[j].
+template <int R, typename T>
+HWY_INLINE void weigh_rows(const float* weights, const T* v, int64_t d, int64_t n, float* out) {
+  for (int64_t first = 0; first < n; first += kWeighKeys) {
+    const int64_t keys = std::min(kWeighKeys, n - first);
+    const float* w = weights + first;
+    const T* from = v + first * d;
+    int64_t i = 0;
+    for (; i + kWeighVectors * lanes() <= d; i += kWeighVectors * lanes())
+      weigh_keys<R, kWeighVectors>(w, n, from + i, keys, d, first > 0, out + i);
+    for (; i + lanes() <= d; i += lanes()) weigh_keys<R, 1>(w, n, from + i, keys, d, first > 0, out + i);
+    for (; i < d; ++i) {
+      for (int r = 0; r < R; ++r) {
+        float sum = first > 0 ? out[r * d + i] : 0.0f;
+        for (int64_t j = 0; j < keys; ++j) sum += w[r * n + j] * widen_one(from[j * d + i]);
+        out[r * d + i] = sum;
+      }
+    }
+  }
 }
 
 template <typename T>
 HWY_INLINE void attend(const float* q, const T* k, const T* v, int64_t d, int64_t rows, int64_t begin,
                        int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
-  constexpr float kNone = -std::numeric_limits<float>::infinity();
   const int64_t n = end - begin;
   std::vector<float> scores(static_cast<size_t>(rows * n));
-  in_groups(rows, [&](auto R, int64_t r) HWY_ATTR {
+  in_groups<kScoreRows>(rows, [&](auto R, int64_t r) HWY_ATTR {
     score_rows<decltype(R)::value>(q + r * d, k + begin * d, d, n, scores.data() + r * n);
   });
-  for (int64_t r = 0; r < rows; ++r) {
-    float* row = scores.data() + r * n;
-    const int64_t visible = std::clamp<int64_t>(last[r] - begin, 0, n);
-    std::fill(row + visible, row + n, kNone);
-    const float top = *std::max_element(row, row + n);
-    float sum = 0.0f;
-    for (int64_t j = 0; j < n; ++j) {
-      row[j] = j < visible ? std::exp(row[j] - top) : 0.0f;
-      sum += row[j];
-    }
-    partial[r] = {top, sum};
-  }
-  in_groups(rows, [&](auto R, int64_t r) HWY_ATTR {
+  for (int64_t r = 0; r < rows; ++r)
+    partial[r] = weights_of(scores.data() + r * n, std::clamp<int64_t>(last[r] - begin, 0, n), n);
+  in_groups<kWeighRows>(rows, [&](auto R, int64_t r) HWY_ATTR {
     weigh_rows<decltype(R)::value>(scores.data() + r * n, v + begin * d, d, n, out + r * d);
   });
 }

@@ -29,7 +29,7 @@ const std::vector<FaultShare>& fault_shares();
 /// Writes media/, items.jsonl ({"id", "image", "caption"} a line, but for lines that are wrong on purpose)
 /// and truth.jsonl:
 /// {"position", "fault", "original" (of duplicates: the position it was made from), "how", "rare"} for each
-/// line. About one item in a hundred is of a rare kind (charts, documents) among scenes. Beside the folder of
+/// line. About one item in 400 is of a rare kind (printed pages) among scenes. Beside the folder of
 /// media lies `outside/`, which links and ".." names lead to and nothing may read.
 /// @throws Error(kInvalidArgument) when `out` is filled, or its parent does not exist.
 void write_collection(const CollectionOptions& options, const Progress& progress = {});

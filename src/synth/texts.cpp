@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "synth/family.h"
 #include "synth/scene_layout.h"
@@ -108,10 +109,27 @@ Question about_words(Rng& rng, const Request& request, std::string_view kind) {
   return q;
 }
 
+// Letters and digits one by one: each of them is a token that must be found again in the question.
+Question about_characters(Rng& rng, const Request& request) {
+  const int count = request.level == kShort    ? rng.between(3, 6)
+                    : request.level == kMedium ? rng.between(6, 12)
+                                               : rng.between(12, 24);
+  const std::string_view between = rng.pick({" ", ", ", " / "});
+  std::string text;
+  for (int i = 0; i < count; ++i)
+    text +=
+        (i > 0 ? std::string(between) : "") + pick_string(rng, Split::kAll, 1, Alphabet::kCapitalsAndDigits);
+  Question q;
+  q.query = {{"text", text}};
+  q.text = say(rng, {"Copy: {t}", "Repeat: {t}", "Repeat the characters: {t}", "Write {t}"}, {{"t", text}});
+  q.answer = text;
+  return q;
+}
+
 Question about_pairs(Rng& rng, const Request& request, std::string_view kind) {
   const Split split = request.options.split;
-  const int count = std::max(2, how_many(rng, request.level));
-  const bool letters = rng.chance(0.4);
+  const int count = std::max(2, how_many(rng, request.level)) + (kind == "values" ? 1 : 0);
+  const bool letters = rng.chance(kind == "values" ? 0.7 : 0.4);
   std::vector<std::string> keys, values;
   while (static_cast<int>(keys.size()) < count) {
     const Split own = split == Split::kHeldout && !keys.empty() ? Split::kAll : split;
@@ -139,7 +157,23 @@ Question about_pairs(Rng& rng, const Request& request, std::string_view kind) {
              {"values", fmt::format("{}", fmt::join(values, "|"))}};
   const std::string& key = keys[static_cast<size_t>(pick)];
   const std::string& value = values[static_cast<size_t>(pick)];
-  if (kind == "value") {
+  if (kind == "values") {
+    std::vector<int> order(static_cast<size_t>(count));
+    std::iota(order.begin(), order.end(), 0);
+    rng.shuffle(order);
+    order.resize(static_cast<size_t>(rng.between(2, count)));
+    std::vector<std::string> asked, found;
+    for (const int i : order) {
+      asked.push_back(keys[static_cast<size_t>(i)]);
+      found.push_back(values[static_cast<size_t>(i)]);
+    }
+    q.query["asked"] = fmt::format("{}", fmt::join(asked, "|"));
+    q.text = say(rng,
+                 {"{l}. What are {k}?", "{l}. What are the values of {k}?", "Given {l}, what are {k}?",
+                  "{l}\nWhat are {k}?"},
+                 {{"l", list}, {"k", fmt::format("{}", fmt::join(asked, ", "))}});
+    q.answer = fmt::format("{}", fmt::join(found, ", "));
+  } else if (kind == "value") {
     q.query["key"] = key;
     q.text = say(rng,
                  {"{l}. What is {k}?", "{l}. What is the value of {k}?", "Given {l}, what is {k}?",
@@ -310,13 +344,14 @@ bool make(Rng& rng, const Request& request, Sample& sample) {
   // Nothing is shared between questions without media: one a sample.
   const Kind& kind = *request.kinds.front();
   const std::string_view name = kind.name;
-  Question q = name == "value" || name == "key" || name == "highest" || name == "compare"
+  Question q = name == "value" || name == "values" || name == "key" || name == "highest" || name == "compare"
                    ? about_pairs(rng, request, name)
-               : name == "sums"   ? about_sums(rng, request)
-               : name == "when"   ? about_times(rng, request)
-               : name == "places" ? about_places(rng, request)
-               : name == "talk"   ? small_talk(rng)
-                                  : about_words(rng, request, name);
+               : name == "characters" ? about_characters(rng, request)
+               : name == "sums"       ? about_sums(rng, request)
+               : name == "when"       ? about_times(rng, request)
+               : name == "places"     ? about_places(rng, request)
+               : name == "talk"       ? small_talk(rng)
+                                      : about_words(rng, request, name);
   finish_question(rng, request, kind, q);
   sample.questions.push_back(std::move(q));
   return true;
@@ -330,7 +365,9 @@ Family text_family() {
           MediaType::kText,
           {{"short", "1 or 2 words or pairs, sums to 6 + 6"}, {"medium", "2 to 4"}, {"long", "4 to 7"}},
           {{"copy", kExact, kShort, kLong, "Repeat: APPLE"},
+           {"characters", kExact, kShort, kLong, "Copy: K 3 F"},
            {"value", kExact, kShort, kLong, "A: 7, B: 12. What is B?"},
+           {"values", kExact, kShort, kLong, "A: 7, B: 12, C: 5. What are C, A?"},
            {"key", kExact, kShort, kLong, "A: 7, B: 12. Which one is 12?"},
            {"highest", kExact, kShort, kLong, "A: 7, B: 12. Which is the highest?"},
            {"compare", kExact, kShort, kLong, "A: 7, B: 12. Which is higher, A or B?"},

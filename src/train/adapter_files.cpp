@@ -1,6 +1,8 @@
 // PEFT's files: adapter_config.json and adapter_model.safetensors.
 #include <ATen/ops/from_blob.h>
 
+#include <set>
+
 #include "core/check.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -40,6 +42,17 @@ std::vector<std::string> targets(const Json& config, const std::string& where) {
     names.push_back(name.get<std::string>());
   }
   return names;
+}
+
+/// The adapted linears under the names that PEFT's modules have in a model of `layout`: a bare "q_proj" would
+/// adapt the encoder, too.
+std::vector<std::string> full_targets(const AdapterFiles& adapter, Flow layout) {
+  std::set<std::string> names;
+  for (const auto& [name, tensor] : adapter.tensors) {
+    const std::string in_layout = weights::layout_name(name, layout);
+    names.insert(in_layout.substr(0, in_layout.rfind(".lora_")));
+  }
+  return {names.begin(), names.end()};
 }
 
 at::Tensor widened(const weights::TensorView& view, const std::string& name) {
@@ -88,7 +101,7 @@ void write_adapter(const AdapterFiles& adapter, const std::filesystem::path& fol
                               {"r", adapter.lora.r},
                               {"lora_alpha", adapter.lora.lora_alpha},
                               {"lora_dropout", adapter.lora.lora_dropout},
-                              {"target_modules", adapter.lora.target_modules},
+                              {"target_modules", full_targets(adapter, layout)},
                               {"bias", "none"},
                               {"fan_in_fan_out", false},
                               {"inference_mode", true}};

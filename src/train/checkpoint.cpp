@@ -116,20 +116,14 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-ModelFiles::ModelFiles(const weights::ModelConfig& source, weights::DType dtype, bool use_token_compression)
+ModelFiles::ModelFiles(const weights::ModelConfig& source, weights::DType dtype, bool use_token_compression,
+                       const fs::path& scratch)
     : layout_(source.layout) {
-  const fs::path folder = beside(fs::temp_directory_path() / "vl3-model-files", "tmp");
-  fs::create_directory(folder);
-  try {
-    weights::write_side_files(source, layout_, dtype, folder);
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      files_[entry.path().filename().string()] = read_file(entry.path(), kMaxSideFileBytes);
-    }
-  } catch (...) {
-    fs::remove_all(folder);
-    throw;
+  const Staging staging(scratch / "model-files");  // never put in place
+  weights::write_side_files(source, layout_, dtype, staging.path());
+  for (const fs::directory_entry& entry : fs::directory_iterator(staging.path())) {
+    files_[entry.path().filename().string()] = read_file(entry.path(), kMaxSideFileBytes);
   }
-  fs::remove_all(folder);
   set_token_compression(layout_, use_token_compression, &files_);
 }
 

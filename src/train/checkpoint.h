@@ -22,7 +22,9 @@ class ModelFiles {
  public:
   /// @param source  the model that training began with. @param dtype  of the weights to be written.
   /// @param use_token_compression  as trained; inference reads it from the config (spec/training.md 10).
-  ModelFiles(const weights::ModelConfig& source, weights::DType dtype, bool use_token_compression);
+  /// @param scratch  folder in which they are put together, and nothing is left.
+  ModelFiles(const weights::ModelConfig& source, weights::DType dtype, bool use_token_compression,
+             const std::filesystem::path& scratch);
   void write(const std::filesystem::path& folder) const;
   Flow layout() const { return layout_; }
 

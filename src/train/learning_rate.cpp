@@ -53,4 +53,15 @@ double LrSchedule::multiplier(int64_t step) const {
   VL3_FAIL(kInternal, "schedule {}", static_cast<int>(shape_));
 }
 
+void LrSchedule::check_trains() const {
+  for (int64_t step = 0; step < steps_; ++step) {
+    if (multiplier(step) > 0) return;
+  }
+  VL3_FAIL(
+      kInvalidArgument,
+      "{} {} at learning rate 0, so nothing would be trained: warm-up begins at 0. Give the run more steps "
+      "(smaller global_batch_size, more epochs, max_steps) or set optim.warmup_ratio = 0",
+      steps_, steps_ == 1 ? "step" : "steps, all of them");
+}
+
 }  // namespace vl3::train

@@ -24,6 +24,9 @@ class LrSchedule {
 
   int64_t warmup_steps() const { return warmup_; }
 
+  /// @throws Error(kInvalidArgument) where every step's multiplier is 0: such a run would train nothing.
+  void check_trains() const;
+
  private:
   enum class Shape { kCosine, kLinear, kConstant, kWsd };
   Shape shape_;

@@ -37,7 +37,7 @@ at::Tensor merged_weight(const at::Tensor& weight, const at::Tensor& a, const at
 /// An adapter as it lies in a folder: adapter_config.json, adapter_model.safetensors. Keys are canonical
 /// names.
 struct AdapterFiles {
-  LoraConfig lora;
+  LoraConfig lora;  ///< target_modules as the file has them: any names that PEFT takes
   std::map<std::string, at::Tensor> tensors;  ///< float32
 };
 
@@ -45,7 +45,8 @@ struct AdapterFiles {
 /// them.
 AdapterFiles read_adapter(const std::filesystem::path& folder);
 
-/// Writes both files into the existing folder; keys are those PEFT gives the adapters of a model in `layout`.
+/// Writes both files into the existing folder; keys and target_modules are those that PEFT gives the adapters
+/// of a model in `layout`, the latter in full.
 /// @param base_model  recorded as base_model_name_or_path.
 void write_adapter(const AdapterFiles& adapter, const std::filesystem::path& folder, Flow layout,
                    const std::string& base_model);

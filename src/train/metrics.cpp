@@ -18,14 +18,15 @@ std::string short_number(double value) {
   return value >= 1e3 ? fmt::format("{:.1f}k", value / 1e3) : fmt::format("{:.0f}", value);
 }
 
-std::string duration(double seconds) {
-  if (!(seconds >= 0) || seconds > 1e8) return "?";
+}  // namespace
+
+std::string duration_text(double seconds) {
+  if (!(seconds >= 0) || seconds > 1e15) return "?";
+  if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
   const auto s = static_cast<int64_t>(std::llround(seconds));
   if (s >= 86400) return fmt::format("{}d {}:{:02}:{:02}", s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
   return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
 }
-
-}  // namespace
 
 OrderedJson to_json(const StepMetrics& metrics) {
   OrderedJson json = {
@@ -69,7 +70,7 @@ std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64
                : -1;
   std::string text =
       fmt::format("{}/{} {:3.0f}%  loss {:.4f}  {} tok/s  ETA {}", metrics.step, total_steps, 100 * share,
-                  metrics.loss, short_number(metrics.tokens_per_s()), duration(eta_s));
+                  metrics.loss, short_number(metrics.tokens_per_s()), duration_text(eta_s));
   if (metrics.bad_samples > 0) text += fmt::format("  {} bad", metrics.bad_samples);
   const int room = std::min(30, width - static_cast<int>(text.size()) - 4);
   if (room >= 8) {

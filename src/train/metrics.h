@@ -41,6 +41,9 @@ struct StepMetrics {
 /// ("nan").
 OrderedJson to_json(const StepMetrics& metrics);
 
+/// "7.3 s", "1:02:03" or "3d 1:02:03"; "?" for what is no number of seconds.
+std::string duration_text(double seconds);
+
 /// "  120/1000  12%  loss 1.2345  3.1k tok/s  ETA 1:02:03" with a bar in front where `width` has room for it.
 /// @param first_step  step this process began with (0 for a fresh run); @param elapsed_s  since then.
 std::string progress_text(const StepMetrics& metrics, int64_t total_steps, int64_t first_step,

@@ -13,30 +13,12 @@ namespace {
 
 constexpr int64_t kAlignment = 32;  // elements: a share begins at a cache line, whatever the dtype
 
-bool is_adapter(const std::string& name) { return name.find(".lora_") != std::string::npos; }
-
-bool is_direct(const std::string& name) {
-  return name == "model.language_model.embed_tokens.weight" || name == "lm_head.weight";
-}
-
-// Matrices of hidden layers, whose update Muon makes orthogonal. Source: Jordan et al. 2024.
-bool is_hidden_matrix(const Trainable& trainable) {
-  return trainable.shape.size() == 2 && !is_direct(trainable.name) && !is_adapter(trainable.name);
-}
-
 // A tensor of its own over a part of a flat one: not a view to autograd, so each parameter is a plain leaf.
 at::Tensor part_of_flat(const at::Tensor& flat, int64_t offset, at::IntArrayRef shape) {
   at::Tensor part = at::empty({0}, flat.options());
   part.set_(flat.storage(), flat.storage_offset() + offset, shape, c10::contiguous_strides(shape));
   return part;
 }
-
-int64_t product(const std::vector<int64_t>& shape) {
-  int64_t numel = 1;
-  for (const int64_t size : shape) numel *= size;
-  return numel;
-}
-
 }  // namespace
 
 ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkpoint,
@@ -44,21 +26,28 @@ ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkp
     : checkpoint_(checkpoint),
       frozen_(std::move(checkpoint), options.dtype, options.device),
       options_(options) {
+  std::vector<size_t> last_place;
+  lay_out(trainables, &last_place);
+  order_buckets(last_place);
+  allocate();
+}
+
+void ParameterStore::lay_out(const std::vector<Trainable>& trainables, std::vector<size_t>* last_place) {
   using Key = std::tuple<Part, bool, Rule>;
   std::map<Key, size_t> open;
-  std::map<size_t, size_t>
-      last_place;  // bucket -> data-flow place of the parameter whose gradient comes last
   for (size_t place = trainables.size(); place-- > 0;) {
     const Trainable& trainable = trainables[place];
-    const Key key{part_of(trainable.name), decays(trainable.name),
-                  options.muon && is_hidden_matrix(trainable) ? Rule::kMuon : Rule::kAdamW};
-    const bool direct = is_direct(trainable.name);
+    const Key key{
+        part_of(trainable.name), decays(trainable.name),
+        options_.muon && is_hidden_matrix(trainable.name, trainable.shape) ? Rule::kMuon : Rule::kAdamW};
+    const bool direct = is_table(trainable.name);
     auto at = open.find(key);
     if (direct || at == open.end()) {
       Bucket bucket;
       std::tie(bucket.part, bucket.decays, bucket.rule) = key;
       bucket.direct = direct;
       buckets_.push_back(std::move(bucket));
+      last_place->push_back(place);
       if (!direct) at = open.insert_or_assign(key, buckets_.size() - 1).first;
     }
     const size_t index = direct ? buckets_.size() - 1 : at->second;
@@ -67,17 +56,18 @@ ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkp
     parameter.name = trainable.name;
     parameter.shape = trainable.shape;
     parameter.offset = bucket.size;
-    parameter.numel = product(trainable.shape);
+    parameter.numel = numel(trainable.shape);
     parameter.direct = direct;
     parameter.bucket = index;
     bucket.size += parameter.numel;
     bucket.parameters.push_back(parameters_.size());
-    last_place[index] = place;
-    if (!direct && bucket.size >= options.bucket_elements) open.erase(key);
+    (*last_place)[index] = place;
+    if (!direct && bucket.size >= options_.bucket_elements) open.erase(key);
     parameters_.push_back(std::move(parameter));
   }
+}
 
-  // In the order in which backward completes them; direct ones end with backward itself.
+void ParameterStore::order_buckets(const std::vector<size_t>& last_place) {
   std::vector<size_t> order(buckets_.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
@@ -87,13 +77,15 @@ ParameterStore::ParameterStore(std::shared_ptr<const weights::Checkpoint> checkp
   std::vector<Bucket> sorted;
   for (const size_t from : order) sorted.push_back(std::move(buckets_[from]));
   buckets_ = std::move(sorted);
+}
 
-  const auto tensor_options = at::TensorOptions(options.device);
-  const int64_t unit = options.shares * kAlignment;
+void ParameterStore::allocate() {
+  const auto tensor_options = at::TensorOptions(options_.device);
+  const int64_t unit = options_.shares * kAlignment;
   for (size_t b = 0; b < buckets_.size(); ++b) {
     Bucket& bucket = buckets_[b];
     bucket.size = (bucket.size + unit - 1) / unit * unit;
-    bucket.weights = at::zeros({bucket.size}, tensor_options.dtype(options.dtype));
+    bucket.weights = at::zeros({bucket.size}, tensor_options.dtype(options_.dtype));
     bucket.grads = at::zeros({bucket.size}, tensor_options.dtype(at::kFloat));
     for (const size_t p : bucket.parameters) {
       Parameter& parameter = parameters_[p];

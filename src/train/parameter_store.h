@@ -78,6 +78,13 @@ class ParameterStore : public nn::ParameterSource {
   const StoreOptions& options() const { return options_; }
 
  private:
+  /// Parameters into buckets. @param last_place  of each bucket: where in the data flow the parameter stands
+  /// whose gradient comes last.
+  void lay_out(const std::vector<Trainable>& trainables, std::vector<size_t>* last_place);
+  /// Into the order in which backward completes them; direct ones end with backward itself.
+  void order_buckets(const std::vector<size_t>& last_place);
+  void allocate();
+
   std::shared_ptr<const weights::Checkpoint> checkpoint_;
   nn::CheckpointSource frozen_;
   StoreOptions options_;

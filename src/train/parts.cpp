@@ -26,6 +26,20 @@ bool decays(std::string_view name) {
   return !name.ends_with(".bias") && name.find("norm") == std::string_view::npos;
 }
 
+bool is_table(std::string_view name) {
+  return name == "model.language_model.embed_tokens.weight" || name == "lm_head.weight";
+}
+
+bool is_hidden_matrix(std::string_view name, const std::vector<int64_t>& shape) {
+  return shape.size() == 2 && !is_table(name) && name.find(".lora_") == std::string_view::npos;
+}
+
+int64_t numel(const std::vector<int64_t>& shape) {
+  int64_t out = 1;
+  for (const int64_t size : shape) out *= size;
+  return out;
+}
+
 std::optional<double> learning_rate(const LearningRates& rates, Part part) {
   switch (part) {
     case Part::kLlm:

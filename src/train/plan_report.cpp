@@ -6,6 +6,7 @@
 
 #include "data/annotation_file.h"
 #include "data/record_list.h"
+#include "train/metrics.h"
 #include "train/planner.h"
 
 namespace vl3::train {
@@ -13,19 +14,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-double gib(uint64_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024 * 1024); }
+// What numbers of bytes are said in: small models need no column of zeros.
+struct Unit {
+  const char* name;
+  double bytes;
+  std::string operator()(uint64_t value) const {
+    return fmt::format("{:.1f}", static_cast<double>(value) / bytes);
+  }
+};
+
+Unit unit_of(uint64_t bytes) {
+  return bytes >= 1ull << 30 ? Unit{"GiB", 1024.0 * 1024 * 1024} : Unit{"MiB", 1024.0 * 1024};
+}
+
+std::string bytes_text(uint64_t bytes) {
+  const Unit unit = unit_of(bytes);
+  return unit(bytes) + " " + unit.name;
+}
 
 std::string count_text(double value) {
   if (value >= 1e9) return fmt::format("{:.2f}B", value / 1e9);
   if (value >= 1e6) return fmt::format("{:.1f}M", value / 1e6);
   return value >= 1e4 ? fmt::format("{:.1f}k", value / 1e3) : fmt::format("{:.0f}", value);
-}
-
-std::string duration_text(double seconds) {
-  if (seconds < 120) return fmt::format("{:.1f} s", seconds);
-  if (seconds < 7200) return fmt::format("{:.0f} min", seconds / 60);
-  return seconds < 172800 ? fmt::format("{:.1f} h", seconds / 3600)
-                          : fmt::format("{:.1f} days", seconds / 86400);
 }
 
 }  // namespace
@@ -81,7 +91,9 @@ OrderedJson to_json(const TrainPlan& plan) {
                       {"activations_with_checkpointing_bytes", plan.activations_with_checkpointing},
                       {"activations_without_checkpointing_bytes", plan.activations_without_checkpointing},
                       {"flops_per_token", plan.flops_per_token},
-                      {"memory", memory}};
+                      {"memory", memory},
+                      {"prefetch_bytes", plan.prefetch_bytes},
+                      {"refusals", plan.refusals}};
   if (plan.steps) json["steps"] = *plan.steps;
   if (plan.step_seconds) json["step_seconds"] = *plan.step_seconds;
   if (plan.run_seconds) json["run_seconds"] = *plan.run_seconds;
@@ -100,16 +112,21 @@ std::string plan_text(const TrainPlan& plan) {
   text += fmt::format("  step: {}{} tokens, {:.3g} FLOP a token; steps: {}\n",
                       plan.step_tokens_known ? "" : "at most ", count_text(plan.step_tokens),
                       plan.flops_per_token, plan.steps ? std::to_string(*plan.steps) : "not known");
-  text += fmt::format("  activations: {:.1f} GiB with checkpointing, {:.1f} GiB without\n",
-                      gib(plan.activations_with_checkpointing), gib(plan.activations_without_checkpointing));
-  text +=
-      "  GiB per process (ZeRO-1)\n  processes  weights  gradients  masters  moments  activations  logits  "
-      "total\n";
+  text += fmt::format("  activations: {} with checkpointing, {} without\n",
+                      bytes_text(plan.activations_with_checkpointing),
+                      bytes_text(plan.activations_without_checkpointing));
+  const Unit unit = unit_of(plan.memory.front().total());
+  text += fmt::format(
+      "  {} per process (ZeRO-1)\n  processes  weights  gradients  masters  moments  activations  logits   "
+      "total\n",
+      unit.name);
   for (const TrainMemory& one : plan.memory) {
-    text += fmt::format("  {:>9}  {:>7.1f}  {:>9.1f}  {:>7.1f}  {:>7.1f}  {:>11.1f}  {:>6.1f}  {:>5.1f}\n",
-                        one.processes, gib(one.weights), gib(one.gradients), gib(one.masters),
-                        gib(one.moments), gib(one.activations), gib(one.logits), gib(one.total()));
+    text += fmt::format("  {:>9}  {:>7}  {:>9}  {:>7}  {:>7}  {:>11}  {:>6}  {:>6}\n", one.processes,
+                        unit(one.weights), unit(one.gradients), unit(one.masters), unit(one.moments),
+                        unit(one.activations), unit(one.logits), unit(one.total()));
   }
+  text += fmt::format("  and of main memory up to {} a process for samples that wait (data.prefetch_bytes)\n",
+                      bytes_text(plan.prefetch_bytes));
   if (plan.step_seconds) {
     text += fmt::format("  time: {}{} a step", plan.step_tokens_known ? "at least " : "about ",
                         duration_text(*plan.step_seconds));
@@ -117,6 +134,7 @@ std::string plan_text(const TrainPlan& plan) {
     text += plan.step_tokens_known ? " (matrix products alone)\n"
                                    : " (matrix products alone, samples of full length)\n";
   }
+  for (const std::string& refusal : plan.refusals) text += fmt::format("  would not begin: {}\n", refusal);
   return text;
 }
 

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "train/learning_rate.h"
 #include "train/lora_targets.h"
+#include "train/parts.h"
 #include "weights/hf_names.h"
 
 namespace vl3::train {
@@ -15,20 +17,9 @@ constexpr int64_t kFramePatches =
     1024;  // of an image or frame, for the encoder's attention: 448 x 448 pixels
 constexpr int64_t kProcessCounts[] = {1, 2, 4, 8, 16, 32, 64};
 
-int64_t product(const std::vector<int64_t>& shape) {
-  int64_t out = 1;
-  for (const int64_t dimension : shape) out *= dimension;
-  return out;
-}
-
-bool in_vision(const std::string& name) { return name.starts_with("model.vision_model."); }
-bool in_projector(const std::string& name) { return name.starts_with("model.projector."); }
-
-// Muon takes the matrices of hidden layers; embeddings, head, norms and biases keep AdamW.
 int64_t moments_of(const weights::ExpectedTensor& tensor, const OptimizerConfig& optim) {
-  const bool matrix = tensor.shape.size() >= 2 && tensor.name.find("embed") == std::string::npos &&
-                      !tensor.name.starts_with("lm_head");
-  return product(tensor.shape) * (optim.optimizer == "muon" && matrix ? 1 : 2);
+  return numel(tensor.shape) *
+         (optim.optimizer == "muon" && is_hidden_matrix(tensor.name, tensor.shape) ? 1 : 2);
 }
 
 // What is trained of each part: all of it, or the adapters that reach into it.
@@ -38,18 +29,16 @@ struct Parts {
   PartPlan llm{.name = "llm"};
   PartPlan lora{.name = "lora", .trained = true};
   PartPlan& of(const std::string& tensor) {
-    return in_vision(tensor) ? vision : in_projector(tensor) ? projector : llm;
+    const Part part = part_of(tensor);
+    return part == Part::kVisionEncoder ? vision : part == Part::kMmProjector ? projector : llm;
   }
 };
 
 void add_adapters(const TrainConfig& config, const weights::ModelConfig& model, Parts* parts) {
   for (const weights::ExpectedTensor& linear : lora_linears(*config.lora, model)) {
     PartPlan& part = parts->of(linear.name);
-    const std::optional<double>& rate = &part == &parts->vision ? config.lr.vision_encoder_lr
-                                        : &part == &parts->llm  ? config.lr.llm_lr
-                                                                : config.lr.mm_projector_lr;
     VL3_CHECK(
-        rate.has_value(), kInvalidArgument,
+        learning_rate(config.lr, part_of(linear.name)).has_value(), kInvalidArgument,
         "lora.target_modules reach into {} ({}), but lr.{}_lr is not set: it is the adapters' learning rate",
         part.name, linear.name, part.name);
     part.trained = false;
@@ -118,14 +107,11 @@ uint64_t activation_bytes(const Row& row, const weights::ModelConfig& model, con
 }
 
 // Parameters of linears (and of the convolution), which is what a token is multiplied with.
-double linear_parameters(const std::vector<weights::ExpectedTensor>& tensors,
-                         bool (*in_part)(const std::string&)) {
+double linear_parameters(const std::vector<weights::ExpectedTensor>& tensors, Part part) {
   double sum = 0;
   for (const weights::ExpectedTensor& tensor : tensors) {
-    const bool table =
-        tensor.name.find("embed_tokens") != std::string::npos || tensor.name.starts_with("lm_head");
-    if (tensor.shape.size() >= 2 && !table && in_part(tensor.name))
-      sum += static_cast<double>(product(tensor.shape));
+    if (tensor.shape.size() >= 2 && !is_table(tensor.name) && part_of(tensor.name) == part)
+      sum += static_cast<double>(numel(tensor.shape));
   }
   return sum;
 }
@@ -147,12 +133,64 @@ double row_flops(const Row& row, const std::vector<weights::ExpectedTensor>& ten
   const double text_attention =
       2.0 * static_cast<double>(text.num_hidden_layers * text.num_attention_heads * text.head_dim *
                                 config.data.model_max_length);  // half the keys: causal
-  double flops = row.patches * (2 * linear_parameters(tensors, in_vision) + vision_attention) * vision;
-  flops += row.visual * 2 * linear_parameters(tensors, in_projector) * projector;
-  const auto in_text = [](const std::string& name) { return !in_vision(name) && !in_projector(name); };
-  flops += row.tokens * (2 * linear_parameters(tensors, in_text) + text_attention) * decoder;
+  double flops =
+      row.patches * (2 * linear_parameters(tensors, Part::kVisionEncoder) + vision_attention) * vision;
+  flops += row.visual * 2 * linear_parameters(tensors, Part::kMmProjector) * projector;
+  flops += row.tokens * (2 * linear_parameters(tensors, Part::kLlm) + text_attention) * decoder;
   flops += row.labelled * 2 * static_cast<double>(text.vocab_size * text.hidden_size) * head;
   return flops;
+}
+
+// Fills in the parts and their parameters.
+Trains plan_parts(const TrainConfig& config, const weights::ModelConfig& model,
+                  const std::vector<weights::ExpectedTensor>& tensors, TrainPlan* plan) {
+  Parts parts;
+  parts.vision.trained = config.lr.vision_encoder_lr.has_value();
+  parts.projector.trained = config.lr.mm_projector_lr.has_value();
+  parts.llm.trained = config.lr.llm_lr.has_value();
+  if (config.lora) add_adapters(config, model, &parts);
+  for (const weights::ExpectedTensor& tensor : tensors) {
+    PartPlan& part = parts.of(tensor.name);
+    part.tensors += 1;
+    part.parameters += numel(tensor.shape);
+    if (part.trained) part.moment_values += moments_of(tensor, config.optim);
+  }
+  plan->parts = {parts.vision, parts.projector, parts.llm};
+  if (config.lora) plan->parts.push_back(parts.lora);
+  for (const PartPlan& part : plan->parts)
+    (part.trained ? plan->trained_parameters : plan->frozen_parameters) += part.parameters;
+  // A gradient reaches a part's inputs when anything in it trains, be it adapters.
+  return {.vision = config.lr.vision_encoder_lr.has_value(),
+          .vision_weights = parts.vision.trained,
+          .projector_weights = parts.projector.trained,
+          .llm_weights = parts.llm.trained,
+          .llm = config.lr.llm_lr.has_value()};
+}
+
+// Needs the parts and the activations.
+void plan_memory(const TrainConfig& config, const weights::ModelConfig& model, const Row& row,
+                 uint64_t element, TrainPlan* plan) {
+  int64_t moments = 0;
+  for (const PartPlan& part : plan->parts) moments += part.moment_values;
+  TrainMemory whole;
+  const auto trained = static_cast<uint64_t>(plan->trained_parameters);
+  whole.weights = (trained + static_cast<uint64_t>(plan->frozen_parameters)) * element;
+  whole.gradients = trained * kFloat;
+  whole.masters = element == kFloat ? 0 : trained * kFloat;
+  whole.moments = static_cast<uint64_t>(moments) * kFloat;
+  whole.activations = config.gradient_checkpointing ? plan->activations_with_checkpointing
+                                                    : plan->activations_without_checkpointing;
+  const int64_t tile = std::min(config.loss_vocab_tile, model.text.vocab_size);
+  whole.logits = 2 * kFloat * static_cast<uint64_t>(row.labelled) * static_cast<uint64_t>(tile);
+  for (const int64_t processes : kProcessCounts) {
+    TrainMemory one = whole;
+    const auto n = static_cast<uint64_t>(processes);
+    one.processes = processes;
+    one.masters = (whole.masters + n - 1) / n;
+    one.moments = (whole.moments + n - 1) / n;
+    plan->memory.push_back(one);
+  }
+  plan->prefetch_bytes = static_cast<uint64_t>(config.data.prefetch_bytes);
 }
 
 void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* plan) {
@@ -169,6 +207,12 @@ void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* p
         std::ceil(static_cast<double>(*inputs.samples) * config.num_train_epochs / batch));
   }
   if (config.max_steps) plan->steps = *config.max_steps;
+  try {
+    if (inputs.samples) check_batch(config, *inputs.samples);
+    if (plan->steps && *plan->steps > 0) LrSchedule(config.optim, *plan->steps).check_trains();
+  } catch (const Error& error) {
+    plan->refusals.emplace_back(error.what());
+  }
   if (!inputs.flops_per_s || *inputs.flops_per_s <= 0) return;
   plan->step_seconds = plan->step_tokens * plan->flops_per_token /
                        (*inputs.flops_per_s * static_cast<double>(inputs.processes));
@@ -177,36 +221,17 @@ void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* p
 
 }  // namespace
 
+void check_batch(const TrainConfig& config, int64_t records_per_epoch) {
+  VL3_CHECK(config.global_batch_tokens || config.global_batch_size <= records_per_epoch, kInvalidArgument,
+            "global_batch_size {} is more than the {} records of an epoch; lower it, or give more data",
+            config.global_batch_size, records_per_epoch);
+}
+
 TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model,
                           const PlanInputs& inputs) {
   const std::vector<weights::ExpectedTensor> tensors = weights::expected_tensors(model);
   TrainPlan plan;
-  Parts parts;
-  parts.vision.trained = config.lr.vision_encoder_lr.has_value();
-  parts.projector.trained = config.lr.mm_projector_lr.has_value();
-  parts.llm.trained = config.lr.llm_lr.has_value();
-  if (config.lora) add_adapters(config, model, &parts);
-  for (const weights::ExpectedTensor& tensor : tensors) {
-    PartPlan& part = parts.of(tensor.name);
-    part.tensors += 1;
-    part.parameters += product(tensor.shape);
-    if (part.trained) part.moment_values += moments_of(tensor, config.optim);
-  }
-  plan.parts = {parts.vision, parts.projector, parts.llm};
-  if (config.lora) plan.parts.push_back(parts.lora);
-
-  int64_t all = 0, moments = 0;
-  for (const PartPlan& part : plan.parts) {
-    all += part.parameters;
-    moments += part.moment_values;
-    (part.trained ? plan.trained_parameters : plan.frozen_parameters) += part.parameters;
-  }
-  // A gradient reaches a part's inputs when anything in it trains, be it adapters.
-  const Trains trains{.vision = config.lr.vision_encoder_lr.has_value(),
-                      .vision_weights = parts.vision.trained,
-                      .projector_weights = parts.projector.trained,
-                      .llm_weights = parts.llm.trained,
-                      .llm = config.lr.llm_lr.has_value()};
+  const Trains trains = plan_parts(config, model, tensors, &plan);
   const Row row = full_row(config.data);
   const uint64_t element = config.dtype == "float32" ? 4 : 2;
   plan.row_tokens = static_cast<int64_t>(row.tokens);
@@ -214,25 +239,7 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
   plan.row_patches = static_cast<int64_t>(row.patches);
   plan.activations_with_checkpointing = activation_bytes(row, model, trains, true, element);
   plan.activations_without_checkpointing = activation_bytes(row, model, trains, false, element);
-
-  TrainMemory whole;
-  const auto trained = static_cast<uint64_t>(plan.trained_parameters);
-  whole.weights = static_cast<uint64_t>(all) * element;
-  whole.gradients = trained * kFloat;
-  whole.masters = element == kFloat ? 0 : trained * kFloat;
-  whole.moments = static_cast<uint64_t>(moments) * kFloat;
-  whole.activations = config.gradient_checkpointing ? plan.activations_with_checkpointing
-                                                    : plan.activations_without_checkpointing;
-  const int64_t tile = std::min(config.loss_vocab_tile, model.text.vocab_size);
-  whole.logits = 2 * kFloat * static_cast<uint64_t>(row.labelled) * static_cast<uint64_t>(tile);
-  for (const int64_t processes : kProcessCounts) {
-    TrainMemory one = whole;
-    const auto n = static_cast<uint64_t>(processes);
-    one.processes = processes;
-    one.masters = (whole.masters + n - 1) / n;
-    one.moments = (whole.moments + n - 1) / n;
-    plan.memory.push_back(one);
-  }
+  plan_memory(config, model, row, element, &plan);
   plan.flops_per_token = row_flops(row, tensors, model, config, trains) / row.tokens;
   plan_time(config, inputs, &plan);
   return plan;

@@ -54,8 +54,15 @@ struct TrainPlan {
   uint64_t activations_without_checkpointing = 0;
   double flops_per_token = 0;  ///< forward, backward and recomputation of a full row, by its tokens
   std::optional<double> step_seconds, run_seconds;  ///< of the matrix products alone: a lower limit
+  uint64_t prefetch_bytes = 0;        ///< main memory of each process for samples that wait, beside `memory`
+  std::vector<std::string> refusals;  ///< why the run would not begin: check_batch(), check_trains()
 };
 
+/// Of an epoch. @throws Error(kInvalidArgument) where one step would take more: the rest could only be
+/// repeated within it.
+void check_batch(const TrainConfig& config, int64_t records_per_epoch);
+
+/// @throws Error(kInvalidArgument) as lora_linears().
 TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig& model,
                           const PlanInputs& inputs = {});
 

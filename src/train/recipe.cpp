@@ -37,6 +37,15 @@ TrainConfig load_recipe(const std::filesystem::path& file, const std::vector<std
 
 std::string recipe_toml(const TrainConfig& config) { return recipe::lines_toml(recipe_lines(config)); }
 
+std::string numbers_toml(const TrainConfig& config) {
+  std::string text;
+  for (const RecipeLine& line : recipe_lines(config)) {
+    if (line.changes_numbers || line.key == "save_steps")
+      text += fmt::format("{} = {}\n", line.key, line.value.empty() ? "none" : line.value);
+  }
+  return text;
+}
+
 std::vector<std::string> changed_keys(const TrainConfig& before, const TrainConfig& after) {
   std::map<std::string, std::pair<std::string, std::string>> values;
   for (const RecipeLine& line : recipe_lines(before)) {

@@ -39,6 +39,10 @@ void check_recipe(const TrainConfig& config, const std::string& where);
 /// Every key with its value, as a recipe that gives the same config again; unset optional keys as comments.
 std::string recipe_toml(const TrainConfig& config);
 
+/// Lines "key = value" of what all processes of a run must have alike: keys that the result follows from, and
+/// how often it is saved, which all of them take part in.
+std::string numbers_toml(const TrainConfig& config);
+
 /// Keys that differ and that another result follows from, as "lr.llm_lr: 1e-05 -> 2e-05". Where the run's
 /// files are, how often it saves and logs, workers and device are left out.
 std::vector<std::string> changed_keys(const TrainConfig& before, const TrainConfig& after);
@@ -47,5 +51,9 @@ std::vector<std::string> changed_keys(const TrainConfig& before, const TrainConf
 /// name beside this one's output (runs/NAME), whose final weights lie in its folder.
 /// @throws Error(kNotFound) saying what was looked for; a run that has not ended names its newest checkpoint.
 std::filesystem::path resolve_model(const TrainConfig& config);
+
+/// Refuses an output whose model would be overwritten by the run's.
+/// @throws Error(kInvalidArgument) for the folder of `model`, and for a model folder that is no run.
+void check_output(const TrainConfig& config);
 
 }  // namespace vl3::train

@@ -24,6 +24,13 @@ bool has_model(const fs::path& folder) {
   return fs::exists(folder / "config.json", ignored);
 }
 
+/// The folder that `model` names where it is no name of the hub's: itself, or the run of that name.
+fs::path named_folder(const TrainConfig& config) {
+  const bool plain = config.model.find('/') == std::string::npos;
+  if (!plain || has_model(config.model)) return config.model;
+  return fs::path(config.output).parent_path() / config.model;
+}
+
 }  // namespace
 
 void check_recipe(const TrainConfig& config, const std::string& where) {
@@ -65,6 +72,12 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
             "{}: data.row_tokens is {}, but a sample may have data.model_max_length {}; raise the one or "
             "lower the other",
             where, data.row_tokens, data.model_max_length);
+  VL3_CHECK(data.packing != "samples" || data.row_samples <= kMostRowTokens / data.model_max_length,
+            kInvalidArgument,
+            "{}: a row of data.row_samples {} samples of data.model_max_length {} tokens has more than {}; "
+            "lower one "
+            "of them",
+            where, data.row_samples, data.model_max_length, kMostRowTokens);
   VL3_CHECK(!config.global_batch_tokens || data.packing != "budget" ||
                 *config.global_batch_tokens >= data.row_tokens,
             kInvalidArgument, "{}: global_batch_tokens {} is less than one row of data.row_tokens {}", where,
@@ -81,24 +94,46 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
 
 fs::path resolve_model(const TrainConfig& config) {
   const std::string& model = config.model;
-  const fs::path direct(model);
-  if (has_model(direct)) return direct;
+  const fs::path folder = named_folder(config);
+  if (has_model(folder) && !is_unfinished_run(folder)) return folder;
   std::error_code ignored;
-  const bool plain = model.find('/') == std::string::npos;
-  const fs::path run = plain ? fs::path(config.output).parent_path() / model : direct;
-  if (plain && has_model(run)) return run;
-  if (fs::is_directory(run, ignored)) {
-    const std::vector<CheckpointPlace> found = list_checkpoints(run);
+  if (fs::is_directory(folder, ignored)) {
+    const std::vector<CheckpointPlace> found = list_checkpoints(folder);
     VL3_CHECK(
         found.empty(), kNotFound,
         "model \"{}\": the run in {} has not ended; finish it, or start from its newest checkpoint with "
         "model = \"{}\"",
-        model, run.string(), found.back().path.string());
-    VL3_FAIL(kNotFound, "model \"{}\": no config.json in {}; is it a model folder?", model, run.string());
+        model, folder.string(), found.back().path.string());
+    VL3_CHECK(!has_model(folder), kNotFound, "model \"{}\": the run in {} has not ended; finish it first",
+              model, folder.string());
+    VL3_FAIL(kNotFound, "model \"{}\": no config.json in {}; is it a model folder?", model, folder.string());
   }
-  if (hub::is_repo_id(model)) return hub::find_cached(model);
+  if (hub::is_repo_id(model)) {
+    try {
+      return hub::find_cached(model);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kNotFound) throw;
+      VL3_FAIL(kNotFound,
+               "model \"{}\": there is no such folder (`vl3 convert` makes one to begin with, see "
+               "docs/guides/training.md), and as a name of the hub's: {}",
+               model, error.what());
+    }
+  }
   VL3_FAIL(kNotFound, "model \"{}\": no such model folder, no run {}, and no name of the form ORG/NAME",
-           model, run.string());
+           model, folder.string());
+}
+
+void check_output(const TrainConfig& config) {
+  const fs::path output(config.output);
+  std::error_code ignored;
+  VL3_CHECK(
+      !fs::equivalent(named_folder(config), output, ignored), kInvalidArgument,
+      "output {} is the folder of the model that training begins with, which would be overwritten; give "
+      "another output",
+      config.output);
+  VL3_CHECK(!has_model(output) || fs::exists(output / kRecipeFile, ignored), kInvalidArgument,
+            "output {} holds a model that no run has made, and it would be overwritten; give another output",
+            config.output);
 }
 
 }  // namespace vl3::train

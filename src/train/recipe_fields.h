@@ -31,8 +31,8 @@ void visit_data(Visitor& v, DataConfig& data) {
   v.integer("video_merge_size", data.video_merge_size, Range{1, 16});
   v.number("fps", data.fps, Range{0, 1000, false});
   v.integer("max_frames", data.max_frames, Range{1, 1e6});
-  v.integer("mm_max_length", data.mm_max_length, Range{1, 1e9});
-  v.integer("model_max_length", data.model_max_length, Range{2, 1e9});
+  v.integer("mm_max_length", data.mm_max_length, Range{1, kMostRowTokens});
+  v.integer("model_max_length", data.model_max_length, Range{2, kMostRowTokens});
   v.text("over_length", data.over_length, Text{{"skip", "cut"}});
   v.flag("use_token_compression", data.use_token_compression, Flag{});
   v.number("prune_threshold", data.prune_threshold, Range{0, 1000});
@@ -40,7 +40,7 @@ void visit_data(Visitor& v, DataConfig& data) {
   v.text("stream_rule", data.stream_rule, Text{{"next_message", "stream_end"}});
   v.flag("stream_newline", data.stream_newline, Flag{});
   v.text("packing", data.packing, Text{{"budget", "samples"}});
-  v.integer("row_tokens", data.row_tokens, Range{2, 1e9});
+  v.integer("row_tokens", data.row_tokens, Range{2, kMostRowTokens});
   v.integer("row_samples", data.row_samples, Range{1, 1e6});
   v.integer("shuffle_window", data.shuffle_window, Range{1, 1e9});
   v.integer("dataloader_num_workers", data.dataloader_num_workers, Range{1, 1024, true, Effect::kHandling});
@@ -84,8 +84,9 @@ void visit_recipe(Visitor& v, TrainConfig& config) {
   v.number("num_train_epochs", config.num_train_epochs, Range{0, 1e6, false});
   v.text("dtype", config.dtype, Text{{"bfloat16", "float32"}});
   v.text("device", config.device, Text{.effect = Effect::kHandling});
-  v.flag("gradient_checkpointing", config.gradient_checkpointing, Flag{Effect::kHandling});
-  v.integer("loss_vocab_tile", config.loss_vocab_tile, Range{1, 1 << 24, true, Effect::kHandling});
+  // Both change the order of sums, and so their last digits.
+  v.flag("gradient_checkpointing", config.gradient_checkpointing, Flag{});
+  v.integer("loss_vocab_tile", config.loss_vocab_tile, Range{1, 1 << 24});
   v.integer("save_steps", config.save_steps, Range{1, 1e12, true, Effect::kHandling});
   v.integer("save_total_limit", config.save_total_limit, Range{1, 1e6, true, Effect::kHandling});
   v.integer("logging_steps", config.logging_steps, Range{1, 1e12, true, Effect::kHandling});

@@ -10,10 +10,10 @@ namespace vl3::train {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kFinishedFile = "finished.json";
+constexpr std::string_view kAbandoned = "abandoned-";
 
 std::vector<std::string> changed_since(const fs::path& folder, const TrainConfig& config) {
-  return changed_keys(load_recipe(folder / "recipe.toml"), config);
+  return changed_keys(load_recipe(folder / kRecipeFile), config);
 }
 
 void refuse_changes(const std::string& what, const fs::path& recipe_folder, const TrainConfig& config,
@@ -24,16 +24,12 @@ void refuse_changes(const std::string& what, const fs::path& recipe_folder, cons
             what, fmt::join(changed, ", "), example);
 }
 
-/// Checkpoints after `step`, out of the way.
-void put_aside(const RunFolder& run, const std::vector<CheckpointPlace>& places, int64_t step) {
-  for (const CheckpointPlace& place : places) {
-    if (place.step <= step) continue;
-    const fs::path aside = run.path() / fmt::format("abandoned-checkpoint-{}", place.step);
-    std::error_code error;
-    fs::remove_all(aside, error);
-    fs::rename(place.path, aside, error);
-    VL3_CHECK(!error, kInvalidArgument, "{}: cannot be renamed: {}", place.path.string(), error.message());
+bool has_abandoned(const fs::path& run) {
+  std::error_code error;
+  for (fs::directory_iterator it(run, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().filename().string().starts_with(kAbandoned)) return true;
   }
+  return false;
 }
 
 }  // namespace
@@ -48,13 +44,13 @@ std::optional<ResumePoint> find_resume_point(const RunFolder& run, const TrainCo
     return std::nullopt;
   }
   if (resume != "auto") {
-    ResumePoint point{resume, read_trainer_state(resume), changed_since(resume, config)};
-    put_aside(run, places, point.state.step);
-    return point;
+    verify_checkpoint(resume);
+    return ResumePoint{resume, read_trainer_state(resume), changed_since(resume, config)};
   }
   for (auto place = places.rbegin(); place != places.rend(); ++place) {
     ResumePoint point;
     try {
+      verify_checkpoint(place->path);
       point = {place->path, read_trainer_state(place->path)};
     } catch (const Error& error) {
       logger().warn("{}: passed over: {}", place->path.string(), error.what());
@@ -66,7 +62,25 @@ std::optional<ResumePoint> find_resume_point(const RunFolder& run, const TrainCo
   }
   VL3_CHECK(places.empty(), kCorrupt, "{}: none of its {} checkpoints is whole; move them away to start anew",
             run.path().string(), places.size());
+  VL3_CHECK(
+      !has_abandoned(run.path()), kInvalidArgument,
+      "{}: holds {}checkpoint-N only, of a run that went on from elsewhere and saved nothing yet; name the "
+      "checkpoint to go on from with --resume DIR, or give another output",
+      run.path().string(), kAbandoned);
   return std::nullopt;
+}
+
+void abandon_later_checkpoints(const RunFolder& run, int64_t step) {
+  for (const CheckpointPlace& place : list_checkpoints(run.path())) {
+    if (place.step <= step) continue;
+    const std::string name = fmt::format("{}checkpoint-{}", kAbandoned, place.step);
+    fs::path aside = run.path() / name;
+    std::error_code error;
+    for (int again = 2; fs::exists(aside, error); ++again)
+      aside = run.path() / fmt::format("{}.{}", name, again);
+    fs::rename(place.path, aside, error);
+    VL3_CHECK(!error, kInvalidArgument, "{}: cannot be renamed: {}", place.path.string(), error.message());
+  }
 }
 
 std::optional<int64_t> finished_steps(const RunFolder& run, const TrainConfig& config,

@@ -21,14 +21,16 @@ struct ResumePoint {
 };
 
 /// What `--resume` means: "auto" = the newest whole checkpoint, if any; "never" = from the start; else a
-/// folder. A checkpoint that is not whole is passed over with a warning. Those newer than a folder named
-/// explicitly are renamed to abandoned-checkpoint-N, so that they are not mistaken for steps of the run that
-/// goes on.
-/// @throws Error(kInvalidArgument) for "never" where the folder holds checkpoints, and for "auto" where the
-///   recipe gives other numbers than the checkpoint's; Error(kCorrupt) where none of them is whole; as
-///   read_trainer_state() for a folder.
+/// folder. A checkpoint that is not whole is passed over with a warning. Nothing is changed.
+/// @throws Error(kInvalidArgument) for "never" where the folder holds checkpoints, for "auto" where the
+///   recipe gives other numbers than the checkpoint's, and where it holds abandoned checkpoints only;
+///   Error(kCorrupt) where none of them is whole; as verify_checkpoint() for a folder.
 std::optional<ResumePoint> find_resume_point(const RunFolder& run, const TrainConfig& config,
                                              const std::string& resume);
+
+/// Renames the checkpoints after `step` to abandoned-checkpoint-N, so that they are not mistaken for steps of
+/// the run that goes on from there. For when nothing else can keep it from going on.
+void abandon_later_checkpoints(const RunFolder& run, int64_t step);
 
 /// Steps of a run that has finished, nullopt for one that has not; asked before find_resume_point(). Only
 /// "auto" finds it: a folder by name trains on from there.

@@ -1,9 +1,9 @@
 #include "train/row_loss.h"
 
-#include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
@@ -21,8 +21,6 @@
 
 namespace vl3::train {
 namespace {
-
-std::string ids_of(const data::PackedRow& row) { return fmt::format("{}", fmt::join(row.sample_ids, ", ")); }
 
 at::Tensor to_device(const std::vector<int64_t>& values, at::Device device) {
   return at::tensor(values, at::TensorOptions(at::kLong)).to(device);
@@ -68,6 +66,66 @@ void count_answers(const data::PackedRow& row, const std::vector<int64_t>& learn
   }
 }
 
+struct MediumFrame {
+  size_t medium;
+  int64_t frame;
+};
+
+/// Frames of all media, those of one size and merge together. @param C  values a patch.
+std::map<FrameSize, std::vector<MediumFrame>> frames_by_size(const data::PackedRow& row, int64_t C) {
+  std::map<FrameSize, std::vector<MediumFrame>> sizes;
+  for (size_t m = 0; m < row.media.size(); ++m) {
+    const data::VisualMedium& medium = row.media[m];
+    const auto& grid = medium.grid;
+    VL3_CHECK(static_cast<int64_t>(medium.patches_u8.size()) == grid.t * grid.h * grid.w * C &&
+                  static_cast<int64_t>(medium.keep.size()) ==
+                      grid.t * grid.h * grid.w / (medium.merge * medium.merge),
+              kInvalidArgument,
+              "row of {}: medium {} has {} bytes and {} tokens for a grid of {} x {} x {}, merge {}",
+              ids_of(row), m, medium.patches_u8.size(), medium.keep.size(), grid.t, grid.h, grid.w,
+              medium.merge);
+    for (int64_t t = 0; t < grid.t; ++t) sizes[{grid.h, grid.w, medium.merge}].push_back({m, t});
+  }
+  return sizes;
+}
+
+/// Rows of the features that are kept, in row order. @param begins  of each frame's tokens, by medium.
+std::vector<int64_t> kept_features(const data::PackedRow& row,
+                                   const std::vector<std::vector<int64_t>>& begins) {
+  std::vector<int64_t> kept;
+  for (size_t m = 0; m < row.media.size(); ++m) {
+    const data::VisualMedium& medium = row.media[m];
+    const int64_t M = medium.grid.h * medium.grid.w / (medium.merge * medium.merge);
+    for (int64_t t = 0; t < medium.grid.t; ++t) {
+      for (int64_t i = 0; i < M; ++i) {
+        if (medium.keep[static_cast<size_t>(t * M + i)])
+          kept.push_back(begins[m][static_cast<size_t>(t)] + i);
+      }
+    }
+  }
+  VL3_CHECK(kept.size() == row.visual_positions.size(), kInvalidArgument,
+            "row of {}: {} visual tokens are kept, but {} places wait for them", ids_of(row), kept.size(),
+            row.visual_positions.size());
+  return kept;
+}
+
+/// The likeliest word of each row. Of the [N, V] logits one tile exists at once, as in tiled_cross_entropy().
+at::Tensor likeliest_words(const at::Tensor& hidden_ND, const at::Tensor& weight_VD, int64_t tile) {
+  std::vector<at::Tensor> words;
+  for (const at::Tensor& hidden : hidden_ND.split(ops::kTileTokens)) {
+    at::Tensor best, word;
+    for (int64_t begin = 0; begin < weight_VD.size(0); begin += tile) {
+      const at::Tensor rows = weight_VD.narrow(0, begin, std::min(tile, weight_VD.size(0) - begin));
+      const auto [value, index] = at::mm(hidden, rows.t()).max(1);
+      const at::Tensor better = best.defined() ? value.gt(best) : at::Tensor();
+      word = best.defined() ? at::where(better, index + begin, word) : index;
+      best = best.defined() ? at::where(better, value, best) : value;
+    }
+    words.push_back(word);
+  }
+  return at::cat(words);
+}
+
 bool knows_answers(const data::PackedRow& row) {
   return row.answer_kinds.size() + 1 == row.cu_seqlens.size() &&
          std::any_of(row.answer_kinds.begin(), row.answer_kinds.end(),
@@ -75,6 +133,14 @@ bool knows_answers(const data::PackedRow& row) {
 }
 
 }  // namespace
+
+std::string ids_of(std::span<const data::PackedRow> rows) {
+  std::string ids;
+  for (const data::PackedRow& row : rows)
+    ids += fmt::format("{}{}", ids.empty() ? "" : ", ", fmt::join(row.sample_ids, ", "));
+  return ids;
+}
+std::string ids_of(const data::PackedRow& row) { return ids_of(std::span(&row, 1)); }
 
 RowLoss::RowLoss(const engine::VideoLlama3& model, ParameterStore& store, const weights::ModelConfig& config,
                  const RowLossOptions& options)
@@ -93,37 +159,19 @@ RowLoss::RowLoss(const engine::VideoLlama3& model, ParameterStore& store, const 
 }
 
 at::Tensor RowLoss::encode(const data::PackedRow& row) const {
-  struct Frame {
-    size_t medium;
-    int64_t frame;
-  };
-  std::map<FrameSize, std::vector<Frame>> sizes;
-  for (size_t m = 0; m < row.media.size(); ++m) {
-    const data::VisualMedium& medium = row.media[m];
-    const auto& grid = medium.grid;
-    const int64_t C = 3 * config_.vision.patch_size * config_.vision.patch_size;
-    VL3_CHECK(static_cast<int64_t>(medium.patches_u8.size()) == grid.t * grid.h * grid.w * C &&
-                  static_cast<int64_t>(medium.keep.size()) ==
-                      grid.t * grid.h * grid.w / (medium.merge * medium.merge),
-              kInvalidArgument,
-              "row of {}: medium {} has {} bytes and {} tokens for a grid of {} x {} x {}, merge {}",
-              ids_of(row), m, medium.patches_u8.size(), medium.keep.size(), grid.t, grid.h, grid.w,
-              medium.merge);
-    for (int64_t t = 0; t < grid.t; ++t) sizes[{grid.h, grid.w, medium.merge}].push_back({m, t});
-  }
-
+  const int64_t C = 3 * config_.vision.patch_size * config_.vision.patch_size;
   const StoreOptions& store = store_->options();
   std::vector<at::Tensor> features;
   // Where each frame's tokens begin in the features of all sizes laid one after the other.
   std::vector<std::vector<int64_t>> begins(row.media.size());
   for (size_t m = 0; m < row.media.size(); ++m) begins[m].resize(static_cast<size_t>(row.media[m].grid.t));
   int64_t begin = 0;
-  for (const auto& [size, frames] : sizes) {
+  for (const auto& [size, frames] : frames_by_size(row, C)) {
     const auto F = static_cast<int64_t>(frames.size());
-    const int64_t N = size.h * size.w, C = 3 * config_.vision.patch_size * config_.vision.patch_size;
+    const int64_t N = size.h * size.w;
     std::vector<std::span<const uint8_t>> bytes;
     for (int64_t f = 0; f < F; ++f) {
-      const Frame& frame = frames[static_cast<size_t>(f)];
+      const MediumFrame& frame = frames[static_cast<size_t>(f)];
       bytes.push_back(std::span(row.media[frame.medium].patches_u8).subspan(frame.frame * N * C, N * C));
       begins[frame.medium][static_cast<size_t>(frame.frame)] = begin + f * N / (size.merge * size.merge);
     }
@@ -135,20 +183,7 @@ at::Tensor RowLoss::encode(const data::PackedRow& row) const {
     features.push_back(y.reshape({-1, y.size(2)}));
   }
 
-  std::vector<int64_t> kept;
-  for (size_t m = 0; m < row.media.size(); ++m) {
-    const data::VisualMedium& medium = row.media[m];
-    const int64_t M = medium.grid.h * medium.grid.w / (medium.merge * medium.merge);
-    for (int64_t t = 0; t < medium.grid.t; ++t) {
-      for (int64_t i = 0; i < M; ++i) {
-        if (medium.keep[static_cast<size_t>(t * M + i)])
-          kept.push_back(begins[m][static_cast<size_t>(t)] + i);
-      }
-    }
-  }
-  VL3_CHECK(kept.size() == row.visual_positions.size(), kInvalidArgument,
-            "row of {}: {} visual tokens are kept, but {} places wait for them", ids_of(row), kept.size(),
-            row.visual_positions.size());
+  const std::vector<int64_t> kept = kept_features(row, begins);
   if (kept.empty()) return {};
   const at::Tensor all = features.size() == 1 ? features[0] : at::cat(features);
   const bool every =
@@ -194,7 +229,8 @@ RowLoss::Result RowLoss::forward(const data::PackedRow& row) const {
       ops::tiled_cross_entropy(last, model_->head_weight(), wanted, options_.loss_vocab_tile, head_sum_);
   if (knows_answers(row)) {
     const c10::AutoGradMode off(false);
-    const at::Tensor likeliest = at::mm(last.detach(), model_->head_weight().detach().t()).argmax(1);
+    const at::Tensor likeliest =
+        likeliest_words(last.detach(), model_->head_weight().detach(), options_.loss_vocab_tile);
     count_answers(row, learned, likeliest.eq(wanted).cpu(), &result.answers);
   }
   return result;

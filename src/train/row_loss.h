@@ -3,6 +3,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+#include <span>
+#include <string>
+
 #include "data/packed_row.h"
 #include "engine/model.h"
 #include "ops/packed_attention.h"
@@ -11,6 +15,10 @@
 #include "train/parameter_store.h"
 
 namespace vl3::train {
+
+/// "id, id": the samples of rows, for errors.
+std::string ids_of(std::span<const data::PackedRow> rows);
+std::string ids_of(const data::PackedRow& row);
 
 struct RowLossOptions {
   int64_t loss_vocab_tile = 8192;

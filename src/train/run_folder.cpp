@@ -11,6 +11,7 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "train/trainer_state.h"
 
 namespace vl3::train {
 namespace fs = std::filesystem;
@@ -18,7 +19,7 @@ namespace {
 
 constexpr std::string_view kCheckpoint = "checkpoint-";
 
-// What writers of this folder leave when they are killed: NAME.tmp-PID-N and NAME.trash-PID.
+// What writers of this folder leave when they are killed: NAME.tmp-PID-N and NAME.trash-PID-N.
 bool is_debris(const std::string& name) {
   for (const std::string_view mark : {".tmp-", ".trash-"}) {
     const size_t at = name.rfind(mark);
@@ -46,6 +47,12 @@ std::vector<CheckpointPlace> list_checkpoints(const fs::path& run) {
   }
   std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return places;
+}
+
+bool is_unfinished_run(const fs::path& folder) {
+  std::error_code error;
+  return fs::exists(folder / kRecipeFile, error) && !fs::exists(folder / kStateFile, error) &&
+         !fs::exists(folder / kFinishedFile, error);
 }
 
 void sync_folder(const fs::path& folder) {

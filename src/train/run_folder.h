@@ -3,8 +3,9 @@
 //   runs/NAME/.lock                 held (flock) while a process trains into the folder
 //   runs/NAME/recipe.toml           what really runs, defaults included
 //   runs/NAME/train_log.jsonl       a line a logged step; tensorboard/ the same as event files
-//   runs/NAME/checkpoint-N/         whole after N steps: a model folder plus optimizer.safetensors,
-//   trainer_state.json runs/NAME/config.json …         the final model, once the run has ended
+//   runs/NAME/checkpoint-N/         whole after N steps: a model folder, optimizer.safetensors,
+//   trainer_state.json runs/NAME/abandoned-checkpoint-N/  of a run that went on from an earlier step
+//   runs/NAME/config.json …         the final model, once finished.json lies beside it
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,9 @@
 
 namespace vl3::train {
 
+inline constexpr const char* kRecipeFile = "recipe.toml";
+inline constexpr const char* kFinishedFile = "finished.json";
+
 struct CheckpointPlace {
   int64_t step = 0;
   std::filesystem::path path = {};
@@ -23,6 +27,9 @@ struct CheckpointPlace {
 /// The folders named checkpoint-N, lowest step first; whether they are whole is not looked at. None of a
 /// missing folder.
 std::vector<CheckpointPlace> list_checkpoints(const std::filesystem::path& run);
+
+/// Whether a folder is a run's that has not ended: what model lies in it, if any, is an earlier one.
+bool is_unfinished_run(const std::filesystem::path& folder);
 
 /// fsync of a folder, so that the names in it survive a power cut; a file system that cannot is left alone.
 void sync_folder(const std::filesystem::path& folder);

@@ -18,6 +18,9 @@ namespace vl3::train {
 inline constexpr const char* kAdapterFolder = "adapter";
 inline constexpr const char* kBadSamplesFile = "bad_samples.jsonl";
 
+/// What people are told beside an adapter that is not all that was trained; "" where it is.
+std::string whole_parts_note(const TrainConfig& config, const AdapterFiles& adapter);
+
 class RunWriter {
  public:
   /// Locks the folder. @param config  outlives this object. @throws as RunFolder.
@@ -25,7 +28,8 @@ class RunWriter {
 
   const RunFolder& folder() const { return folder_; }
 
-  /// Opens the logs, cut back to the step that the run goes on from.
+  /// The run goes on from a step: what was written after it is put aside (checkpoints) or cut off (logs).
+  /// Nothing of the folder is changed before.
   void begin(const weights::ModelConfig& model, int64_t resumed_step);
 
   void log(const StepMetrics& metrics);

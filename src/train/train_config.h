@@ -11,6 +11,8 @@
 
 namespace vl3::train {
 
+inline constexpr int64_t kMostRowTokens = 1 << 22;  ///< of one forward pass
+
 /// Learning rate a part; a part without one is frozen: no gradient, no optimizer state.
 struct LearningRates {
   std::optional<double> llm_lr;  ///< embeddings and output head included

@@ -61,12 +61,6 @@ std::vector<Trainable> trainables(const TrainConfig& config, const weights::Chec
   return found;
 }
 
-std::vector<std::string> ids_of(std::span<const data::PackedRow> rows) {
-  std::vector<std::string> ids;
-  for (const data::PackedRow& row : rows) ids.insert(ids.end(), row.sample_ids.begin(), row.sample_ids.end());
-  return ids;
-}
-
 }  // namespace
 
 struct TrainStep::Impl {
@@ -99,7 +93,7 @@ struct TrainStep::Impl {
 
   // Forward and backward of all rows; @return [loss sum, labelled tokens, tokens, rows with a loss that is
   // not finite] over all processes, and in `bad` the ids of this process's samples of such rows.
-  std::array<double, 4> accumulate(std::span<const data::PackedRow> rows, std::vector<std::string>* bad,
+  std::array<double, 4> accumulate(std::span<const data::PackedRow> rows, std::string* bad,
                                    AnswerScores* answers = nullptr) {
     std::array<double, 4> sums{};
     sync->begin_window();
@@ -113,7 +107,7 @@ struct TrainStep::Impl {
       sums[1] += static_cast<double>(result.labelled_tokens);
       sums[2] += static_cast<double>(rows[i].length());
       if (!std::isfinite(loss)) {
-        bad->insert(bad->end(), rows[i].sample_ids.begin(), rows[i].sample_ids.end());
+        *bad += (bad->empty() ? "" : ", ") + ids_of(rows[i]);
         sums[3] += 1;
         continue;  // the others wait for this process's gradients: finish the window, then stop together
       }
@@ -136,9 +130,8 @@ struct TrainStep::Impl {
   }
 
   // Ids of all processes, for an error that all of them meet.
-  std::string everywhere(const std::vector<std::string>& ids) {
-    std::vector<std::string> all =
-        Exchange(*collective, store.options().device).from_all(fmt::format("{}", fmt::join(ids, ", ")));
+  std::string everywhere(const std::string& ids) {
+    std::vector<std::string> all = Exchange(*collective, store.options().device).from_all(ids);
     std::erase(all, "");
     return fmt::format("{}", fmt::join(all, ", "));
   }
@@ -164,7 +157,7 @@ TrainStep::~TrainStep() = default;
 
 StepLog TrainStep::step(std::span<const data::PackedRow> rows) {
   Impl& my = *impl_;
-  std::vector<std::string> bad;
+  std::string bad;
   AnswerScores answers;
   const auto [loss_sum, labelled, tokens, bad_rows] = my.accumulate(rows, &bad, &answers);
   VL3_CHECK(bad_rows == 0, kCorrupt,
@@ -228,7 +221,7 @@ TrainStep::Loss TrainStep::evaluate(std::span<const data::PackedRow> rows) {
 
 std::map<std::string, at::Tensor> TrainStep::gradients(std::span<const data::PackedRow> rows, Loss* loss) {
   Impl& my = *impl_;
-  std::vector<std::string> bad;
+  std::string bad;
   const auto sums = my.accumulate(rows, &bad);
   *loss = {.sum = sums[0], .labelled_tokens = static_cast<int64_t>(sums[1])};
   std::map<std::string, at::Tensor> gradients;

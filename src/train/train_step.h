@@ -1,5 +1,5 @@
 // One optimizer step: forward and backward of the rows of an accumulation window, gradients summed over rows
-// and processes, one division by the labelled tokens of all of them, clipping, update. docs/training:
+// and processes, one division by the labelled tokens of all of them, clipping, update. Source:
 // spec/training.md 7, 8.
 #pragma once
 

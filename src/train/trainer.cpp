@@ -12,15 +12,12 @@
 
 #include "core/check.h"
 #include "core/process.h"
-#include "data/loader.h"
-#include "data/mixture_stream.h"
-#include "data/patch_samples.h"
-#include "data/sample_builder.h"
 #include "engine/device.h"
-#include "text/tokenizer.h"
 #include "train/dist/exchange.h"
+#include "train/learning_rate.h"
 #include "train/lora.h"
 #include "train/recipe.h"
+#include "train/run_data.h"
 #include "train/run_writer.h"
 #include "train/stop_signal.h"
 #include "vl3/version.h"
@@ -34,38 +31,6 @@ double seconds_between(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double>(end - start).count();
 }
 
-/// A run's records: passes over the lists, or no end where max_steps says when it is over.
-std::unique_ptr<data::MixtureStream> open_records(const TrainConfig& config) {
-  return data::open_mixture(config.data, config.seed, config.max_steps ? 0 : config.num_train_epochs);
-}
-
-int64_t count_steps(const TrainConfig& config, const data::MixtureStream& records) {
-  if (config.max_steps) return *config.max_steps;
-  VL3_CHECK(!config.global_batch_tokens, kInvalidArgument,
-            "global_batch_tokens is set, so the number of steps is not known beforehand: set max_steps, too");
-  VL3_CHECK(records.total_records() > 0, kInvalidArgument, "the data has no record: look at data.sources");
-  return (records.total_records() + config.global_batch_size - 1) / config.global_batch_size;
-}
-
-std::unique_ptr<data::Loader> make_loader(std::unique_ptr<data::MixtureStream> records,
-                                          const TrainConfig& config, const weights::ModelConfig& model,
-                                          const Collective& collective) {
-  const data::LoaderOptions options{.rank = collective.rank(),
-                                    .world_size = collective.world_size(),
-                                    .global_batch_size = config.global_batch_size,
-                                    .global_batch_tokens = config.global_batch_tokens};
-  if (config.objective == "patch_labels")
-    return std::make_unique<data::Loader>(std::move(records),
-                                          data::patch_sample_functions(config.data, model.preprocess),
-                                          config.data, options);
-  auto tokenizer = std::make_shared<const text::Tokenizer>(text::Tokenizer::load(model.dir));
-  media::MediaLimits limits;
-  limits.timeout_s = config.data.sample_timeout_s;
-  auto builder = std::make_shared<const data::SampleBuilder>(model, tokenizer, config.data, limits);
-  return std::make_unique<data::Loader>(std::move(records), data::sample_functions(builder), config.data,
-                                        options);
-}
-
 class Run {
  public:
   Run(const TrainConfig& config, const TrainHooks& hooks, at::Device device, Collective& collective)
@@ -74,11 +39,14 @@ class Run {
         device_(device),
         collective_(collective),
         exchange_(collective, device) {
-    if (collective.rank() == 0) writer_ = std::make_unique<RunWriter>(config_);
+    if (collective.rank() != 0) return;
+    check_output(config_);
+    writer_ = std::make_unique<RunWriter>(config_);
   }
 
   TrainReport train(const std::string& resume) {
     TrainReport report{.output = config_.output, .writes = writer_ != nullptr};
+    exchange_.agree("keys of the recipe", numbers_toml(config_));
     if (const auto steps = finished_before(resume)) {
       report.end = RunEnd::kNothingToDo;
       report.steps = report.total_steps = *steps;
@@ -88,24 +56,25 @@ class Run {
     const StopSignal signal;
     bool stopped = false;
     auto asked = Clock::now();
-    while (state_.step < total_steps_ && !stopped) {
+    while (state_.step < total_steps_) {
       const std::optional<data::StepBatch> batch = loader_->next();
       const auto started = Clock::now();
-      if (!batch) break;
-      const int64_t samples = count_samples(*batch);
-      if (samples == 0) continue;  // all of them were bad: the step has nothing to learn from
-      const StepMetrics metrics = one_step(*batch, samples, asked, started);
+      const StepCounts counts = count(batch);
+      stopped = counts.stop;
+      if (stopped || counts.ended) break;
+      if (counts.samples == 0) continue;  // all of them were bad: the step has nothing to learn from
+      const StepMetrics metrics = one_step(*batch, counts.samples, asked, started);
       asked = Clock::now();
       report.last_loss = metrics.loss;
-      stopped = exchange_.sum(StopSignal::requested() != 0 ? 1 : 0) > 0 && state_.step < total_steps_;
-      if (stopped || state_.step % config_.save_steps == 0) save();
+      if (state_.step % config_.save_steps == 0) save();
     }
     if (!stopped) finish();
+    if (stopped && state_.step > 0) save();
     collective_.barrier();
     report.end = stopped ? RunEnd::kStopped : RunEnd::kFinished;
     report.steps = state_.step;
     report.total_steps = total_steps_;
-    report.bad_samples = state_.bad_samples;
+    report.bad_samples = bad_samples_;
     return report;
   }
 
@@ -135,18 +104,28 @@ class Run {
     const weights::ModelConfig model = weights::load_model_config(base);
     auto checkpoint = std::make_shared<const weights::Checkpoint>(weights::Checkpoint::open(base, model));
     auto records = open_records(config_);
+    exchange_.agree("data", records->state().at("lists").dump(1));
     total_steps_ = count_steps(config_, *records);
+    LrSchedule(config_.optim, total_steps_).check_trains();
     records_per_epoch_ = records->records_per_epoch();
     step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, collective_);
-    loader_ = make_loader(std::move(records), config_, model, collective_);
+    loader_ = make_loader(std::move(records), config_, model, collective_.rank(), collective_.world_size());
     if (!from.empty()) go_on_from(from);
+    VL3_CHECK(
+        state_.step <= total_steps_, kInvalidArgument,
+        "{} is of step {}, but the run has {} steps: raise max_steps or num_train_epochs, or go on from an "
+        "earlier one",
+        from.string(), state_.step, total_steps_);
     first_step_ = state_.step;
+    collective_.barrier();  // from here on the folder changes: an error of any process ended all before
     state_.versions = {{"vl3", kVersion}, {"torch", TORCH_VERSION}};
     if (writer_) writer_->begin(model, first_step_);
   }
 
   void go_on_from(const fs::path& from) {
     state_ = read_trainer_state(from);
+    samples_seen_ = state_.samples_seen;
+    bad_samples_ = state_.bad_samples;
     if (config_.lora) {
       step_->load_trained(std::make_shared<const weights::Checkpoint>(
           weights::Checkpoint::open(from, weights::load_model_config(from))));
@@ -158,15 +137,31 @@ class Run {
     note(fmt::format("goes on from {} (step {} of {})", from.string(), state_.step, total_steps_));
   }
 
-  /// Counts over all processes and writes down the bad ones. @return good samples of the step.
-  int64_t count_samples(const data::StepBatch& batch) {
-    const auto sums = exchange_.sums({batch.samples, static_cast<int64_t>(batch.bad.size())});
-    state_.samples_seen += sums[0];
-    state_.bad_samples += sums[1];
-    if (sums[1] > 0) write_down(batch.bad);
-    data::check_bad_share(state_.samples_seen + state_.bad_samples, state_.bad_samples,
-                          config_.data.max_bad_share, last_reason_, bad_samples_file());
-    return sums[0];
+  /// What all processes have of a step, and whether all of them leave the loop before it.
+  struct StepCounts {
+    int64_t samples = 0;
+    bool stop = false, ended = false;
+  };
+
+  /// Counts over all processes and writes down the bad ones.
+  StepCounts count(const std::optional<data::StepBatch>& batch) {
+    const bool whole = batch && !batch->interrupted;
+    const auto sums =
+        exchange_.sums({whole ? batch->samples : 0, whole ? static_cast<int64_t>(batch->bad.size()) : 0,
+                        StopSignal::requested() != 0 ? 1 : 0, batch ? 0 : 1});
+    if (sums[2] > 0 || sums[3] > 0) return {.stop = sums[2] > 0, .ended = true};
+    samples_seen_ += sums[0];
+    bad_samples_ += sums[1];
+    if (sums[1] > 0) write_down(batch->bad);
+    data::check_bad_share(samples_seen_ + bad_samples_, bad_samples_, config_.data.max_bad_share,
+                          last_reason_, bad_samples_file());
+    records_in_vain_ = sums[0] > 0 ? 0 : records_in_vain_ + batch->records;
+    VL3_CHECK(
+        static_cast<double>(records_in_vain_) < records_per_epoch_, kCorrupt,
+        "none of the last {} records, a whole pass over the data, can be trained on; the last one: {}. Look "
+        "into {}",
+        records_in_vain_, last_reason_, bad_samples_file());
+    return {.samples = sums[0]};
   }
 
   std::string bad_samples_file() const { return (fs::path(config_.output) / kBadSamplesFile).string(); }
@@ -194,6 +189,8 @@ class Run {
     const auto ended = Clock::now();
     state_.step = log.step;
     state_.data = loader_->state();
+    state_.samples_seen = samples_seen_;
+    state_.bad_samples = bad_samples_;
     state_.tokens_seen += log.tokens;
     state_.epoch = static_cast<double>(batch.records_seen) / records_per_epoch_;
     StepMetrics metrics;
@@ -242,9 +239,10 @@ class Run {
 
   void finish() {
     VL3_CHECK(state_.step > 0, kCorrupt,
-              "no sample can be trained on: {} are bad; the last one: {}. Look into {}", state_.bad_samples,
+              "no sample can be trained on: {} are bad; the last one: {}. Look into {}", bad_samples_,
               last_reason_, bad_samples_file());
     save();
+    state_.bad_samples = bad_samples_;  // those of a last step of nothing else, too
     if (writer_) writer_->finish(saved_, state_);
   }
 
@@ -261,6 +259,8 @@ class Run {
   fs::path saved_;           // the newest checkpoint
   AnswerScores answers_;     // since the last logged step
   int64_t total_steps_ = 0, first_step_ = 0;
+  int64_t samples_seen_ = 0, bad_samples_ = 0;  // as state_ has them after the step that is being counted
+  int64_t records_in_vain_ = 0;                 // since the last good sample
   double records_per_epoch_ = 0;
 };
 

@@ -22,7 +22,7 @@ struct TrainHooks {
 
 enum class RunEnd {
   kFinished,     ///< all steps are done; the final model lies in the run's folder
-  kStopped,      ///< a signal ended it, after a checkpoint
+  kStopped,      ///< a signal ended it, after a checkpoint of what was done
   kNothingToDo,  ///< it had finished before
 };
 

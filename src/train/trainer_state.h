@@ -24,13 +24,17 @@ struct TrainerState {
 
 inline constexpr const char* kStateFile = "trainer_state.json";
 
-/// The state with the list of the folder's other files and their sizes, by which a checkpoint is known to be
-/// whole.
+/// The state with the list of the folder's other files, their sizes and SHA-256, by which a checkpoint is
+/// known to be whole.
 void write_trainer_state(const TrainerState& state, const std::filesystem::path& folder);
 
 /// @throws Error(kNotFound) without the file; Error(kCorrupt) when it is malformed, or when a file that it
 /// lists is
 ///   missing or has another size: the checkpoint is not whole.
 TrainerState read_trainer_state(const std::filesystem::path& folder);
+
+/// Reads all files of the checkpoint again. Those of format 1 have sizes only.
+/// @throws Error(kCorrupt) naming a file whose content is not what was written; as read_trainer_state().
+void verify_checkpoint(const std::filesystem::path& folder);
 
 }  // namespace vl3::train

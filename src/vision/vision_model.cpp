@@ -1,7 +1,6 @@
 #include "vision/vision_model.h"
 
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/gelu.h>
 #include <c10/core/GradMode.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 #include "core/check.h"
 #include "nn/recompute.h"
 #include "ops/attention.h"
+#include "ops/flash_attention.h"
 #include "ops/linear.h"
 
 namespace vl3::vision {
@@ -30,14 +30,19 @@ SelfAttentionImpl::SelfAttentionImpl(const nn::Scope& scope, const weights::Visi
       out_proj_(register_module(
           "out_proj", nn::Linear(scope / "out_proj", config.hidden_size, config.hidden_size, true))) {}
 
-at::Tensor SelfAttentionImpl::forward(const at::Tensor& x_TND, const ops::RopeTable& rope) const {
+at::Tensor SelfAttentionImpl::forward(at::Tensor x_TND, const ops::RopeTable& rope) const {
   const int64_t T = x_TND.size(0), N = x_TND.size(1), D = x_TND.size(2), d = D / heads_;
   const auto split = [&](const at::Tensor& y) { return y.view({T, N, heads_, d}); };
+  const at::ScalarType products = q_proj_->dtype();
+  at::Tensor v = split(v_proj_->forward(x_TND)).transpose(1, 2);
+  at::Tensor k = ops::apply_rope(split(k_proj_->forward(x_TND)), rope).transpose(1, 2);
+  if (products == at::kBFloat16 && ops::takes_flash(k)) {  // rounds both anyway, and a frame may be large
+    v = v.to(at::kBFloat16);
+    k = k.to(at::kBFloat16);
+  }
   const at::Tensor q = ops::apply_rope(split(q_proj_->forward(x_TND)), rope).transpose(1, 2);
-  const at::Tensor k = ops::apply_rope(split(k_proj_->forward(x_TND)), rope).transpose(1, 2);
-  const at::Tensor v = split(v_proj_->forward(x_TND)).transpose(1, 2);
-  const at::Tensor y =
-      ops::full_attention(q, k, v, 1.0 / std::sqrt(static_cast<double>(d)), q_proj_->weight.scalar_type());
+  if (!c10::GradMode::is_enabled()) x_TND.reset();
+  const at::Tensor y = ops::full_attention(q, k, v, 1.0 / std::sqrt(static_cast<double>(d)), products);
   return out_proj_->forward(y.transpose(1, 2).reshape({T, N, D}));
 }
 
@@ -48,10 +53,7 @@ MlpImpl::MlpImpl(const nn::Scope& scope, const weights::VisionConfig& config)
                            nn::Linear(scope / "fc2", config.intermediate_size, config.hidden_size, true))) {}
 
 at::Tensor MlpImpl::forward(const at::Tensor& x_TND) const {
-  const auto run = [this](const at::Tensor& x) {
-    if (fc1_->adapted() || fc2_->adapted()) return fc2_->forward(at::gelu(fc1_->forward(x), "tanh"));
-    return ops::gelu_mlp(x, fc1_->weight, fc1_->bias, fc2_->weight, fc2_->bias);
-  };
+  const auto run = [this](const at::Tensor& x) { return nn::gelu_mlp(x, *fc1_, *fc2_); };
   if (c10::GradMode::is_enabled() || x_TND.size(0) * x_TND.size(1) <= kMlpRows) return run(x_TND);
   const at::Tensor x = x_TND.reshape({-1, x_TND.size(2)});
   at::Tensor y = at::empty_like(x);
@@ -101,11 +103,12 @@ VisionModelImpl::VisionModelImpl(const nn::Scope& scope, const weights::VisionCo
       "post_layernorm", nn::LayerNorm(scope / "post_layernorm", config.hidden_size, config.layer_norm_eps));
 }
 
-at::Tensor VisionModelImpl::forward(const at::Tensor& pixels_TNC, int64_t h, int64_t w, int64_t merge,
+at::Tensor VisionModelImpl::forward(at::Tensor pixels_TNC, int64_t h, int64_t w, int64_t merge,
                                     const Observer& observer) const {
   const int64_t T = pixels_TNC.size(0), N = h * w, D = config_.hidden_size;
   VL3_DCHECK(pixels_TNC.dim() == 3 && pixels_TNC.size(1) == N && h % merge == 0 && w % merge == 0);
   at::Tensor x = ops::linear(pixels_TNC, patch_weight_.view({D, -1}), patch_bias_);
+  pixels_TNC.reset();
   if (observer) observer("patch_embed", x);
   const ops::RopeTable rope =
       ops::rope_2d(h, w, merge, D / config_.num_attention_heads, config_.rope_theta, x.device());

@@ -20,7 +20,8 @@ using Observer = std::function<void(const char* name, const at::Tensor& x_TND)>;
 class SelfAttentionImpl : public torch::nn::Module {
  public:
   SelfAttentionImpl(const nn::Scope& scope, const weights::VisionConfig& config);
-  at::Tensor forward(const at::Tensor& x_TND, const ops::RopeTable& rope) const;
+  /// @param x_TND  let go of as soon as it was read, where no gradient is recorded.
+  at::Tensor forward(at::Tensor x_TND, const ops::RopeTable& rope) const;
 
  private:
   int64_t heads_;
@@ -55,10 +56,10 @@ class VisionModelImpl : public torch::nn::Module {
   VisionModelImpl(const nn::Scope& scope, const weights::VisionConfig& config);
 
   /// @param pixels_TNC  normalised patches, float32 (or the weights' dtype off the CPU), rows in block order
-  /// for `merge`.
+  /// for `merge`; let go of as soon as they were read.
   /// @return merged features [T, M, D]: the mean of each merge x merge block after the post layer norm.
   /// Source: spec "Vision encoder"; paper section 2.1 (AVT).
-  at::Tensor forward(const at::Tensor& pixels_TNC, int64_t h, int64_t w, int64_t merge,
+  at::Tensor forward(at::Tensor pixels_TNC, int64_t h, int64_t w, int64_t merge,
                      const Observer& observer = nullptr) const;
   /// Keep only each layer's input for backward (nn/recompute.h); has no effect without gradients.
   void set_recompute(bool recompute) { recompute_ = recompute; }

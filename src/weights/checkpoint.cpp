@@ -82,9 +82,11 @@ Checkpoint Checkpoint::open(const std::filesystem::path& dir, const ModelConfig&
   Faults missing("missing"), surplus("surplus"), doubled("given twice"), misshapen("of wrong shape"),
       odd("not float");
   std::set<std::string> seen;
+  QuantisedParts parts;
   for (const SafetensorsFile& file : checkpoint.files_) {
     for (const auto& [file_name, view] : file.tensors()) {
       const std::string name = canonical_name(file_name).value_or("");
+      if (config.quantised && parts.take(name, view)) continue;
       const auto it = wanted.find(name);
       seen.insert(name);
       if (it == wanted.end()) {
@@ -99,6 +101,23 @@ Checkpoint Checkpoint::open(const std::filesystem::path& dir, const ModelConfig&
       }
     }
   }
+  for (const std::string& name : parts.weights()) {
+    const auto it = wanted.find(name);
+    if (it == wanted.end()) {
+      surplus.add(fmt::format("parts of {:.100}", name));
+    } else if (checkpoint.tensors_.contains(name)) {
+      doubled.add(fmt::format("{:.100}, quantised and not", name));
+    } else if (config.text.tie_word_embeddings && name == tied_head.name) {
+      continue;  // the embedding's own numbers, or their scale alone: both are ignored
+    } else {
+      try {
+        checkpoint.quantised_.emplace(name, parts.assemble(name, it->second->shape));
+      } catch (const Error& error) {
+        throw error.with_context(fmt::format("{}: {:.100}", dir.string(), name));
+      }
+      seen.insert(name);
+    }
+  }
   for (const ExpectedTensor& tensor : checkpoint.expected_) {
     if (seen.count(tensor.name) == 0) missing.add(layout_name(tensor.name, config.layout));
   }
@@ -111,6 +130,10 @@ Checkpoint Checkpoint::open(const std::filesystem::path& dir, const ModelConfig&
   for (const auto& [name, view] : checkpoint.tensors_) {
     bytes_of_dtype.at(static_cast<size_t>(view.dtype)) += view.size_bytes;
     checkpoint.size_bytes_ += view.size_bytes;
+  }
+  for (const auto& [name, view] : checkpoint.quantised_) {
+    bytes_of_dtype.at(static_cast<size_t>(view.scale.dtype)) += view.scale.size_bytes;
+    checkpoint.size_bytes_ += view.size_bytes();
   }
   for (size_t i = 0; i < bytes_of_dtype.size(); ++i) {
     if (bytes_of_dtype[i] > bytes_of_dtype[static_cast<size_t>(checkpoint.dtype_)]) {
@@ -127,11 +150,24 @@ const TensorView& Checkpoint::view(const std::string& canonical_name) const {
   return it->second;
 }
 
+const QuantisedView* Checkpoint::quantised(const std::string& canonical_name) const {
+  const auto it = quantised_.find(canonical_name);
+  return it == quantised_.end() ? nullptr : &it->second;
+}
+
 void Checkpoint::advise_dont_need(const std::string& canonical_name) const {
+  if (const QuantisedView* stored = quantised(canonical_name)) {
+    weights::advise_dont_need(stored->values.bytes());
+    return weights::advise_dont_need(stored->scale.bytes());
+  }
   weights::advise_dont_need(view(canonical_name).bytes());
 }
 
 void Checkpoint::advise_will_need(const std::string& canonical_name) const {
+  if (const QuantisedView* stored = quantised(canonical_name)) {
+    weights::advise_will_need(stored->values.bytes());
+    return weights::advise_will_need(stored->scale.bytes());
+  }
   weights::advise_will_need(view(canonical_name).bytes());
 }
 

@@ -19,11 +19,13 @@ ConvertReport convert_checkpoint(const std::filesystem::path& source, const std:
 
   std::vector<OutTensor> tensors;
   for (const ExpectedTensor& tensor : checkpoint.tensors()) {
-    const TensorView& view = checkpoint.view(tensor.name);
-    const DType dtype = options.dtype.value_or(view.dtype);
+    const QuantisedView* const quantised = checkpoint.quantised(tensor.name);
+    const TensorView* const plain = quantised ? nullptr : &checkpoint.view(tensor.name);
+    const DType dtype = options.dtype.value_or(plain ? plain->dtype : checkpoint.dtype());
     OutTensor target{.info = {layout_name(tensor.name, options.to), dtype, tensor.shape}};
-    target.produce = [&view, &tensor, dtype](const ByteSink& sink) {
-      stream_tensor(view, tensor.name, dtype, sink);
+    target.produce = [=, &tensor](const ByteSink& sink) {
+      quantised ? stream_tensor(*quantised, tensor.name, dtype, sink)
+                : stream_tensor(*plain, tensor.name, dtype, sink);
     };
     report.bytes += target.info.size_bytes();
     tensors.push_back(std::move(target));

@@ -25,7 +25,8 @@ struct ConvertReport {
 };
 
 /// Writes the model folder `source` as the new folder `out`: weights under the layout's names, config,
-/// processor configs, generation defaults, tokenizer and chat template. Memory stays at some tens of MiB
+/// processor configs, generation defaults, tokenizer and chat template. Quantised weights are
+/// written as numbers again. Memory stays at some tens of MiB
 /// whatever the size. `out` appears whole or not at all. Rounding is to nearest, ties to even.
 /// @param out  does not exist or is an empty folder.
 /// @throws as load_model_config() and Checkpoint::open() for the source; Error(kInvalidArgument) for `out` or

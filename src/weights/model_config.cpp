@@ -7,6 +7,7 @@
 #include "core/json.h"
 #include "weights/config_files.h"
 #include "weights/dtype.h"
+#include "weights/quantization_config.h"
 
 namespace vl3::weights {
 namespace {
@@ -206,8 +207,8 @@ ModelConfig load_model_config(const std::filesystem::path& dir) {
   model.dir = dir;
   model.layout = layout_of(config);
   const bool remote = model.layout == Flow::kRemote;
-  VL3_CHECK(!config.has("quantization_config"), kUnsupported, "{}: quantization_config is not supported here",
-            config.where());
+  model.quantised = config.has("quantization_config");
+  if (model.quantised) check_quantization_config(config.object("quantization_config"));
   const JsonView text = remote ? config : section(config, "text_config");
   const JsonView vision = section(config, remote ? "vision_encoder_config" : "vision_config");
   if (!remote) expect_string(text, "model_type", "qwen2");

@@ -82,6 +82,7 @@ struct ModelConfig {
   PreprocessConfig preprocess;  ///< preprocess.flow may be overridden (`--flow`); starts equal to layout
   GenerationDefaults generation;
   std::string mm_projector_type = "mlp2x_gelu";
+  bool quantised = false;       ///< some weights are whole numbers with scales (weights/quantised_view.h)
   std::string torch_dtype;      ///< "float32", "bfloat16", "float16"; of the checkpoint, "" when unsaid
   int64_t image_token_id = -1;  ///< remote: `image_token_index` (<image>); native: <|image_pad|>
   int64_t video_token_id = -1;  ///< native: <|video_pad|>; remote: equals image_token_id

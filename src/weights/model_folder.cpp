@@ -59,6 +59,7 @@ void write_template(Flow layout, const fs::path& out) {
 void copy_same_layout(const ModelConfig& source, DType dtype, const fs::path& out) {
   Json config = read_json_file(source.dir / "config.json", kMaxConfigBytes);
   set_dtype(source.layout, dtype, &config);
+  config.erase("quantization_config");  // what is written is not, unless the writer says so anew
   if (source.mm_projector_type == "linear") config["mm_projector_type"] = "mlp1x_gelu";  // the names written
   write_json_file(out / "config.json", config);
   for (const char* name :

@@ -13,7 +13,8 @@
 namespace vl3::weights {
 
 /// Writes the files for `layout` into the existing folder `out`. With the layout of the source they are
-/// copied (only the dtype of config.json is set anew); otherwise written from what they mean.
+/// copied (the dtype of config.json is set anew, its quantization_config left out); otherwise written from
+/// what they mean.
 /// @param source  as load_model_config() gave it; source.dir empty for a config made in memory (no tokenizer
 /// then).
 /// @throws as make_config(), write_processor_configs() and convert_tokenizer().

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "weights/quantised_view.h"
 #include "weights/safetensors.h"
 #include "weights/shard_writer.h"
 
@@ -12,5 +13,8 @@ namespace vl3::weights {
 /// even.
 /// @throws Error(kInvalidArgument) for values beyond the range of `to`.
 void stream_tensor(const TensorView& view, const std::string& name, DType to, const ByteSink& sink);
+
+/// The same for a quantised weight, as numbers.
+void stream_tensor(const QuantisedView& view, const std::string& name, DType to, const ByteSink& sink);
 
 }  // namespace vl3::weights

@@ -24,9 +24,9 @@ const Flags kMedia =
                       "--timeout"};
 const Flags kPrompt{"--system", "--no-system-prompt", "--parse-special", "--max-ram", "--fit"};
 const Flags kGeneration{
-    "--max-tokens",  "--temperature", "--top-p",     "--top-k",      "--min-p",
-    "--seed",        "--stop",        "--regex",     "--loop-guard", "--repetition-penalty",
-    "--json-schema", "--json-object", "--ignore-eos"};
+    "--max-tokens",  "--temperature", "--top-p",      "--top-k",        "--min-p",
+    "--seed",        "--stop",        "--regex",      "--loop-guard",   "--repetition-penalty",
+    "--json-schema", "--json-object", "--ignore-eos", "--prompt-lookup"};
 
 struct Command {
   const char* name;
@@ -42,6 +42,9 @@ const std::vector<Command> kCommands{
     {"convert",
      {"--help", "--to", "--dtype", "--max-shard-size", "--random", "--seed", "--scale-residual", "--vision",
       "--lm"}},
+    {"quantize",
+     {"--help", "--vision", "--lm", "--group", "--samples", "--measured", "--max-kl", "--min-agreement",
+      "--force", "--max-shard-size", "--json"}},
     {"pull",
      {"--help", "--revision", "--endpoint", "--cache-dir", "--include", "--exclude", "--offline", "--token"}},
     {"train",

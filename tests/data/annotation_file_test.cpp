@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/digest.h"
 #include "support/temp_dir.h"
 
 namespace vl3::data {
@@ -79,6 +80,14 @@ TEST(AnnotationFile, AFileThatShrankIsAnErrorOfTheRecord) {
   const AnnotationFile file(path);
   std::filesystem::resize_file(path, 4);
   EXPECT_NE(test::error_of([&] { file.text(1); }).find("has become shorter"), std::string::npos);
+}
+
+TEST(AnnotationFile, TheDigestIsOfTheWholeFile) {
+  const test::TempDir dir;
+  const std::string text = "{\"id\": 1}\n\n" + std::string(3 << 20, ' ') + "{\"id\": 2}\n";
+  const AnnotationFile file(dir.write("a.jsonl", text));
+  EXPECT_EQ(file.digest(), sha256_hex(text));
+  EXPECT_EQ(file.bytes(), text.size());
 }
 
 }  // namespace

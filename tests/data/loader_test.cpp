@@ -301,6 +301,60 @@ TEST(Loader, AHangingDecoderDoesNotHoldUpTheEnd) {
   gate->open();
 }
 
+TEST(Loader, AWaitEndsWhenItIsAsked) {
+  auto gate = std::make_shared<Gate>();
+  std::atomic<bool> asked{false};
+  SampleFunctions functions = counting_functions();
+  functions.build = [gate](const Record& record, const std::atomic<bool>&) {
+    if (record.position == 7) gate->pass();
+    return sample_of(record);
+  };
+  Loader loader(std::make_unique<CountingStream>(20), functions, settings(2),
+                {.global_batch_size = 5, .stop_asked = [&] { return asked.load(); }});
+  EXPECT_EQ(loader.next()->step, 0);
+  const Json before = loader.state();
+  asked = true;
+  const auto batch = loader.next();
+  ASSERT_TRUE(batch);
+  EXPECT_TRUE(batch->interrupted);
+  EXPECT_EQ(batch->records, 0);
+  EXPECT_EQ(loader.state(), before);
+  asked = false;
+  gate->open();
+  EXPECT_EQ(loader.next()->step, 1);
+  EXPECT_EQ(loader.next()->step, 2);
+}
+
+TEST(Loader, AStepByTokensHasABoundOfRecords) {
+  Loader loader(std::make_unique<CountingStream>(40), counting_functions(), settings(),
+                {.global_batch_tokens = 1'000'000'000'000, .most_records = 30});
+  EXPECT_EQ(loader.next()->records, 30);
+  EXPECT_EQ(loader.next()->records, 10);
+  EXPECT_FALSE(loader.next());
+}
+
+TEST(Loader, AnEstimateThatHangsEndsTheRun) {
+  auto gate = std::make_shared<Gate>();
+  {
+    SampleFunctions functions = counting_functions();
+    functions.estimate = [gate](const Record& record) {
+      if (record.position == 7) gate->pass();
+      return int64_t{10};
+    };
+    DataConfig config = settings(2);
+    config.sample_timeout_s = 0.2;
+    Loader loader(std::make_unique<CountingStream>(20), functions, config,
+                  {.rank = 0, .world_size = 2, .global_batch_size = 5});
+    EXPECT_EQ(loader.next()->records, 5);
+    EXPECT_EQ(
+        test::error_of([&] { loader.next(); }),
+        "limit reached: counting:8: reading the headers of its media takes longer than sample_timeout_s = "
+        "0.2; is their disk there?");
+  }
+  gate->open();
+  gate->wait_passed(1);
+}
+
 TEST(Loader, WaitingSamplesStayWithinTheirBytes) {
   constexpr size_t kBytes = 100'000;
   SampleFunctions functions = counting_functions();

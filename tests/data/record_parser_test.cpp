@@ -128,5 +128,25 @@ TEST(RecordParser, FalseStreamIsAnOrdinaryRecord) {
   }
 }
 
+TEST(RecordParser, KnowsTheIdOfTextThatIsNoJson) {
+  EXPECT_EQ(id_of_broken(R"({"id": "a-7", "image": )"), "a-7");
+  EXPECT_EQ(id_of_broken(R"({"x": 1, "id":12, )"), "12");
+  EXPECT_EQ(id_of_broken(R"({"id": "cut)"), "");
+  EXPECT_EQ(id_of_broken(R"({"id": "a\"b"})"), "");
+  EXPECT_EQ(id_of_broken(R"({"id": [1], )"), "");
+  EXPECT_EQ(id_of_broken(R"({"id")"), "");
+  EXPECT_EQ(id_of_broken("{}"), "");
+}
+
+TEST(RecordParser, ANulInAPathIsSaid) {
+  Json json = Json::parse(
+      R"({"image": "x", "conversations": [{"from": "human", "value": "<image>"}, {"from": "gpt", "value": "A"}]})");
+  json["image"] = std::string("a\0b.png", 7);
+  const std::string error = test::error_of([&] {
+    parse_record(json, RecordFormat::kOfficial, [](const std::string& name) { return std::vector{name}; });
+  });
+  EXPECT_NE(error.find("\"image\" holds a NUL byte"), std::string::npos) << error;
+}
+
 }  // namespace
 }  // namespace vl3::data

@@ -331,5 +331,21 @@ TEST(SampleBuilder, SettingsThatCannotBeHonouredAreErrors) {
   EXPECT_NE(error([](DataConfig& c) { c.stream_rule = "both"; }), "");
 }
 
+TEST(SampleBuilder, WantOfMemoryIsAFaultOfTheSample) {
+  const GoldenTrainSet& set = golden_train_set();
+  const SampleBuilder builder(set.model, set.tokenizer, set.config());
+  Record record;
+  record.origin = {"big.jsonl", 3, 0};
+  record.load = []() -> RecordContent { throw std::bad_alloc(); };
+  EXPECT_EQ(builder.estimate_tokens(record), 1);
+  try {
+    builder.build(record);
+    FAIL();
+  } catch (const BadSample& bad) {
+    EXPECT_EQ(bad.kind(), BadKind::kLimit);
+    EXPECT_STREQ(bad.what(), "big.jsonl:3: there is no memory for it");
+  }
+}
+
 }  // namespace
 }  // namespace vl3::data

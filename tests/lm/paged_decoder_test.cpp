@@ -20,8 +20,8 @@ TEST(PagedDecoder, EqualsTheDecoderWithAPlainCache) {
   for (const auto& [dtype, tolerance] : {std::pair("float32", 2e-5), std::pair("bfloat16", 3e-2)}) {
     const auto runtime = load(dtype);
     const auto& text = runtime->config.text;
-    PagedDecoder paged(*runtime->model->language_model, text, runtime->model->head_weight(),
-                       runtime->weight_dtype, 8, 16);
+    PagedDecoder paged(*runtime->model->language_model, text, runtime->model->head(), runtime->weight_dtype,
+                       8, 16);
     KvCache cache(text, 1, runtime->weight_dtype, at::kCPU);
     const std::vector<int32_t> pages = {5, 2, 7, 0};
     int64_t position = 0;
@@ -47,7 +47,7 @@ TEST(PagedDecoder, ARowDoesNotFeelTheOthers) {
   const auto runtime = load("float32");
   const auto& text = runtime->config.text;
   const auto& model = *runtime->model->language_model;
-  PagedDecoder decoder(model, text, runtime->model->head_weight(), at::kFloat, 32, 16);
+  PagedDecoder decoder(model, text, runtime->model->head(), at::kFloat, 32, 16);
   const at::Tensor a = model.embed(at::randint(600, {23}, at::kLong)),
                    b = model.embed(at::randint(600, {41}, at::kLong));
   const std::vector<int32_t> pages_a = {0, 1}, pages_b = {2, 3, 4}, pages_c = {5, 6, 7};

@@ -300,12 +300,17 @@ Answer text(const std::string& kind, const Question& q) {
   if (!words.empty()) {
     EXPECT_TRUE(kind == "instruct" || q.text.find(get("text")) != std::string::npos) << q.text;
   }
-  if (kind == "copy") return get("text");
+  if (kind == "copy" || kind == "characters") return get("text");
   if (kind == "reverse") return joined({words.rbegin(), words.rend()}, " ");
   if (kind == "first") return words.front();
   if (kind == "last") return words.back();
   if (kind == "count") return std::to_string(words.size());
   if (kind == "value") return at(get("key"));
+  if (kind == "values") {
+    std::vector<std::string> found;
+    for (const std::string& key : split(get("asked"), '|')) found.push_back(at(key));
+    return joined(found, ", ");
+  }
   if (kind == "key")
     return keys[static_cast<size_t>(std::find(values.begin(), values.end(), get("value")) - values.begin())];
   if (kind == "highest") {

@@ -39,17 +39,18 @@ std::filesystem::path model_of(const std::string& name) {
              : golden_train_dir() / manifest["extra_model_path"].get<std::string>();
 }
 
-// The micro-batches whose model and samples the set holds.
+// All micro-batches that the set lists; one of whose files is missing is a failure.
 std::map<std::string, Json> micro_batches() {
   std::map<std::string, Json> found;
   const Json listed = read("micro_batches/micro_batches.json");
   for (const auto& [key, entry] : listed.items()) {
-    bool whole = std::filesystem::exists(model_of(entry["model"]) / "config.json") &&
-                 std::filesystem::exists(golden_train_dir() / "micro_batches" / (key + ".batch.safetensors"));
+    std::vector<std::filesystem::path> files = {
+        model_of(entry["model"]) / "config.json",
+        golden_train_dir() / "micro_batches" / (key + ".batch.safetensors")};
     for (const Json& id : entry["samples"])
-      whole = whole &&
-              std::filesystem::exists(golden_train_dir() / "samples" / (id.get<std::string>() + ".json"));
-    if (whole) found[key] = entry;
+      files.push_back(golden_train_dir() / "samples" / (id.get<std::string>() + ".json"));
+    for (const auto& file : files) EXPECT_TRUE(std::filesystem::exists(file)) << key << " needs " << file;
+    found[key] = entry;
   }
   return found;
 }

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "vl3/error.h"
+
 namespace vl3::train {
 namespace {
 
@@ -37,6 +39,15 @@ TEST(LrSchedule, WithoutWarmUpBeginsAtOne) {
   OptimizerConfig config = shape("cosine");
   config.warmup_ratio = 0;
   EXPECT_EQ(LrSchedule(config, 10).multiplier(0), 1);
+}
+
+TEST(LrSchedule, AtRateZeroThroughoutItTrainsNothing) {
+  EXPECT_THROW(LrSchedule(shape("cosine"), 1).check_trains(), Error);
+  EXPECT_NO_THROW(LrSchedule(shape("cosine"), 2).check_trains());
+  OptimizerConfig all = shape("linear");
+  all.warmup_ratio = 1;
+  EXPECT_THROW(LrSchedule(all, 1).check_trains(), Error);
+  EXPECT_NO_THROW(LrSchedule(all, 2).check_trains());
 }
 
 }  // namespace

@@ -168,6 +168,21 @@ TEST(TrainPlan, StepsAndTimeFollowFromSamplesAndSpeed) {
   EXPECT_GT(once.flops_per_token, 6.0 * 1'310'000'000);  // the decoder alone without its table
 }
 
+TEST(TrainPlan, SaysWhyARunWouldNotBegin) {
+  const auto error = [](const std::vector<std::string>& set, int64_t samples) {
+    const TrainPlan plan = make_train_plan(recipe(set), model_2b(), {.samples = samples});
+    const std::string text = fmt::format("{}", fmt::join(plan.refusals, "; "));
+    EXPECT_NE(plan_text(plan).find(text), std::string::npos);
+    return text;
+  };
+  EXPECT_NE(error({"global_batch_size=32"}, 28).find("global_batch_size 32 is more than the 28 records"),
+            std::string::npos);
+  EXPECT_NE(error({"global_batch_size=28"}, 28).find("1 step at learning rate 0"), std::string::npos);
+  EXPECT_NE(error({"max_steps=1"}, 1000).find("optim.warmup_ratio = 0"), std::string::npos);
+  EXPECT_EQ(error({"global_batch_size=28", "optim.warmup_ratio=0"}, 28), "");
+  EXPECT_EQ(error({"global_batch_size=27"}, 28), "");
+}
+
 TEST(TrainPlan, TextAndJsonSayTheSame) {
   const TrainPlan plan =
       make_train_plan(recipe(), model_7b(), {.samples = 1'000'000, .flops_per_s = 4e14, .processes = 8});
@@ -175,9 +190,24 @@ TEST(TrainPlan, TextAndJsonSayTheSame) {
   EXPECT_EQ(json.at("trained_parameters"), plan.trained_parameters);
   EXPECT_EQ(json.at("memory").size(), 7u);
   EXPECT_EQ(json.at("steps"), 7813);
+  EXPECT_EQ(json.at("prefetch_bytes"), 512 << 20);
   const std::string text = plan_text(plan);
+  EXPECT_NE(text.find("GiB per process"), std::string::npos) << text;
+  EXPECT_NE(text.find("512.0 MiB a process for samples that wait"), std::string::npos) << text;
   EXPECT_NE(text.find("7.62B parameters  trained"), std::string::npos) << text;
   EXPECT_NE(text.find("steps: 7813"), std::string::npos) << text;
+}
+
+TEST(TrainPlan, SaysSmallModelsInMiB) {
+  weights::ModelConfig model = model_2b();
+  model.vision.num_hidden_layers = model.text.num_hidden_layers = 1;
+  model.vision.hidden_size = model.text.hidden_size = 64;
+  model.vision.intermediate_size = model.text.intermediate_size = 128;
+  model.text.vocab_size = 1000;
+  const TrainPlan plan = make_train_plan(
+      recipe({"data.row_tokens=512", "data.model_max_length=512", "data.mm_max_length=256"}), model);
+  const std::string text = plan_text(plan);
+  EXPECT_NE(text.find("MiB per process"), std::string::npos) << text;
 }
 
 TEST(CountSamples, CountsLinesAndObjectsByWeight) {

@@ -171,6 +171,9 @@ TEST(Recipe, ContradictionsAreErrors) {
   EXPECT_FALSE(
       parse(with("global_batch_tokens = 100000"), {"global_batch_size=4"}).global_batch_tokens.has_value());
   EXPECT_NE(error(kSmall, {"global_batch_tokens=100"}).find("less than one row"), std::string::npos);
+  EXPECT_NE(error(kSmall, {"data.row_tokens=1000000000"}).find("from 2 to 4194304"), std::string::npos);
+  EXPECT_NE(error(kSmall, {"data.packing=samples", "data.row_samples=1000"}).find("has more than 4194304"),
+            std::string::npos);
   EXPECT_NE(error(kSmall, {"data.packing=samples", "global_batch_size=1"}).find("less than one row"),
             std::string::npos);
   EXPECT_NE(error(kSmall, {"device=gpu"}).find("expected auto, cpu, cuda or cuda:N"), std::string::npos);
@@ -261,10 +264,11 @@ TEST(HostileRecipe, TruncatedAndFlippedRecipesNeverCrash) {
 TEST(ShippedRecipes, AreReadAndHaveThePapersSettings) {
   int seen = 0;
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(VL3_SOURCE_DIR) / "recipes")) {
-    if (entry.path().extension() != ".toml") continue;
+    if (entry.path().extension() != ".toml" || entry.path().parent_path().filename() == "curate") continue;
     const std::string file = entry.path().string();
     SCOPED_TRACE(file);
     const TrainConfig config = load_recipe(entry.path());
+    EXPECT_EQ(recipe_toml(parse_recipe(recipe_toml(config), "again")), recipe_toml(config));
     ++seen;
     if (file.find("/videollama3-") == std::string::npos) continue;
     const std::string family = entry.path().parent_path().filename().string();
@@ -305,6 +309,20 @@ TEST(ResolveModel, FindsFoldersRunsAndSaysWhatIsMissing) {
   dir.write("runs/unfinished/checkpoint-100/config.json", "{}");
   config.model = "unfinished";
   EXPECT_NE(error_of([&] { resolve_model(config); }).find("unfinished/checkpoint-100\""), std::string::npos);
+  // A finished run that trains on: what lies in its folder is the model it had before.
+  dir.write("runs/again/config.json", "{}");
+  dir.write("runs/again/recipe.toml", "");
+  config.model = "again";
+  EXPECT_NE(error_of([&] { resolve_model(config); }).find("has not ended; finish it first"),
+            std::string::npos);
+  dir.write("runs/again/checkpoint-7/config.json", "{}");
+  dir.write("runs/again/checkpoint-7/recipe.toml", "");
+  dir.write("runs/again/checkpoint-7/trainer_state.json", "{}");
+  EXPECT_NE(error_of([&] { resolve_model(config); }).find("again/checkpoint-7\""), std::string::npos);
+  dir.write("runs/again/finished.json", "{}");
+  EXPECT_EQ(resolve_model(config), dir / "runs/again");
+  config.model = (dir / "runs/again/checkpoint-7").string();
+  EXPECT_EQ(resolve_model(config), dir / "runs/again/checkpoint-7");
   dir.write("runs/empty/x", "");
   config.model = "empty";
   EXPECT_NE(error_of([&] { resolve_model(config); }).find("no config.json"), std::string::npos);
@@ -313,6 +331,28 @@ TEST(ResolveModel, FindsFoldersRunsAndSaysWhatIsMissing) {
             std::string::npos);
   config.model = "some/name";
   EXPECT_NE(error_of([&] { resolve_model(config); }).find("vl3 pull some/name"), std::string::npos);
+  EXPECT_NE(error_of([&] { resolve_model(config); }).find("`vl3 convert` makes one"), std::string::npos);
+}
+
+TEST(RecipeOutput, AModelIsNotOverwritten) {
+  const TempDir dir;
+  TrainConfig config = parse(kSmall);
+  dir.write("model/config.json", "{}");
+  dir.write("other/config.json", "{}");
+  dir.write("runs/one/config.json", "{}");
+  dir.write("runs/one/recipe.toml", "");
+  const auto error = [&](const std::string& model, const std::string& output) {
+    config.model = model;
+    config.output = (dir / output).string();
+    return error_of([&] { check_output(config); });
+  };
+  const std::string model = (dir / "model").string();
+  EXPECT_EQ(error(model, "runs/new"), "");
+  EXPECT_EQ(error(model, "runs/one"), "") << "a run of its own";
+  EXPECT_NE(error(model, "model").find("is the folder of the model"), std::string::npos);
+  EXPECT_NE(error(model, "runs/../model").find("is the folder of the model"), std::string::npos);
+  EXPECT_NE(error("one", "runs/one").find("is the folder of the model"), std::string::npos);
+  EXPECT_NE(error(model, "other").find("holds a model that no run has made"), std::string::npos);
 }
 
 }  // namespace

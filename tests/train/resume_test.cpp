@@ -47,6 +47,12 @@ TEST_F(Resume, PicksTheNewestWholeCheckpoint) {
   for (const int64_t step : {9, 10, 100}) checkpoint(step);
   fs::create_directory(run_.path() / "checkpoint-300");  // by hand: no state in it
   EXPECT_EQ(find_resume_point(run_, config(), "auto")->state.step, 100);
+  write_file_atomically(run_.path() / "checkpoint-100/model.safetensors", std::string(1999, 'x') + "y");
+  EXPECT_EQ(find_resume_point(run_, config(), "auto")->state.step, 10) << "of the right size, but damaged";
+  EXPECT_NE(error_of([&] {
+              find_resume_point(run_, config(), (run_.path() / "checkpoint-100").string());
+            }).find("model.safetensors is not what was written"),
+            std::string::npos);
   fs::resize_file(run_.path() / "checkpoint-100/model.safetensors", 1000);
   EXPECT_EQ(find_resume_point(run_, config(), "auto")->folder, run_.path() / "checkpoint-10");
   fs::remove(run_.path() / "checkpoint-10/model.safetensors");
@@ -62,11 +68,20 @@ TEST_F(Resume, PicksTheNewestWholeCheckpoint) {
   EXPECT_NE(auto_error().find("none of its 4 checkpoints is whole"), std::string::npos);
 }
 
-TEST_F(Resume, AnEarlierCheckpointByNamePutsLaterOnesAside) {
+TEST_F(Resume, LaterCheckpointsAreAbandonedOnlyOnceTheRunGoesOn) {
   for (const int64_t step : {1, 2, 3}) checkpoint(step);
   EXPECT_EQ(find_resume_point(run_, config(), (run_.path() / "checkpoint-1").string())->state.step, 1);
-  EXPECT_EQ(names_in(run_.path()), (std::set<std::string>{".lock", "checkpoint-1", "abandoned-checkpoint-2",
-                                                          "abandoned-checkpoint-3"}));
+  EXPECT_EQ(names_in(run_.path()),
+            (std::set<std::string>{".lock", "checkpoint-1", "checkpoint-2", "checkpoint-3"}));
+  abandon_later_checkpoints(run_, 1);
+  checkpoint(2);
+  abandon_later_checkpoints(run_, 1);  // what was abandoned before stays
+  EXPECT_EQ(names_in(run_.path()),
+            (std::set<std::string>{".lock", "checkpoint-1", "abandoned-checkpoint-2",
+                                   "abandoned-checkpoint-2.2", "abandoned-checkpoint-3"}));
+  EXPECT_EQ(find_resume_point(run_, config(), "auto")->state.step, 1);
+  abandon_later_checkpoints(run_, 0);
+  EXPECT_NE(auto_error().find("holds abandoned-checkpoint-N only"), std::string::npos) << auto_error();
 }
 
 TEST_F(Resume, WhatAnInterruptedProcessLeftIsRemoved) {
@@ -82,6 +97,7 @@ TEST_F(Resume, WhatAnInterruptedProcessLeftIsRemoved) {
 TEST_F(Resume, AChangedRecipeNeedsTheFoldersName) {
   const fs::path folder = checkpoint(5);
   EXPECT_EQ(auto_error({"save_steps=7", "output=elsewhere", "data.dataloader_num_workers=9"}), "");
+  EXPECT_NE(auto_error({"gradient_checkpointing=false"}), "") << "sums in another order";
   const std::string error = auto_error({"lr.llm_lr=2e-5", "data.fps=2.0"});
   EXPECT_NE(
       error.find("was made by another recipe (data.fps: 1.0 -> 2.0, lr.llm_lr: 1e-05 -> 2e-05); undo that"),

@@ -1,8 +1,10 @@
 #include "train/row_loss.h"
 
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/function.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -111,6 +113,37 @@ TEST(RowLoss, AnAnswerIsRightWhenEveryTokenOfItIsTheLikeliest) {
   EXPECT_EQ(score({{2, first}, {3, second}}), 1);
   EXPECT_EQ(score({{2, first}, {3, second == 0 ? 1 : 0}}), 0);
   EXPECT_EQ(score({{2, first == 0 ? 1 : 0}, {3, second}}), 0);
+}
+
+// Every shape that an operation gave back.
+std::vector<std::vector<int64_t>> shapes;
+void note_shapes(const at::RecordFunction& function, at::ObserverContext*) {
+  for (const c10::IValue& value : function.outputs()) {
+    if (value.isTensor() && value.toTensor().defined()) shapes.push_back(value.toTensor().sizes().vec());
+  }
+}
+
+TEST(RowLoss, LogitsOfAllWordsNeverExist) {
+  const test::TempDir folder;
+  const auto checkpoint = test::random_model(folder / "model", /*tied=*/true);
+  ParameterStore store(checkpoint, {}, {});
+  const engine::VideoLlama3 model(store, checkpoint->config());
+  const data::PackedRow row = with_labels({{2, 3}, {3, 3}});
+  const int64_t V = checkpoint->config().text.vocab_size;
+  for (const int64_t tile : {int64_t{40}, V}) {
+    const RowLoss loss(model, store, checkpoint->config(), {.loss_vocab_tile = tile, .recompute = false});
+    shapes.clear();
+    const auto handle = at::addThreadLocalCallback(at::RecordFunctionCallback(nullptr, note_shapes)
+                                                       .needsOutputs(true)
+                                                       .scopes({at::RecordScope::FUNCTION}));
+    EXPECT_EQ(loss.forward(row).answers.at("kind.a").asked, 1);
+    at::removeCallback(handle);
+    EXPECT_GT(shapes.size(), 100u);
+    const bool whole = std::ranges::any_of(shapes, [&](const auto& shape) {
+      return shape == std::vector<int64_t>{2, V};
+    });
+    EXPECT_EQ(whole, tile == V) << "tile " << tile;
+  }
 }
 
 TEST(RowLoss, AnswersOfUnknownKindAreNotCounted) {

@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "train/golden_train.h"
 #include "train/random_model.h"
+#include "train/run_writer.h"
 
 namespace vl3::train {
 namespace {
@@ -218,6 +220,17 @@ TEST_F(TrainStepTest, LoraTrainsAdaptersAloneAndSurvivesItsFiles) {
 
   write_adapter(adapter, folder_.path(), Flow::kNative, "base");
   const AdapterFiles read = read_adapter(folder_.path());
+  // In full: "q_proj" alone would have PEFT adapt the encoder's, too.
+  std::vector<std::string> targets = read.lora.target_modules;
+  EXPECT_EQ(targets.size(), 6u);
+  EXPECT_NE(std::ranges::find(targets, "model.language_model.layers.1.self_attn.q_proj"), targets.end())
+      << fmt::format("{}", fmt::join(targets, " "));
+  EXPECT_EQ(std::ranges::count_if(targets, [](const auto& name) { return name.ends_with(".q_proj"); }), 2);
+  EXPECT_EQ(whole_parts_note(config, adapter), "");
+  TrainConfig more = config;
+  more.lr.mm_projector_lr = 1e-2;
+  EXPECT_NE(whole_parts_note(more, adapter).find("mm_projector trained whole beside them"),
+            std::string::npos);
   TrainStep other = make(config);
   other.load_adapter(read);
   EXPECT_EQ(other.evaluate(window(60)).sum, trained.sum);

@@ -198,7 +198,7 @@ TEST(ModelConfig, RefusesRemoteConfigsOutOfRange) {
           {"/mm_projector_type", "spp_conv", "mm_projector_type \"spp_conv\" is not supported"},
           {"/image_token_index", 33, "\"image_token_index\" is 33, outside -1..32"},
           {"/torch_dtype", "int8", "torch_dtype \"int8\" is not supported"},
-          {"/quantization_config", {{"bits", 4}}, "quantization_config is not supported"},
+          {"/quantization_config", {{"bits", 4}}, "key \"quant_method\" is missing"},
           {"/tie_word_embeddings", "yes", "must be true or false"},
           {"/vision_encoder_config", nullptr, "\"vision_encoder_config\" is missing or null"},
           {"/vision_encoder_config", "siglip", "expected a JSON object"},

@@ -8,7 +8,7 @@
 namespace vl3::test {
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string shell_quoted(const std::string& text) {
   std::string out(1, '\'');
   for (const char c : text) {
     if (c == '\'') {
@@ -26,9 +26,9 @@ std::string quoted(const std::string& text) {
 PythonResult run_python(const std::string& script, const std::vector<std::string>& arguments) {
   const char* chosen = std::getenv("VL3_PYTHON");
   std::string command = "HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false ";
-  command += quoted(chosen != nullptr && *chosen != '\0' ? chosen : "python3");
-  command.append(" ").append(quoted(std::string(VL3_SOURCE_DIR "/tests/weights/").append(script)));
-  for (const std::string& argument : arguments) command.append(" ").append(quoted(argument));
+  command += shell_quoted(chosen != nullptr && *chosen != '\0' ? chosen : "python3");
+  command.append(" ").append(shell_quoted(std::string(VL3_SOURCE_DIR "/tests/weights/").append(script)));
+  for (const std::string& argument : arguments) command.append(" ").append(shell_quoted(argument));
   command += " 2>&1";
   PythonResult result;
   FILE* pipe = ::popen(command.c_str(), "r");

@@ -52,7 +52,7 @@ BatchEngine::BatchEngine(std::shared_ptr<const engine::Runtime> runtime, BatchOp
                   .step_rows = options_.step_rows,
                   .page_rows = options_.page_rows},
                  pool_),
-      decoder_(*runtime_->model->language_model, runtime_->config.text, runtime_->model->head_weight(),
+      decoder_(*runtime_->model->language_model, runtime_->config.text, runtime_->model->head(),
                runtime_->weight_dtype, pages_, options_.page_rows),
       features_(with_model(options_.features, *runtime_)) {
   runtime_->tokenizer();  // read now, not by the first request

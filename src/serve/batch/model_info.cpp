@@ -21,6 +21,11 @@ ModelInfo describe_model(const engine::Runtime& runtime) {
     info.num_parameters += parameter.numel();
     info.weight_bytes += parameter.nbytes();
   }
+  for (const auto& [name, weight] : runtime.packed_weights()) {
+    const std::vector<int64_t>& shape = runtime.checkpoint->quantised(name)->shape;
+    info.num_parameters += shape[0] * shape[1];
+    info.weight_bytes += static_cast<int64_t>(weight->bytes());
+  }
   std::error_code error;
   if (std::filesystem::exists(runtime.config.dir / "NOTICE", error))
     info.notice = read_file(runtime.config.dir / "NOTICE", 4096);

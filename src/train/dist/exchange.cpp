@@ -6,6 +6,10 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <sstream>
+
+#include "core/check.h"
+#include "text/white_space.h"
 
 namespace vl3::train {
 namespace {
@@ -16,6 +20,20 @@ std::string text_of(const at::Tensor& bytes) {
 
 at::Tensor bytes_of(std::string& text) {
   return at::from_blob(text.data(), {static_cast<int64_t>(text.size())}, at::kByte);
+}
+
+/// "LINE instead of LINE", of the first lines that are not the same.
+std::string first_difference(const std::string& wanted, const std::string& found) {
+  std::istringstream a(wanted), b(found);
+  std::string line_a, line_b;
+  bool more_a = true, more_b = true;
+  while (line_a == line_b && (more_a || more_b)) {
+    more_a = static_cast<bool>(std::getline(a, line_a));
+    more_b = static_cast<bool>(std::getline(b, line_b));
+    if (!more_a) line_a = "nothing";
+    if (!more_b) line_b = "nothing";
+  }
+  return fmt::format("{} instead of {}", text::strip(line_b), text::strip(line_a));
 }
 
 }  // namespace
@@ -37,6 +55,15 @@ std::string Exchange::from_first(std::string text) {
   at::Tensor bytes = bytes_of(text).to(device_);
   collective_->broadcast(bytes, 0);
   return text_of(bytes.cpu());
+}
+
+void Exchange::agree(const std::string& what, const std::string& lines) {
+  const std::vector<std::string> all = from_all(lines);
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    VL3_CHECK(all[rank] == all[0], kInvalidArgument,
+              "process {} has other {} than process 0: {}; start all of them with the same", rank, what,
+              first_difference(all[0], all[rank]));
+  }
 }
 
 std::vector<std::string> Exchange::from_all(const std::string& text) {

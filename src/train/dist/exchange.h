@@ -20,6 +20,10 @@ class Exchange {
   int64_t sum(int64_t number) { return sums({number})[0]; }
   /// Rank 0's text.
   std::string from_first(std::string text);
+  /// Ends all processes where they do not say the same. @param what  they speak of, in lines of key and
+  /// value.
+  /// @throws Error(kInvalidArgument) naming the process and the first line that differs.
+  void agree(const std::string& what, const std::string& lines);
   /// All texts, in rank order.
   std::vector<std::string> from_all(const std::string& text);
 

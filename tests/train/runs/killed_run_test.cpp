@@ -5,9 +5,9 @@
 #include <chrono>
 #include <csignal>
 #include <random>
-#include <thread>
 
 #include "core/check.h"
+#include "train/run_folder.h"
 #include "train/runs/train_process.h"
 
 namespace vl3::test {
@@ -15,6 +15,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr int kKills = 24;
+
+int64_t newest_step(const std::filesystem::path& run) {
+  const auto places = train::list_checkpoints(run);
+  return places.empty() ? 0 : places.back().step;
+}
 
 TEST(TrainerKill, TwentyFourKillsChangeNothing) {
   const TempDir dir;
@@ -30,13 +35,19 @@ TEST(TrainerKill, TwentyFourKillsChangeNothing) {
   }
   const std::chrono::duration<double> step = (Clock::now() - begin - start) / 47;
 
-  // A life lasts from nothing to two steps more than the start takes: at most 48 steps in all.
+  // A life lasts from nothing to two steps more than the start took, and ends at its first checkpoint,
+  // however fast the machine has become meanwhile: about 48 steps in all at most.
   std::mt19937 random(std::random_device{}());
   std::uniform_real_distribution<double> lifetime(0, (start + 2 * step).count());
   int kills = 0;
   for (; kills < kKills; ++kills) {
     TrainProcess process(recipe.arguments("killed", set));
-    std::this_thread::sleep_for(std::chrono::duration<double>(lifetime(random)));
+    const auto born = Clock::now();
+    const std::chrono::duration<double> life(lifetime(random));
+    const int64_t step_before = newest_step(recipe.folder("killed"));
+    process.wait_until([&] {
+      return Clock::now() - born >= life || newest_step(recipe.folder("killed")) >= step_before + 1;
+    });
     process.send(SIGKILL);
     const auto result = process.wait();
     if (result.signal == 0) {

@@ -63,6 +63,26 @@ TEST(TrainerOutputs, TensorBoardReadsTheRunAfterAKill) {
     EXPECT_EQ(scalars.at(tag).size(), log.size()) << tag;
 }
 
+TEST(TrainerOutputs, AnAdapterThatIsNotAllSaysSo) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  recipe.run("run", {"max_steps=2", "lora.r=2", "lr.vision_encoder_lr=none"});
+  EXPECT_NE(recipe.file("run", "adapter/README.md").find("mm_projector trained whole beside them"),
+            std::string::npos);
+  recipe.run("alone", {"max_steps=2", "lora.r=2", "lr.vision_encoder_lr=none", "lr.mm_projector_lr=none"});
+  EXPECT_FALSE(fs::exists(recipe.folder("alone") / "adapter/README.md"));
+  EXPECT_TRUE(fs::exists(recipe.folder("alone") / "adapter/adapter_config.json"));
+}
+
+TEST(TrainerOutputs, NeedsNoTemporaryFolder) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  const auto result =
+      TrainProcess(recipe.arguments("run", {"max_steps=2"}), {.environment = {{"TMPDIR", "/nonexistent"}}})
+          .wait();
+  EXPECT_EQ(result.status, 0) << result.err;
+}
+
 TEST(TrainerOutputs, TransformersGivesACheckpointTheSameLogits) {
   const TempDir dir;
   const TrainRecipe recipe(dir);

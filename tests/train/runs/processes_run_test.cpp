@@ -77,6 +77,29 @@ TEST(TrainerProcesses, AnErrorOfOneEndsAllWithTheSameLine) {
   EXPECT_TRUE(train::list_checkpoints(recipe.folder("full")).empty());
 }
 
+TEST(TrainerProcesses, KilledOnesGoOnWhereTheyWere) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  auto set = kTwenty;
+  set.emplace_back("save_steps=1");
+  recipe.run("whole", set);
+  for (const int step : {3, 9}) {
+    const int port = free_port();
+    std::vector<std::unique_ptr<TrainProcess>> all;
+    for (int rank = 0; rank < 2; ++rank)
+      all.push_back(std::make_unique<TrainProcess>(
+          recipe.arguments("run", set), TrainOptions{.environment = torchrun_variables(rank, 2, port)}));
+    EXPECT_TRUE(all[0]->wait_until([&] {
+      const auto places = train::list_checkpoints(recipe.folder("run"));
+      return !places.empty() && places.back().step >= step;
+    }));
+    for (const auto& process : all) process->send(SIGKILL);
+    for (const auto& process : all) EXPECT_EQ(process->wait().signal, SIGKILL);
+  }
+  expect_ended(recipe.run_processes(2, "run", set), 0);
+  expect_close(recipe.log("run"), recipe.log("whole"));
+}
+
 TEST(TrainerProcesses, AKilledOneEndsTheOthers) {
   const TempDir dir;
   const TrainRecipe recipe(dir);

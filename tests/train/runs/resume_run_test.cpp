@@ -1,7 +1,9 @@
 // A run that is stopped and goes on ends as one that was left alone, bit by bit.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 
 #include "core/file.h"
 #include "train/run_folder.h"
@@ -61,6 +63,42 @@ TEST(TrainerResume, StoppedRunsEndAsOneLeftAlone) {
     recipe.run(stopped, kinds[kind]);
     expect_same(recipe, stopped, whole);
   }
+}
+
+// Eight pictures with a question each: as OpenAI messages, and as a WebDataset tar.
+std::vector<std::string> messages_and_tar(const TempDir& dir) {
+  const std::string picture = read_file(golden_train_dir() / "data/images/one.png", 1 << 24);
+  std::string messages, members;
+  for (int i = 0; i < 8; ++i) {
+    const std::string number = std::to_string(i), answer = "Answer " + number + ".";
+    const Json user = {{"role", "user"},
+                       {"content",
+                        {{{"type", "image_url"}, {"image_url", {{"url", "images/one.png"}}}},
+                         {{"type", "text"}, {"text", "Question " + number + "?"}}}}};
+    messages += Json{{"messages", {user, {{"role", "assistant"}, {"content", answer}}}}}.dump() + "\n";
+    const Json turns = {{{"from", "human"}, {"value", "<image>Question?"}},
+                        {{"from", "gpt"}, {"value", answer}}};
+    dir.write("members/" + number + ".json",
+              Json{{"id", number}, {"image", "png"}, {"conversations", turns}}.dump());
+    dir.write("members/" + number + ".png", picture);
+    members += " " + number + ".json " + number + ".png";
+  }
+  const std::string tar = (dir / "eight.tar").string();
+  EXPECT_EQ(std::system(("tar -C " + (dir / "members").string() + " -cf " + tar + members).c_str()), 0);
+  return {"data.sources.0.data_path=" + dir.write("messages.jsonl", messages).string(),
+          "data.sources.0.data_folder=" + (golden_train_dir() / "data").string(),
+          "data.sources.1.data_path=" + tar, "data.shuffle_window=3"};
+}
+
+TEST(TrainerResume, MessagesAndTarsGoOnLikewise) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  const auto data = messages_and_tar(dir);
+  recipe.run("whole", data);
+  for (const Json& line : recipe.log("whole")) EXPECT_EQ(line.at("bad_samples"), 0);
+  stop_after(recipe, "stopped", 5, data);
+  recipe.run("stopped", data);
+  expect_same(recipe, "stopped", "whole");
 }
 
 TEST(TrainerResume, AFinishedRunIsNotTrainedAgain) {
