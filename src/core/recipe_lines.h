@@ -82,4 +82,20 @@ class Lines {
   std::string prefix_;
 };
 
+/// Every key of a config in the order of its table, the visit_recipe() beside it.
+template <typename Config>
+std::vector<RecipeLine> lines_of(Config config) {  // a copy: the table hands out mutable members
+  Lines lines;
+  visit_recipe(lines, config);
+  return std::move(lines.lines);
+}
+
+/// The keys alone. @param all  with an entry in each list and every optional section.
+template <typename Config>
+std::vector<std::string> keys_of(const Config& all) {
+  std::vector<std::string> keys;
+  for (RecipeLine& line : lines_of(all)) keys.push_back(std::move(line.key));
+  return keys;
+}
+
 }  // namespace vl3::recipe

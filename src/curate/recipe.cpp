@@ -12,19 +12,10 @@
 namespace vl3::curate {
 namespace {
 
-std::vector<recipe::RecipeLine> recipe_lines(const CurateConfig& config) {
-  CurateConfig copy = config;  // the table hands out mutable members
-  recipe::Lines lines;
-  visit_recipe(lines, copy);
-  return std::move(lines.lines);
-}
-
 std::vector<std::string> known_keys() {
   CurateConfig all;
   all.scorers.emplace_back();
-  std::vector<std::string> keys;
-  for (const recipe::RecipeLine& line : recipe_lines(all)) keys.push_back(line.key);
-  return keys;
+  return recipe::keys_of(all);
 }
 
 void check_scorers(const CurateConfig& config, const std::string& where) {
@@ -82,11 +73,11 @@ CurateConfig load_recipe(const std::string& file, const std::vector<std::string>
   return parse_recipe(read_file(file, recipe::kMaxRecipeBytes), file, set);
 }
 
-std::string recipe_toml(const CurateConfig& config) { return recipe::lines_toml(recipe_lines(config)); }
+std::string recipe_toml(const CurateConfig& config) { return recipe::lines_toml(recipe::lines_of(config)); }
 
 std::vector<std::string> scoring_keys(const CurateConfig& config) {
   std::vector<std::string> keys;
-  for (const recipe::RecipeLine& line : recipe_lines(config)) {
+  for (const recipe::RecipeLine& line : recipe::lines_of(config)) {
     if (line.changes_numbers) keys.push_back(line.key + " = " + line.value);
   }
   std::sort(keys.begin(), keys.end());
