@@ -32,10 +32,15 @@ struct ContentPart {
   /// Video: seconds of each frame in the prompt, empty while unknown. From the caller, or from sampling
   /// `media`.
   std::vector<double> timestamps;
-  std::optional<int64_t> num_frames;  ///< video: frames in the prompt, where neither list above says it
+  bool numpy_times = false;  ///< video: `timestamps` round in the prompt as numpy's floats; set by sampling
+  /// Video: frames in the prompt, where neither list above says it. Of `media`, which only the native flow
+  /// takes: exactly so many, evenly chosen, in place of fps and max_frames.
+  std::optional<int64_t> num_frames;
 
-  // How to sample `media` of a video; unset: the checkpoint's defaults.
+  // How to sample `media` of a video; unset: the checkpoint's defaults. With `frames` they may only tell,
+  // beside `source`, how those were taken.
   std::optional<double> fps;
+  /// At most. Not of folders, GIFs and windows below 1 s in the remote flow, of which fps may give more.
   std::optional<int64_t> max_frames;
   std::optional<double> start;  ///< seconds
   std::optional<double> end;    ///< seconds

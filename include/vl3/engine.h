@@ -130,7 +130,7 @@ struct Plan {
   int64_t max_position_embeddings = 0;
   bool fits = true;                   ///< in max_ram_bytes and in the model's context
   std::vector<std::string> notes;     ///< why it does not fit
-  std::vector<std::string> warnings;  ///< what `fit` lowered
+  std::vector<std::string> warnings;  ///< what `fit` lowered, what is wrong with the media
 };
 
 struct Progress {
@@ -178,7 +178,8 @@ class Engine {
 };
 
 /// A conversation that goes on: what an earlier call computed (keys and values of the common beginning,
-/// visual tokens) is used again. One thread at a time.
+/// visual tokens) is used again, and so is what it downloaded or read from stdin, as long as the conversation
+/// names it. One thread at a time.
 class Session {
  public:
   explicit Session(const Engine& engine);

@@ -20,7 +20,8 @@ struct Bench {
 
   void run() {
     const auto runtime = model.load_runtime();
-    const OrderedJson result = engine::naming_out_of_memory([&] { return engine::bench(*runtime, options); });
+    const OrderedJson result = engine::naming_out_of_memory([&] { return engine::bench(*runtime, options); },
+                                                            "measure one thing at a time (--only)");
     if (json) {
       print_out("{}\n", result.dump(2));
       return;

@@ -34,7 +34,7 @@ constexpr const char* kHelp =
     "/cam                     show a picture from the webcam (V4L2, /dev/video0)\n"
     "/frames                  frames the last answer saw, with kept tokens\n"
     "/plan                    what the media waiting for the next question would cost\n"
-    "/system TEXT             set the system prompt (empty: none)\n"
+    "/system TEXT             set the system prompt (empty: none, not the checkpoint's either)\n"
     "/set KEY VALUE           temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens, fps, "
     "max_frames\n"
     "/show                    settings and size of the conversation\n"
@@ -126,10 +126,16 @@ ContentPart video_of(const std::string& text) {
 
 class Chat {
  public:
-  Chat(const Engine& engine, AskOptions options, std::string system)
-      : engine_(engine), session_(engine), options_(std::move(options)), system_(std::move(system)) {}
+  /// @param own_limit  options.generation.max_tokens is the user's word.
+  Chat(const Engine& engine, AskOptions options, std::string system, bool own_limit)
+      : engine_(engine),
+        session_(engine),
+        options_(std::move(options)),
+        system_(std::move(system)),
+        own_limit_(own_limit) {}
 
-  void run() {
+  /// @return whether every line was taken and every answer is whole.
+  bool run() {
     std::string line;
     // Without a person at the prompt Ctrl-C only is for answers.
     const bool prompt = isatty(STDIN_FILENO) != 0;
@@ -139,7 +145,7 @@ class Chat {
       if (prompt) fmt::print(stderr, "{}", bold(">>> ", STDERR_FILENO));
       InterruptGuard::forget();
       if (!read_line(line)) {
-        if (!InterruptGuard::interrupted()) return;
+        if (!InterruptGuard::interrupted()) return !failed_;
         fmt::print(stderr, "\n(Ctrl-D or /bye leaves)\n");
         continue;
       }
@@ -148,9 +154,10 @@ class Chat {
         if (line.front() != '/') {
           answer(line);
         } else if (!command(line)) {
-          return;
+          return !failed_;
         }
       } catch (const Error& error) {
+        failed_ = true;
         fmt::print(stderr, "vl3: {}: {}\n", error_code_name(error.code()), error.what());
       }
     }
@@ -195,8 +202,15 @@ class Chat {
     progress.clear();
     write_out("\n");
     if (result.finish_reason == "cancelled") fmt::print(stderr, "(stopped)\n");
-    if (result.finish_reason == "length")
-      fmt::print(stderr, "(cut at {} tokens)\n", options_.generation.max_tokens);
+    const int64_t max_tokens = options_.generation.max_tokens;
+    const bool by_limit = static_cast<int64_t>(result.token_ids.size()) >= max_tokens;
+    const bool cut = result.finish_reason == "length";
+    if (cut && by_limit) fmt::print(stderr, "(cut at {} tokens; /set max_tokens raises it)\n", max_tokens);
+    if (cut && !by_limit) fmt::print(stderr, "(cut at the end of the model's context; /clear begins anew)\n");
+    // As of ask: an answer cut where the user said so himself is what he asked for.
+    const bool asked_for = options_.generation.ignore_eos || (by_limit && own_limit_);
+    if (!result.constraint_met) fmt::print(stderr, "(it does not satisfy its constraint)\n");
+    if (result.finish_reason == "cancelled" || (cut && !asked_for) || !result.constraint_met) failed_ = true;
     last_ = result.receipt;
     history_.push_back(user_message(std::move(parts)));
     history_.push_back({Role::kAssistant, {text_part(result.text)}, true});
@@ -221,9 +235,12 @@ class Chat {
     } else if (name == "/plan") {
       VL3_CHECK(!waiting_.empty(), kInvalidArgument,
                 "nothing waits to be asked about: add media with /image or /video");
-      write_out(plan_text(engine_.plan(whole(waiting_), options_)));
+      const Plan plan = engine_.plan(whole(waiting_), options_);
+      for (const std::string& warning : plan.warnings) fmt::print(stderr, "vl3: note: {}\n", warning);
+      write_out(plan_text(plan));
     } else if (name == "/system") {
       system_ = rest;
+      options_.add_system_prompt = rest.empty() ? std::optional(false) : std::nullopt;
     } else if (name == "/set") {
       set(rest);
     } else if (name == "/show") {
@@ -318,6 +335,7 @@ class Chat {
       options_ = before;
       throw;
     }
+    if (key == "max_tokens") own_limit_ = true;
   }
 
   void show() const {
@@ -331,13 +349,16 @@ class Chat {
         said(g.temperature), said(g.top_p), said(g.top_k), said(g.min_p), said(g.repetition_penalty),
         g.max_tokens, g.seed, said(options_.fps), said(options_.max_frames));
     print_out("system {}\nmessages {}\nmedia waiting {}\ntokens {} ({} were cached)\n",
-              system_.empty() ? "(none set)" : printable(system_), history_.size(), waiting_.size(),
-              last_.prompt_tokens, last_.cached_tokens);
+              !system_.empty()             ? printable(system_)
+              : options_.add_system_prompt ? "(none)"
+                                           : "(checkpoint's)",
+              history_.size(), waiting_.size(), last_.prompt_tokens, last_.cached_tokens);
   }
 
   void load(const std::string& path) {
     Conversation loaded = text::parse_openai_messages(read_json_file(path), path);
     system_.clear();
+    options_.add_system_prompt.reset();
     if (!loaded.empty() && loaded.front().role == Role::kSystem) {
       for (const ContentPart& part : loaded.front().parts) system_ += part.text;
       loaded.erase(loaded.begin());
@@ -350,6 +371,8 @@ class Chat {
   Session session_;
   AskOptions options_;
   std::string system_;
+  bool own_limit_;
+  bool failed_ = false;
   Conversation history_;
   std::vector<ContentPart> waiting_;
   Receipt last_;
@@ -360,15 +383,18 @@ struct ChatCommand {
   GenerationConfig generation;
   std::string system, json_schema;
   AskOptions options;
+  const CLI::App* command = nullptr;
 
   void run() {
     read_json_schema(generation, json_schema);
     options.generation = generation;
     const Engine engine = model.load();
     engine.check(options);
-    if (isatty(STDIN_FILENO) != 0)
-      fmt::print(stderr, "{}\n/help lists the commands.\n", model.folder().string());
-    Chat(engine, options, system).run();
+    const bool person = isatty(STDIN_FILENO) != 0;
+    if (person) fmt::print(stderr, "{}\n/help lists the commands.\n", model.folder().string());
+    const bool whole = Chat(engine, options, system, command->count("--max-tokens") > 0).run();
+    // Each failure has been told where it came up; a person has seen them, a script looks at the status.
+    if (!whole && !person) throw CLI::RuntimeError(1);
   }
 };
 
@@ -377,13 +403,13 @@ struct ChatCommand {
 void add_chat(CLI::App& app) {
   auto chat = std::make_shared<ChatCommand>();
   CLI::App* command = app.add_subcommand("chat", "Talk about images and videos in the terminal");
+  chat->command = command;
   chat->model.add(*command);
   add_generation_flags(*command, chat->generation, chat->json_schema);
   command->add_option("--system", chat->system, "System prompt");
   command->add_option("--fps", chat->options.fps, "Sampled frames a second of video")
       ->check(number_between(0, 1000, false));
-  command->add_option("--max-frames", chat->options.max_frames, "Frames of a video at most")
-      ->check(CLI::Range(1, 65536));
+  command->add_option("--max-frames", chat->options.max_frames, kMaxFramesHelp)->check(CLI::Range(1, 65536));
   command->callback([chat] { chat->run(); });
 }
 

@@ -351,8 +351,7 @@ void add_sampling_flags(CLI::App& command, Eval& eval) {
       ->check(CLI::IsMember({"model", "paper"}));
   command.add_option("--fps", eval.fps, "Sampled frames a second of video")
       ->check(number_between(0, 1000, false));
-  command.add_option("--max-frames", eval.max_frames, "Frames of a video at most")
-      ->check(CLI::Range(1, 65536));
+  command.add_option("--max-frames", eval.max_frames, kMaxFramesHelp)->check(CLI::Range(1, 65536));
   command.add_option("--max-visual-tokens", eval.max_visual_tokens, "Visual tokens of all media at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command.add_option("--max-tokens", eval.max_tokens, "Tokens of an answer at most (2048)")

@@ -112,8 +112,8 @@ std::filesystem::path embedded_model() {
 void ModelFlags::add(CLI::App& command) {
   command
       .add_option("--model", options.model,
-                  "Checkpoint folder, or ORG/NAME as fetched by `vl3 pull` (default: $VL3_MODEL, else the "
-                  "embedded model)")
+                  "Checkpoint folder, or ORG/NAME as fetched by `vl3 pull`; ORG/NAME@REVISION for another "
+                  "branch, tag or commit than main (default: $VL3_MODEL, else the embedded model)")
       ->option_text("DIR|ORG/NAME");
   command
       .add_option("--dtype", options.dtype, "Weights as they are computed with (default: the checkpoint's)")
@@ -140,9 +140,10 @@ std::filesystem::path ModelFlags::folder() const {
     return embedded;
   }
   if (std::filesystem::is_directory(model)) return model;
-  VL3_CHECK(hub::is_repo_id(model), kNotFound,
-            "--model {}: no such folder, and not a name of the form ORG/NAME", model);
-  return hub::find_cached(model);
+  const std::optional<hub::ModelName> name = hub::parse_model_name(model);
+  VL3_CHECK(name, kNotFound,
+            "--model {}: no such folder, and not a name of the form ORG/NAME or ORG/NAME@REVISION", model);
+  return hub::find_cached(name->repo_id, name->revision);
 }
 
 Engine ModelFlags::load() const {
@@ -185,8 +186,7 @@ void MediaFlags::add(CLI::App& command, bool with_question) {
   command.add_option("--media-root", media_root, "Where relative paths in --messages start (default: here)");
   command.add_option("--fps", options.fps, "Sampled frames a second of video")
       ->check(number_between(0, 1000, false));
-  command.add_option("--max-frames", options.max_frames, "Frames of a video at most")
-      ->check(CLI::Range(1, 65536));
+  command.add_option("--max-frames", options.max_frames, kMaxFramesHelp)->check(CLI::Range(1, 65536));
   read_into(command, "--start", options.start, "Begin in the video: seconds or 1:30");
   read_into(command, "--end", options.end, "End in the video");
   command.add_option("--max-visual-tokens", options.max_visual_tokens, "Visual tokens of all media at most")

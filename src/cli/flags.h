@@ -16,6 +16,10 @@ class Runtime;
 
 namespace vl3::cli {
 
+/// Of the remote flow's index rule max_frames is no bound (media::remote_index_rule).
+inline constexpr const char* kMaxFramesHelp =
+    "Frames of a video at most (remote flow: --fps may give a folder, GIF or window below 1 s more)";
+
 /// --model --dtype --device --flow --threads
 struct ModelFlags {
   EngineOptions options;

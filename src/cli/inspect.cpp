@@ -23,7 +23,8 @@ struct Inspect {
   void run() {
     const auto runtime = model.load_runtime();
     const engine::Inspection inspection = engine::naming_out_of_memory(
-        [&] { return engine::inspect(*runtime, media.conversation(), media.options); });
+        [&] { return engine::inspect(*runtime, media.conversation(), media.options); },
+        "use fewer frames (--max-frames) or fewer visual tokens (--max-visual-tokens)");
     if (!out.empty()) write_file_atomically(out, inspection.png);
     print_out("{}\n", inspection.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace));
   }

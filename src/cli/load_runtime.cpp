@@ -1,6 +1,7 @@
 #include <ATen/Parallel.h>
 
 #include "cli/flags.h"
+#include "engine/out_of_memory.h"
 #include "engine/runtime.h"
 
 namespace vl3::cli {
@@ -12,7 +13,7 @@ std::shared_ptr<const engine::Runtime> ModelFlags::load_runtime() const {
   load.device = options.device;
   if (!options.flow.empty()) load.flow = options.flow == "remote" ? Flow::kRemote : Flow::kNative;
   if (options.threads > 0) at::set_num_threads(options.threads);
-  return engine::Runtime::load(load);
+  return engine::naming_out_of_memory([&] { return engine::Runtime::load(load); }, engine::kLoadLess);
 }
 
 }  // namespace vl3::cli

@@ -92,6 +92,8 @@ int run(int argc, char** argv) {
     write_out(app.help());
   } catch (const CLI::CallForVersion& version) {
     print_out("{}\n", version.what());
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();  // the command has said why
   } catch (const CLI::ParseError& error) {
     fmt::print(stderr, "vl3: {}\n", usage_error(app, error, argc, argv));
     return kUsage;
@@ -116,8 +118,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "vl3: {}: {}\n", vl3::error_code_name(error.code()), error.what());
     return vl3::cli::exit_status(error.code());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr,
-               "vl3: limit reached: out of memory; use --max-ram, fewer frames or fewer visual tokens\n");
+    fmt::print(stderr, "vl3: limit reached: out of memory\n");
   } catch (const std::exception& error) {
     fmt::print(stderr, "vl3: internal: {}\n",
                std::string(error.what()).substr(0, std::string(error.what()).find('\n')));

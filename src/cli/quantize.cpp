@@ -36,7 +36,8 @@ struct Quantize {
       line.show(fmt::format("{} {}/{}", stage, done, total), false);
     };
     const quantize::Report report =
-        engine::naming_out_of_memory([&] { return quantize::quantize_checkpoint(source, out, options); });
+        engine::naming_out_of_memory([&] { return quantize::quantize_checkpoint(source, out, options); },
+                                     "use fewer samples (--samples, --measured)");
     line.clear();
     print_out("{}", json ? quantize::to_json(report).dump(2) + "\n" : quantize::table_of(report));
     fmt::print(stderr, "{}: {} MiB, before {} MiB{}\n", printable(out), report.bytes_after >> 20,

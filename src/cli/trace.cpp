@@ -1,6 +1,7 @@
 // vl3 trace: every intermediate tensor under the golden names, for comparison with the reference.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <memory>
 
 #include "cli/commands.h"
@@ -40,7 +41,7 @@ void write_tensors(const std::map<std::string, at::Tensor>& tensors, const std::
 
 struct TraceCommand {
   ModelFlags model;
-  std::string messages, case_file, media_root, out;
+  std::string messages, case_file, media_root, out, logits_positions;
   int64_t greedy_tokens = 24;
 
   void run() {
@@ -54,14 +55,34 @@ struct TraceCommand {
       VL3_CHECK(!std::filesystem::is_directory(path), kInvalidArgument, "--out {}: {} is a folder", out,
                 path.string());
     }
-    engine::TraceCase traced = engine::read_trace_case(case_file.empty() ? messages : case_file, media_root);
+    engine::TraceCase traced = case_file.empty() ? engine::read_trace_messages(messages, media_root)
+                                                 : engine::read_trace_case(case_file, media_root);
     traced.trace.greedy_tokens = greedy_tokens;
+    choose_positions(traced.trace);
     const auto runtime = model.load_runtime();
     const engine::Trace trace = engine::naming_out_of_memory(
-        [&] { return engine::trace(*runtime, traced.conversation, traced.request, traced.trace); });
+        [&] { return engine::trace(*runtime, traced.conversation, traced.request, traced.trace); },
+        "trace fewer or smaller media, or fewer rows (--logits-positions)");
     write_tensors(trace.tensors, out);
     write_file_atomically(json_path,
                           trace.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
+  }
+
+  void choose_positions(engine::TraceOptions& trace) const {
+    if (logits_positions.empty()) return;
+    trace.logits_positions.clear();
+    trace.all_logits = logits_positions == "all";
+    if (trace.all_logits) return;
+    const char* const end = logits_positions.data() + logits_positions.size();
+    for (const char* at = logits_positions.data();;) {
+      int64_t row = -1;
+      const auto [next, error] = std::from_chars(at, end, row);
+      VL3_CHECK(error == std::errc() && row >= 0 && (next == end || *next == ','), kInvalidArgument,
+                "--logits-positions \"{}\": expected rows, as in 0,17,40, or all", logits_positions);
+      trace.logits_positions.push_back(row);
+      if (next == end) return;
+      at = next + 1;
+    }
   }
 };
 
@@ -80,6 +101,11 @@ void add_trace(CLI::App& app) {
       ->required();
   command->add_option("--greedy-tokens", trace->greedy_tokens, "Tokens generated greedily (24)")
       ->check(CLI::Range(1, 4096));
+  command
+      ->add_option("--logits-positions", trace->logits_positions,
+                   "Rows of the fused sequence whose hidden states and logits are written (default: the "
+                   "case's, else the last)")
+      ->option_text("LIST|all");
   command->callback([trace] { trace->run(); });
 }
 

@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "core/digest.h"
 #include "core/hash.h"
+#include "core/log.h"
 #include "core/printable.h"
 #include "curate/media_path.h"
 #include "curate/picture_measures.h"
@@ -95,10 +96,12 @@ media::Frame judge_video(const media::MediaData& medium, const CurateConfig& con
   options.max_frames = config.video.max_frames;
   options.min_frames = 1;
   const media::SampledFrames frames = media::plan_frames(info.index, info.video, options);
+  if (info.index.damaged) logger().warn("{}", info.index.warning);
   FrameMeter meter(config.video);
   {
     media::SampledReader reader(medium, info.index, frames, limits);
     while (const std::optional<media::Frame> frame = reader.next()) meter.add(*frame, reader.sampled().pts_s);
+    if (!reader.warning().empty()) logger().warn("{}", reader.warning());
   }
   const VideoMeasures measures = meter.finish(info.duration_s);
   row->scores["duration_s"] = info.duration_s;

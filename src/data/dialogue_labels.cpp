@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "data/random.h"
 #include "data/sample.h"
+#include "text/chat_template.h"
 
 namespace vl3::data {
 namespace {
@@ -19,10 +20,8 @@ bool is_placeholder(int64_t id, const LabelOptions& options) {
 }  // namespace
 
 LabelledDialogue label_dialogue(const text::Conversation& conversation,
-                                std::span<const int64_t> tokens_per_place,
-                                std::span<const text::TimeRounding> rounding,
-                                const text::Tokenizer& tokenizer, const LabelOptions& options) {
-  VL3_DCHECK(rounding.empty() || rounding.size() == conversation.size());
+                                std::span<const int64_t> tokens_per_place, const text::Tokenizer& tokenizer,
+                                const LabelOptions& options) {
   const size_t header = tokenizer.encode(kAssistantHeader).size();
   const int64_t stream_end = tokenizer.token_id("<|stream_end|>").value_or(-1);
   LabelledDialogue out;
@@ -33,7 +32,6 @@ LabelledDialogue label_dialogue(const text::Conversation& conversation,
     if (stream && options.stream_newline) one[0].content_was_string = true;
     text::RenderOptions render_options;
     render_options.add_generation_prompt = false;
-    if (!rounding.empty()) render_options.time_rounding = rounding[m];
     const text::RenderedPrompt prompt = text::render(one, options.flow, render_options);
     const auto places = static_cast<size_t>(prompt.num_places());
     VL3_CHECK(place + places <= tokens_per_place.size(), kInvalidArgument,

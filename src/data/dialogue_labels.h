@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "core/flow.h"
-#include "text/chat_template.h"
 #include "text/conversation.h"
 #include "text/tokenizer.h"
 
@@ -50,12 +49,10 @@ struct LabelledDialogue {
 };
 
 /// @param tokens_per_place  of each image and video frame, in prompt order.
-/// @param rounding  of each message's times; empty: kExact for all.
 /// @throws Error(kInvalidArgument) as text::render() and text::tokenize().
 LabelledDialogue label_dialogue(const text::Conversation& conversation,
-                                std::span<const int64_t> tokens_per_place,
-                                std::span<const text::TimeRounding> rounding,
-                                const text::Tokenizer& tokenizer, const LabelOptions& options);
+                                std::span<const int64_t> tokens_per_place, const text::Tokenizer& tokenizer,
+                                const LabelOptions& options);
 
 /// Ignores randomly chosen decisions until every token that decides (by its id) is learned equally often.
 void balance_decisions(LabelledDialogue& dialogue, uint64_t seed);

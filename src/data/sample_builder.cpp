@@ -42,8 +42,7 @@ struct SampleBuilder::Opened {
   text::Conversation conversation;
   std::vector<preprocess::MediaEntry> media;  ///< in prompt order
   preprocess::VisualPlan plan;
-  std::vector<int64_t> tokens_per_place;     ///< of each image and frame, in prompt order
-  std::vector<text::TimeRounding> rounding;  ///< of each message
+  std::vector<int64_t> tokens_per_place;  ///< of each image and frame, in prompt order
 };
 
 SampleBuilder::SampleBuilder(const weights::ModelConfig& model,
@@ -167,7 +166,6 @@ SampleBuilder::Opened SampleBuilder::open(ParsedRecord record, const RecordConte
   out.plan = preprocess_.flow == Flow::kRemote
                  ? preprocess::plan_request(shapes, preprocess_)
                  : preprocess::plan_request(shapes, preprocess_, data_.mm_max_length);
-  out.rounding.assign(out.conversation.size(), text::TimeRounding::kExact);
   for (size_t i = 0; i < out.media.size(); ++i) {
     const preprocess::MediaEntry& entry = out.media[i];
     const preprocess::MediumPlan& plan = out.plan.media[i];
@@ -177,8 +175,8 @@ SampleBuilder::Opened SampleBuilder::open(ParsedRecord record, const RecordConte
     text::ContentPart& part = out.conversation[entry.message].parts[entry.part];
     if (part.kind != text::PartKind::kVideo) continue;
     part.timestamps = entry.timestamps;
+    part.numpy_times = entry.numpy_times;
     part.num_frames = entry.shape.frames;
-    if (entry.numpy_times) out.rounding[entry.message] = text::TimeRounding::kNumpy;
   }
   VL3_CHECK(out.media.empty() || (labels_.image_token_id >= 0 && labels_.video_token_id >= 0),
             kInvalidArgument,
@@ -262,7 +260,7 @@ Sample SampleBuilder::build_checked(const Record& record, const std::atomic<bool
   ParsedRecord parsed = parse(content, id);
   const Opened opened = open(std::move(parsed), content);
   LabelledDialogue dialogue =
-      label_dialogue(opened.conversation, opened.tokens_per_place, opened.rounding, *tokenizer_, labels_);
+      label_dialogue(opened.conversation, opened.tokens_per_place, *tokenizer_, labels_);
   check_length(dialogue, opened);
   if (data_.balance_stream_labels) balance_decisions(dialogue, record.seed);
 

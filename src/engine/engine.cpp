@@ -60,8 +60,8 @@ Conversation with_video_defaults(Conversation conversation, const AskOptions& op
   for (Message& message : conversation) {
     for (ContentPart& part : message.parts) {
       if (part.media.empty() || (part.kind != PartKind::kVideo && part.kind != PartKind::kMedia)) continue;
-      if (!part.fps) part.fps = options.fps;
-      if (!part.max_frames) part.max_frames = options.max_frames;
+      if (!part.num_frames && !part.fps) part.fps = options.fps;
+      if (!part.num_frames && !part.max_frames) part.max_frames = options.max_frames;
       if (!part.start) part.start = options.start;
       if (!part.end) part.end = options.end;
     }
@@ -118,6 +118,7 @@ struct Session::Impl {
   engine::VisionCache vision_cache;
   std::optional<lm::KvCache> cache;
   std::vector<uint64_t> keys;  // of the rows in the cache
+  std::shared_ptr<engine::FetchedMedia> fetched = std::make_shared<engine::FetchedMedia>();
 
   Impl(std::shared_ptr<Engine::Impl> of, int64_t vision_bytes)
       : engine(std::move(of)), vision_cache(vision_bytes) {}
@@ -136,13 +137,16 @@ struct Session::Impl {
     std::optional<sampling::Matcher> matcher = engine::make_matcher(runtime, options.generation);
     Answer answer;
     AskOptions fitted = options;
-    const engine::MediaOpener opener =
-        engine::fetching_once(conversation, engine::request_options(options).limits,
-                              [&](const char* stage, int64_t done, int64_t total) {
-                                if (callbacks.on_progress) callbacks.on_progress({stage, done, total});
-                              });
+    engine::forget_other_media(*fetched, conversation);
+    const engine::MediaOpener opener = engine::fetching_once(
+        conversation, engine::request_options(options).limits,
+        [&](const char* stage, int64_t done, int64_t total) {
+          if (callbacks.on_progress) callbacks.on_progress({stage, done, total});
+        },
+        fetched);
     if (options.max_ram_bytes > 0)
-      answer.receipt.warnings = engine::fit_memory(runtime, conversation, fitted, opener);
+      answer.receipt.warnings = engine::fit_memory(runtime, conversation, fitted, opener,
+                                                   static_cast<uint64_t>(vision_cache.bytes()));
     engine::Request request = engine::make_request(runtime, conversation, fitted, opener);
     answer.receipt.seconds.load = runtime.load_seconds;
     answer.receipt.seconds.open = seconds_since(start);
@@ -220,12 +224,14 @@ Engine Engine::load(const EngineOptions& options) {
             "threads {}: expected 0 to 1024", options.threads);
   if (options.threads > 0) at::set_num_threads(options.threads);
   auto impl = std::make_shared<Impl>();
-  impl->runtime = engine::naming_out_of_memory([&] {
-    return engine::Runtime::load({.model = options.model,
-                                  .dtype = options.dtype,
-                                  .device = options.device,
-                                  .flow = parse_flow(options.flow)});
-  });
+  impl->runtime = engine::naming_out_of_memory(
+      [&] {
+        return engine::Runtime::load({.model = options.model,
+                                      .dtype = options.dtype,
+                                      .device = options.device,
+                                      .flow = parse_flow(options.flow)});
+      },
+      engine::kLoadLess);
   return Engine(std::move(impl));
 }
 

@@ -4,16 +4,24 @@
 
 namespace vl3::engine {
 
+at::Tensor patch_pixels(const std::vector<std::span<const uint8_t>>& frames,
+                        const preprocess::NormaliseTable& table, int64_t patch_size) {
+  const int64_t C = 3 * patch_size * patch_size;
+  size_t values = 0;
+  for (const auto& frame : frames) values += frame.size();
+  at::Tensor pixels_PC = at::empty({static_cast<int64_t>(values) / C, C}, at::kFloat);
+  auto* to = pixels_PC.data_ptr<float>();
+  for (const auto& frame : frames) {
+    preprocess::normalise(frame, {to, frame.size()}, table, patch_size);
+    to += frame.size();
+  }
+  return pixels_PC;
+}
+
 at::Tensor frame_pixels(const std::vector<std::span<const uint8_t>>& frames,
                         const preprocess::NormaliseTable& table, int64_t patch_size) {
   const auto F = static_cast<int64_t>(frames.size());
-  const int64_t C = 3 * patch_size * patch_size, N = static_cast<int64_t>(frames.front().size()) / C;
-  at::Tensor pixels_FNC = at::empty({F, N, C}, at::kFloat);
-  auto* to = pixels_FNC.data_ptr<float>();
-  for (int64_t f = 0; f < F; ++f)
-    preprocess::normalise(frames[static_cast<size_t>(f)], {to + f * N * C, static_cast<size_t>(N * C)}, table,
-                          patch_size);
-  return pixels_FNC;
+  return patch_pixels(frames, table, patch_size).unflatten(0, {F, -1});
 }
 
 }  // namespace vl3::engine

@@ -15,4 +15,8 @@ namespace vl3::engine {
 at::Tensor frame_pixels(const std::vector<std::span<const uint8_t>>& frames,
                         const preprocess::NormaliseTable& table, int64_t patch_size);
 
+/// The same for frames of any sizes, one after the other: [patches of all, 3*patch_size^2].
+at::Tensor patch_pixels(const std::vector<std::span<const uint8_t>>& frames,
+                        const preprocess::NormaliseTable& table, int64_t patch_size);
+
 }  // namespace vl3::engine

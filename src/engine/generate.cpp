@@ -38,10 +38,13 @@ std::optional<sampling::Matcher> make_matcher(const Runtime& runtime, const Gene
 }
 
 void validate(const GenerationConfig& config, const weights::ModelConfig& model) {
-  VL3_CHECK(static_cast<int>(!config.json_schema.empty()) + static_cast<int>(config.json_object) +
-                    static_cast<int>(!config.regex.empty()) <=
-                1,
-            kInvalidArgument, "json_schema, json_object and regex exclude one another: give one");
+  const int constraints = static_cast<int>(!config.json_schema.empty()) +
+                          static_cast<int>(config.json_object) + static_cast<int>(!config.regex.empty());
+  VL3_CHECK(constraints <= 1, kInvalidArgument,
+            "json_schema, json_object and regex exclude one another: give one");
+  // Once the text is whole, the end of the sequence is all that a constraint allows.
+  VL3_CHECK(constraints == 0 || !config.ignore_eos, kInvalidArgument,
+            "ignore_eos excludes json_schema, json_object and regex: such an answer ends where it is whole");
   sampling::validate(sampling_options(config, model));
   const sampling::StopCondition checks_its_options(stop_options(config, model));
   const int64_t drafts = config.prompt_lookup_num_tokens.value_or(0);

@@ -25,7 +25,8 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
                         const GenerationConfig& config, std::optional<sampling::Matcher> matcher,
                         const Callbacks& callbacks, std::vector<uint64_t>& keys);
 
-/// @throws Error(kInvalidArgument) for values out of range or more than one constraint.
+/// @throws Error(kInvalidArgument) for values out of range, more than one constraint, or a constraint with
+/// ignore_eos.
 void validate(const GenerationConfig& config, const weights::ModelConfig& model);
 
 }  // namespace vl3::engine

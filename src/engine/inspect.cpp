@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/check.h"
+#include "core/log.h"
 #include "engine/prune_scan.h"
 #include "media/png_writer.h"
 
@@ -45,29 +46,43 @@ Frame draw_frame(const preprocess::PatchBatch& batch, std::span<const uint8_t> m
   return picture;
 }
 
-Frame contact_sheet(const std::vector<Frame>& frames) {
-  int64_t height = 1, width = 1;
-  for (const Frame& frame : frames) {
-    height = std::max<int64_t>(height, frame.height);
-    width = std::max<int64_t>(width, frame.width);
+// The contact sheet's cells: each as large as the largest frame, a gap around every one.
+struct Layout {
+  int64_t cell_height = 1, cell_width = 1;
+  int64_t columns = 1, rows = 1;
+  int64_t height() const { return rows * (cell_height + kGap) + kGap; }
+  int64_t width() const { return columns * (cell_width + kGap) + kGap; }
+};
+
+Layout lay_out(const preprocess::VisualPlan& plan) {
+  Layout layout;
+  for (const preprocess::MediumPlan& medium : plan.media) {
+    layout.cell_height = std::max(layout.cell_height, medium.size.height);
+    layout.cell_width = std::max(layout.cell_width, medium.size.width);
   }
-  const auto count = static_cast<int64_t>(frames.size());
-  const auto columns = static_cast<int64_t>(std::ceil(
-      std::sqrt(static_cast<double>(count) * static_cast<double>(height) / static_cast<double>(width))));
-  const int64_t rows = (count + columns - 1) / columns;
+  const int64_t cells = plan.total_frames;
+  const double square =
+      static_cast<double>(cells * layout.cell_height) / static_cast<double>(layout.cell_width);
+  layout.columns = std::min(cells, static_cast<int64_t>(std::ceil(std::sqrt(square))));
+  layout.rows = (cells + layout.columns - 1) / layout.columns;
+  return layout;
+}
+
+Frame empty_sheet(const Layout& layout) {
   Frame sheet;
-  sheet.height = static_cast<int>(rows * (height + kGap) + kGap);
-  sheet.width = static_cast<int>(columns * (width + kGap) + kGap);
-  sheet.rgb.assign(static_cast<size_t>(sheet.height) * static_cast<size_t>(sheet.width) * 3, 245);
-  for (int64_t i = 0; i < count; ++i) {
-    const Frame& frame = frames[static_cast<size_t>(i)];
-    const int64_t top = kGap + i / columns * (height + kGap), left = kGap + i % columns * (width + kGap);
-    for (int64_t y = 0; y < frame.height; ++y) {
-      std::copy_n(frame.rgb.begin() + y * frame.width * 3, frame.width * 3,
-                  sheet.rgb.begin() + ((top + y) * sheet.width + left) * 3);
-    }
-  }
+  sheet.height = static_cast<int>(layout.height());  // neither is more than kMaxSheetPixels
+  sheet.width = static_cast<int>(layout.width());
+  sheet.rgb.assign(static_cast<size_t>(layout.height() * layout.width() * 3), 245);
   return sheet;
+}
+
+void put(const Frame& frame, int64_t cell, const Layout& layout, Frame& sheet) {
+  const int64_t top = kGap + cell / layout.columns * (layout.cell_height + kGap);
+  const int64_t left = kGap + cell % layout.columns * (layout.cell_width + kGap);
+  for (int64_t y = 0; y < frame.height; ++y) {
+    std::copy_n(frame.rgb.begin() + y * frame.width * 3, frame.width * 3,
+                sheet.rgb.begin() + ((top + y) * sheet.width + left) * 3);
+  }
 }
 
 OrderedJson mask_rows(std::span<const uint8_t> mask, int64_t columns) {
@@ -85,20 +100,23 @@ OrderedJson mask_rows(std::span<const uint8_t> mask, int64_t columns) {
 Inspection inspect(const Runtime& runtime, const Conversation& conversation, const AskOptions& options) {
   const Request request = make_request(runtime, conversation, options);
   VL3_CHECK(!request.media.empty(), kInvalidArgument, "nothing to inspect: give an image or a video");
-  int64_t pixels = 0;
-  for (const preprocess::MediumPlan& plan : request.plan.media)
-    pixels += plan.grid.t * plan.size.height * plan.size.width;
+  const Layout layout = lay_out(request.plan);
+  const int64_t pixels = layout.height() * layout.width();
   VL3_CHECK(pixels <= kMaxSheetPixels, kResourceExhausted,
             "the picture would have {} megapixels, the limit is {}; use --max-frames or --max-visual-tokens",
             pixels / 1'000'000, kMaxSheetPixels / 1'000'000);
-  std::vector<Frame> frames;
+  Frame sheet = empty_sheet(layout);
+  std::vector<int64_t> first_cells;  // a medium
   Inspection result;
   result.json["flow"] = flow_name(runtime.config.preprocess.flow);
   result.json["prune_threshold"] = request.options.prune.threshold;
   result.json["media"] = OrderedJson::array();
+  int64_t cells = 0;
   for (size_t m = 0; m < request.media.size(); ++m) {
     const preprocess::MediaEntry& entry = request.media[m];
     const preprocess::MediumPlan& plan = request.plan.media[m];
+    first_cells.push_back(cells);
+    cells += plan.grid.t;
     result.json["media"].push_back(
         {{"name", entry.name},
          {"kind", plan.shape.kind == preprocess::MediaKind::kVideo ? "video" : "image"},
@@ -113,7 +131,8 @@ Inspection inspect(const Runtime& runtime, const Conversation& conversation, con
     const preprocess::MediaEntry& entry = request.media[scanned.medium];
     const preprocess::MediumPlan& plan = request.plan.media[scanned.medium];
     const auto index = static_cast<size_t>(scanned.frame);
-    frames.push_back(draw_frame(scanned.patches, scanned.mask));
+    put(draw_frame(scanned.patches, scanned.mask), first_cells[scanned.medium] + scanned.frame, layout,
+        sheet);
     OrderedJson frame;
     if (index < entry.source_index.size()) frame["source_index"] = entry.source_index[index];
     if (index < entry.timestamps.size()) frame["time_s"] = entry.timestamps[index];
@@ -121,7 +140,8 @@ Inspection inspect(const Runtime& runtime, const Conversation& conversation, con
     frame["mask"] = mask_rows(scanned.mask, plan.grid.w / plan.merge);
     result.json["media"][scanned.medium]["frames"].push_back(std::move(frame));
   });
-  result.png = media::encode_png(contact_sheet(frames));
+  for (const std::string& warning : request.warnings()) logger().warn("{}", warning);
+  result.png = media::encode_png(sheet);
   return result;
 }
 

@@ -10,16 +10,18 @@
 
 namespace vl3::engine {
 
-/// Predicted peak of the process, in bytes. `before` is what it holds already (libraries, converted weights).
+/// Predicted peak of the process, in bytes.
 struct MemoryEstimate {
-  uint64_t before = 0;
-  uint64_t weights = 0;  ///< mapped pages that will be touched, and quantised weights
+  uint64_t before = 0;  ///< Runtime::bytes_before_requests(), and media of this request that are in memory
+  uint64_t weights =
+      0;  ///< mapped pages that are touched, and quantised weights; now or by an earlier request
   uint64_t kv = 0;
   uint64_t work = 0;  ///< activations, frames on their way, logits
   uint64_t total() const { return before + weights + kv + work; }
 };
 
-/// @param rows  of the fused sequence; @param new_tokens  room for the answer.
+/// @param rows  of the fused sequence, after pruning where that is known; @param new_tokens  the answer's
+/// most. What does not fit the model's context counts no further.
 MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, int64_t rows,
                                int64_t new_tokens);
 
@@ -36,14 +38,16 @@ struct Fit {
 };
 
 /// With options.fit lowers max_frames until options.max_ram_bytes are enough; decides nothing.
+/// @param session_bytes  that the session keeps of earlier media, beside keys and values.
 Fit fewer_frames(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
-                 const MediaOpener& opener);
+                 const MediaOpener& opener, uint64_t session_bytes = 0);
 
 /// Checks a request against options.max_ram_bytes. With options.fit, max_frames of its videos is lowered
 /// until it fits, which is logged as a warning.
 /// @return what was changed, a line each.
 /// @throws Error(kResourceExhausted) when it does not fit.
 std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& conversation,
-                                    AskOptions& options, const MediaOpener& opener);
+                                    AskOptions& options, const MediaOpener& opener,
+                                    uint64_t session_bytes = 0);
 
 }  // namespace vl3::engine

@@ -18,19 +18,23 @@ inline bool says_out_of_memory(const c10::Error& error) {
              std::string_view::npos;
 }
 
-/// Runs `work`. @throws Error(kResourceExhausted) in place of bad_alloc and of libtorch's words for it.
+/// What to do about it where a question is answered. Options, not flags: not every command has them.
+inline constexpr const char* kAskForLess =
+    "use fewer frames (max_frames) or fewer visual tokens (max_visual_tokens)";
+/// The same where a model is loaded.
+inline constexpr const char* kLoadLess = "use a smaller model, or bfloat16 weights (dtype)";
+
+/// Runs `work`. @param remedy  what the caller can do, by flags that its command has.
+/// @throws Error(kResourceExhausted) in place of bad_alloc and of libtorch's words for it.
 template <typename Work>
-auto naming_out_of_memory(const Work& work) {
-  constexpr const char* kMessage =
-      "out of memory; use --max-ram, fewer frames (--max-frames) or fewer visual tokens "
-      "(--max-visual-tokens)";
+auto naming_out_of_memory(const Work& work, const char* remedy = kAskForLess) {
   try {
     return work();
   } catch (const std::bad_alloc&) {
-    VL3_FAIL(kResourceExhausted, "{}", kMessage);
+    VL3_FAIL(kResourceExhausted, "out of memory; {}", remedy);
   } catch (const c10::Error& error) {
     if (!says_out_of_memory(error)) throw;
-    VL3_FAIL(kResourceExhausted, "{}", kMessage);
+    VL3_FAIL(kResourceExhausted, "out of memory; {}", remedy);
   }
 }
 

@@ -2,9 +2,11 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/check.h"
+#include "core/log.h"
 #include "engine/prompt_rows.h"
 
 namespace vl3::engine {
@@ -31,6 +33,8 @@ class Prefiller {
       match();
       while (rows_.held() >= kChunkRows) step();
     } while (!rows_.whole());
+    // Here and not where a medium is opened or read, which may be several times a request.
+    for (const std::string& warning : request_.warnings()) logger().warn("{}", warning);
     if (computed_ == 0 && rows_.held() == 0) recompute_last();
     while (rows_.held() > 0) step();
     result_.ids = rows_.ids();
@@ -75,7 +79,8 @@ class Prefiller {
       if (looked_at_ < cached_keys_.size() && cached_keys_[looked_at_] == keys[looked_at_]) continue;
       matching_ = false;
       cache_.truncate(static_cast<int64_t>(looked_at_));
-      cache_.reserve(request_.max_rows() + more_rows_);
+      cache_.reserve(
+          std::min(request_.max_rows() + more_rows_, runtime_.config.text.max_position_embeddings));
       break;
     }
     rows_.skip(same);
@@ -94,7 +99,7 @@ class Prefiller {
     computed_ += hidden.size(0);
     result_.prefill_seconds +=
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (hooks_.progress) hooks_.progress({"prefill", result_.cached_rows + computed_, request_.max_rows()});
+    if (hooks_.progress) hooks_.progress({"prefill", result_.cached_rows + computed_, rows_.most_rows()});
   }
 
   // The whole prompt was cached: its last row is run once more for its hidden state.

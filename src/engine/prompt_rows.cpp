@@ -110,10 +110,8 @@ bool PromptRows::advance(int64_t rows, Wait wait) {
 
 void PromptRows::finish() {
   if (std::exchange(finished_, true)) return;
-  for (const preprocess::MediaEntry& medium : request_.media) {
-    const std::vector<std::string> list = medium.warnings->list();
-    warnings.insert(warnings.end(), list.begin(), list.end());
-  }
+  const std::vector<std::string> of_media = request_.warnings();
+  warnings.insert(warnings.end(), of_media.begin(), of_media.end());
   if (!memory_.put) return;
   for (size_t m = 0; m < request_.media.size(); ++m) {
     if (remembered_[m] == nullptr && !fresh_[m].empty()) memory_.put(key_of(m), std::move(fresh_[m]));
@@ -192,6 +190,14 @@ size_t PromptRows::drop_rest_of(const PromptItem& item) {
     if (other.medium == item.medium && other.frame == item.frame - 1) return i + 1;
   }
   VL3_FAIL(kInternal, "the shortened prompt lost its place");
+}
+
+int64_t PromptRows::most_rows() const {
+  int64_t rows = request_.max_rows();
+  for (size_t m = 0; m < kept.size(); ++m) {
+    for (const int64_t of_frame : kept[m]) rows -= request_.plan.media[m].tokens_per_frame - of_frame;
+  }
+  return rows;
 }
 
 void PromptRows::repeat_last() {

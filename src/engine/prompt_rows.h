@@ -53,6 +53,9 @@ class PromptRows {
   }  ///< one a row: the medium it shows, -1 for text
   const std::string& medium_key(size_t m) const { return medium_keys_[m]; }
 
+  /// Rows of the whole prompt: at most while frames are still to come, exactly once it is whole.
+  int64_t most_rows() const;
+
   int64_t held() const { return embeddings_.rows(); }                 ///< rows neither taken nor skipped
   at::Tensor take(int64_t limit) { return embeddings_.take(limit); }  ///< [S, D]
   void skip(int64_t count) { embeddings_.skip(count); }

@@ -1,5 +1,7 @@
 #include "engine/request.h"
 
+#include <map>
+
 #include "core/check.h"
 
 namespace vl3::engine {
@@ -16,9 +18,9 @@ void render(Request& request, const Runtime& runtime) {
     text::ContentPart& part = request.conversation[entry.message].parts[entry.part];
     if (part.kind != text::PartKind::kVideo) continue;
     part.timestamps = entry.timestamps;
+    part.numpy_times = entry.numpy_times;
     part.num_frames = entry.shape.frames;
     if (!part.frames.empty()) part.frames.resize(static_cast<size_t>(entry.shape.frames));
-    if (entry.numpy_times) options.time_rounding = text::TimeRounding::kNumpy;
   }
   request.prompt = text::render(request.conversation, flow, options);
 
@@ -45,6 +47,16 @@ void render(Request& request, const Runtime& runtime) {
   VL3_DCHECK(place == places.size());
 }
 
+void add_bytes(const preprocess::MediaContent& content, std::map<const void*, uint64_t>& in_memory) {
+  if (const auto* data = std::get_if<media::MediaData>(&content)) {
+    if (data->in_memory()) in_memory[data->bytes.get()] = data->bytes->size();
+    return;
+  }
+  const auto& pictures = std::get<std::shared_ptr<const preprocess::Pictures>>(content);
+  uint64_t& bytes = in_memory[pictures.get()] = 0;
+  for (const media::Frame& frame : pictures->frames) bytes += frame.rgb.size();
+}
+
 }  // namespace
 
 int64_t Request::max_rows() const {
@@ -65,18 +77,36 @@ int64_t Request::min_rows() const {
   return rows;
 }
 
+std::vector<std::string> Request::warnings() const {
+  std::vector<std::string> all;
+  for (const preprocess::MediaEntry& entry : media) {
+    const std::vector<std::string> of_medium = entry.warnings->list();
+    all.insert(all.end(), of_medium.begin(), of_medium.end());
+  }
+  return all;
+}
+
 Request prepare_request(const Runtime& runtime, text::Conversation conversation,
                         const RequestOptions& options) {
   Request request;
   request.options = options;
-  request.media = preprocess::open_media_set(
-      conversation, runtime.config.preprocess,
-      {.limits = options.limits, .opener = options.opener, .describe = options.describe});
+  std::map<const void*, uint64_t> in_memory;  // each once, however many parts name it
+  const auto open = [&](const std::string& reference) {
+    preprocess::MediaContent content =
+        options.opener ? options.opener(reference) : media::open_media(reference, options.limits);
+    add_bytes(content, in_memory);
+    return content;
+  };
+  request.media =
+      preprocess::open_media_set(conversation, runtime.config.preprocess,
+                                 {.limits = options.limits, .opener = open, .describe = options.describe});
+  for (const auto& [content, bytes] : in_memory) request.content_bytes += bytes;
   request.conversation = std::move(conversation);
   std::vector<preprocess::MediaShape> shapes;
   for (const preprocess::MediaEntry& entry : request.media) shapes.push_back(entry.shape);
   request.plan = preprocess::plan_request(shapes, runtime.config.preprocess, options.max_visual_tokens);
   render(request, runtime);
+  runtime.bytes_before_requests(request.content_bytes);  // before the first request's work adds to it
   return request;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/media_fetcher.h"
@@ -42,11 +43,14 @@ struct Request {
   text::RenderedPrompt prompt;
   std::vector<PromptItem> items;
   RequestOptions options;
+  uint64_t content_bytes = 0;  ///< of media that it holds in memory: downloads, stdin, decoded pictures
 
   /// Rows of the fused sequence before pruning.
   int64_t max_rows() const;
   /// The same were every video frame to keep a single token.
   int64_t min_rows() const;
+  /// What was wrong with the media, a line each, in prompt order; whole once their frames were taken.
+  std::vector<std::string> warnings() const;
 };
 
 /// @throws Error from media and template; Error(kInvalidArgument) when the model has no token for a medium's

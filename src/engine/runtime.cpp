@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "core/check.h"
+#include "core/process.h"
 #include "engine/device.h"
 #include "ops/parallel.h"
 #include "weights/huge_pages.h"
@@ -54,8 +55,22 @@ std::shared_ptr<const Runtime> Runtime::with_network(VideoLlama3 network, at::Sc
       new Runtime(config, checkpoint, std::move(network), device, weights_as));
 }
 
+uint64_t Runtime::bytes_before_requests(uint64_t of_request) const {
+  std::call_once(bytes_measured_, [&] {
+    const uint64_t resident = resident_bytes();
+    bytes_before_requests_ = resident - std::min(resident, of_request);
+  });
+  return bytes_before_requests_;
+}
+
 const text::Tokenizer& Runtime::tokenizer() const {
-  std::call_once(tokenizer_read_, [&] { tokenizer_.emplace(text::Tokenizer::load(config.dir)); });
+  std::call_once(tokenizer_read_, [&] {
+    text::Tokenizer tokenizer = text::Tokenizer::load(config.dir);
+    VL3_CHECK(tokenizer.vocab_size() <= config.text.vocab_size, kCorrupt,
+              "{}: the tokenizer has {} tokens, the model {}: is it another model's?", config.dir.string(),
+              tokenizer.vocab_size(), config.text.vocab_size);
+    tokenizer_.emplace(std::move(tokenizer));
+  });
   return *tokenizer_;
 }
 
@@ -102,7 +117,6 @@ const sampling::Constraint& Runtime::constraint() const {
     sampling::TokenTable table;
     table.bytes = tokenizer().all_token_bytes();
     table.vocab_size = config.text.vocab_size;
-    table.bytes.resize(static_cast<size_t>(std::min<int64_t>(tokenizer().vocab_size(), table.vocab_size)));
     for (int64_t id = 0; id < static_cast<int64_t>(table.bytes.size()); ++id) {
       if (tokenizer().is_added(id)) table.special_ids.push_back(id);
     }

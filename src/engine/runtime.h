@@ -45,6 +45,12 @@ class Runtime {
     return packed_;
   }
 
+  /// What the process held before this model's first request was worked on, in bytes: libraries, converted
+  /// weights, tokenizer; neither the mapped weights that requests touch nor what an earlier one has left.
+  /// Measured at the first call, the same ever after.
+  /// @param of_request  what the request in hand holds already.
+  uint64_t bytes_before_requests(uint64_t of_request) const;
+
   /// Read at the first call. @throws as text::Tokenizer::load().
   const text::Tokenizer& tokenizer() const;
 
@@ -61,7 +67,8 @@ class Runtime {
           at::Device on, at::ScalarType weights_as);
 
   std::map<std::string, std::shared_ptr<const nn::PackedWeight>> packed_;
-  mutable std::once_flag tokenizer_read_, constraint_made_, decoding_prepared_;
+  mutable std::once_flag tokenizer_read_, constraint_made_, decoding_prepared_, bytes_measured_;
+  mutable uint64_t bytes_before_requests_ = 0;
   mutable std::optional<text::Tokenizer> tokenizer_;
   mutable std::unique_ptr<const sampling::Constraint> constraint_;
 };

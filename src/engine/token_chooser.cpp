@@ -62,11 +62,14 @@ TokenChooser::Choice TokenChooser::choose(std::span<float> logits) {
     VL3_CHECK(matcher_->accept(choice.id), kInternal, "token {} was drawn against the constraint", choice.id);
   choice.ends = std::find(ending_.begin(), ending_.end(), choice.id) != ending_.end();
   choice.step = stop_.push(choice.id, choice.ends ? decoder_.finish() : decoder_.push(choice.id));
+  // An answer may be cut inside a character; behind a stop string nothing is said.
+  if (choice.step.finish && *choice.step.finish != sampling::FinishReason::kStop)
+    choice.step.text += decoder_.finish();
   return choice;
 }
 
 std::string TokenChooser::finish(sampling::FinishReason reason) {
-  return stop_.finished() ? "" : stop_.finish(reason).text;
+  return stop_.finished() ? "" : stop_.finish(reason).text + decoder_.finish();
 }
 
 }  // namespace vl3::engine

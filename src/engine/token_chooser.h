@@ -39,7 +39,9 @@ class TokenChooser {
   /// @param logits  [V], overwritten.
   Choice choose(std::span<float> logits);
 
-  /// Ends the answer from outside. @return the text that was held back; "" of an answer that had ended.
+  /// Ends the answer from outside. @return the text that was held back, the beginning of a character as
+  /// U+FFFD;
+  /// "" of an answer that had ended.
   std::string finish(sampling::FinishReason reason);
   /// The text satisfies the constraint, or there is none.
   bool constraint_met() const { return !matcher_ || matcher_->is_terminated() || matcher_->is_complete(); }

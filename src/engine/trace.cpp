@@ -4,6 +4,7 @@
 #include <ATen/ops/tensor.h>
 #include <c10/core/InferenceMode.h>
 
+#include <numeric>
 #include <set>
 
 #include "core/check.h"
@@ -81,10 +82,25 @@ class Collector {
   std::map<std::string, std::map<size_t, std::vector<at::Tensor>>> parts_;
 };
 
+std::vector<int64_t> chosen_positions(const TraceOptions& options, int64_t rows) {
+  std::vector<int64_t> positions = options.logits_positions;
+  if (options.all_logits) {
+    positions.resize(static_cast<size_t>(rows));
+    std::iota(positions.begin(), positions.end(), 0);
+  } else if (positions.empty()) {
+    positions = {rows - 1};
+  }
+  for (const int64_t position : positions) {
+    VL3_CHECK(position >= 0 && position < rows, kInvalidArgument,
+              "logits position {} is outside the fused sequence of {} rows", position, rows);
+  }
+  return positions;
+}
+
 OrderedJson grid_json(const preprocess::Grid& grid) { return {grid.t, grid.h, grid.w}; }
 
 void describe_media(const Request& request, const PrefillResult& result, Flow flow, OrderedJson& json) {
-  OrderedJson kept = OrderedJson::array();
+  OrderedJson kept = OrderedJson::array(), masks = OrderedJson::array();
   for (size_t m = 0; m < request.media.size(); ++m) {
     const preprocess::MediumPlan& plan = request.plan.media[m];
     const bool video = request.media[m].shape.kind == preprocess::MediaKind::kVideo;
@@ -97,9 +113,12 @@ void describe_media(const Request& request, const PrefillResult& result, Flow fl
       json[video ? "video_grid_thw" : "image_grid_thw"].push_back(grid_json(plan.grid));
       json[video ? "video_merge_sizes" : "image_merge_sizes"].push_back(plan.merge);
     }
-    if (video || flow == Flow::kRemote) kept.push_back(result.kept[m]);
+    if (!video && flow == Flow::kNative) continue;
+    kept.push_back(result.kept[m]);
+    masks.push_back(result.masks[m]);
   }
   json["kept_tokens_per_frame"] = kept;
+  json["compression_mask"] = masks;
 }
 
 }  // namespace
@@ -169,14 +188,9 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
   out.tensors["input_ids"] = ids_tensor(input_ids);
   out.tensors["llm_input_ids"] = ids_tensor(result.ids);
   out.tensors["inputs_embeds"] = at::cat(embeddings);
-  at::Tensor rows = at::cat(hidden);
-  if (!options.logits_positions.empty()) {
-    for (const int64_t position : options.logits_positions) {
-      VL3_CHECK(position >= 0 && position < rows.size(0), kInvalidArgument,
-                "logits position {} is outside the fused sequence of {} rows", position, rows.size(0));
-    }
-    rows = rows.index_select(0, at::tensor(options.logits_positions, at::kLong));
-  }
+  const at::Tensor all_rows = at::cat(hidden);
+  const std::vector<int64_t> positions = chosen_positions(options, all_rows.size(0));
+  const at::Tensor rows = all_rows.index_select(0, at::tensor(positions, at::kLong));
   out.tensors["hidden"] = rows;
   out.tensors["logits"] = runtime.model->logits(rows.to(runtime.device)).to(at::kCPU);
 
@@ -188,7 +202,7 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
   describe_media(request, result, flow, out.json);
   out.json["n_input_ids"] = input_ids.size();
   out.json["n_llm_input_ids"] = result.ids.size();
-  out.json["logits_positions"] = options.logits_positions;
+  out.json["logits_positions"] = positions;
   out.json["greedy"] = plain.tokens;
   out.json["greedy_margins"] = plain.margins;
   out.json["greedy_text"] = runtime.tokenizer().decode(plain.tokens, /*skip_special_tokens=*/true);

@@ -12,9 +12,11 @@
 namespace vl3::engine {
 
 struct TraceOptions {
-  std::vector<int64_t> logits_positions;  ///< rows of the fused sequence; empty: every row
-  int64_t greedy_tokens = 24;             ///< generated without stopping at the end-of-sequence token
-  double repetition_penalty = 1.0;        ///< of the greedy tokens
+  /// Rows of the fused sequence whose logits are wanted; empty: the last one. A row has vocab_size of them.
+  std::vector<int64_t> logits_positions = {};
+  bool all_logits = false;          ///< every row, whatever stands above
+  int64_t greedy_tokens = 24;       ///< generated without stopping at the end-of-sequence token
+  double repetition_penalty = 1.0;  ///< of the greedy tokens
   bool penalise_prompt = true;
 };
 
@@ -23,7 +25,10 @@ struct Trace {
   /// projector.out, input_ids, llm_input_ids, inputs_embeds [L, D], hidden [P, D], logits [P, V]. Row order
   /// of visual tensors: remote = media in prompt order; native = all images, then all videos.
   std::map<std::string, at::Tensor> tensors;
-  OrderedJson json;  ///< prompt, grids, kept_tokens_per_frame, greedy, greedy_margins, …
+  /// flow, prompt, grids, kept_tokens_per_frame and compression_mask (the same media: remote all, native
+  /// videos; a medium, a frame, a row of 0 and 1 for its tokens), logits_positions, greedy, greedy_margins, …
+  /// See docs/formats/trace.md.
+  OrderedJson json;
 };
 
 /// @throws as prepare_request() and prefill().

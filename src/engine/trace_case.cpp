@@ -8,8 +8,8 @@ TraceCase read_trace_case(const std::filesystem::path& path, const std::filesyst
   const Json json = read_json_file(path);
   const JsonView view(json, path.string());
   TraceCase result;
-  const char* key = view.has("conversation") ? "conversation" : "messages";
-  result.conversation = text::parse_openai_messages(view.at(key), path.string() + ": " + key);
+  result.conversation =
+      text::parse_openai_messages(view.at("conversation"), path.string() + ": conversation");
   text::set_media_root(result.conversation, media_root);
   // A case without the flag was made without the system prompt, whatever the flow's habit.
   result.request.add_system_prompt = view.boolean_or("add_system_prompt", false);
@@ -28,6 +28,13 @@ TraceCase read_trace_case(const std::filesystem::path& path, const std::filesyst
     result.trace.repetition_penalty = penalty.number("penalty");
     result.trace.penalise_prompt = penalty.boolean_or("prompt_ids_penalised", true);
   }
+  return result;
+}
+
+TraceCase read_trace_messages(const std::filesystem::path& path, const std::filesystem::path& media_root) {
+  TraceCase result;
+  result.conversation = text::parse_openai_messages(read_json_file(path), path.string());
+  text::set_media_root(result.conversation, media_root);
   return result;
 }
 

@@ -1,5 +1,5 @@
-// A golden case file (cases/<model>/<case>.<flow>.json) as the request it describes; also plain messages
-// files.
+// A golden case file (cases/<model>/<case>.<flow>.json), or messages as `ask` takes them, as the request to
+// trace.
 #pragma once
 
 #include <filesystem>
@@ -14,10 +14,12 @@ struct TraceCase {
   TraceOptions trace;
 };
 
-/// @param path  JSON: `conversation` (or `messages`), add_system_prompt, add_generation_prompt,
-/// logits_positions,
+/// @param path  JSON: `conversation`, add_system_prompt, add_generation_prompt, logits_positions,
 ///   repetition_penalty; other keys are results and not read.
 /// @param media_root  what relative media paths start from.
 TraceCase read_trace_case(const std::filesystem::path& path, const std::filesystem::path& media_root);
+
+/// What `ask --messages FILE` would run. @param path  as text::parse_openai_messages() takes it.
+TraceCase read_trace_messages(const std::filesystem::path& path, const std::filesystem::path& media_root);
 
 }  // namespace vl3::engine

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <set>
 #include <thread>
 
 #include "core/check.h"
@@ -92,6 +94,34 @@ void CachedRepo::write_ref(const std::string& revision, const std::string& commi
   write_file_atomically(path, commit);
 }
 
+std::vector<std::string> CachedRepo::revisions() const {
+  std::vector<std::string> found;
+  std::set<std::string> named;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(root_ / "refs", error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().lexically_relative(root_ / "refs").string();
+    std::optional<std::string> commit;
+    try {
+      commit = resolve(name);
+    } catch (const Error&) {  // no reference; whoever asks for it is told
+    }
+    std::error_code ignored;
+    if (!commit || !fs::is_directory(snapshot(*commit), ignored)) continue;
+    found.push_back(name);
+    named.insert(*commit);
+  }
+  std::sort(found.begin(), found.end());
+  const auto names = static_cast<std::ptrdiff_t>(found.size());
+  error.clear();
+  for (fs::directory_iterator it(root_ / "snapshots", error), end; !error && it != end; it.increment(error)) {
+    const std::string commit = it->path().filename().string();
+    if (is_commit(commit) && !named.contains(commit)) found.push_back(commit);
+  }
+  std::sort(found.begin() + names, found.end());
+  return found;
+}
+
 BlobLock::BlobLock(const fs::path& path, double timeout_s) {
   using Clock = std::chrono::steady_clock;
   const auto give_up = Clock::now() + std::chrono::duration<double>(timeout_s);
@@ -122,8 +152,12 @@ fs::path find_cached(const std::string& repo_id, const std::string& revision, co
   const std::optional<std::string> commit = repo.resolve(revision);
   std::error_code error;
   if (commit && fs::is_directory(repo.snapshot(*commit), error)) return repo.snapshot(*commit);
-  VL3_FAIL(kNotFound, "{} (revision {}) is not in the cache {}: get it with: vl3 pull {}{}", repo_id,
-           revision, cache.string(), repo_id, revision == "main" ? "" : " --revision " + revision);
+  const std::vector<std::string> others = repo.revisions();
+  std::string there;
+  if (!others.empty())
+    there = fmt::format("take {}@{} (there are: {}), or ", repo_id, others.front(), fmt::join(others, ", "));
+  VL3_FAIL(kNotFound, "{} (revision {}) is not in the cache {}: {}get it with: vl3 pull {}{}", repo_id,
+           revision, cache.string(), there, repo_id, revision == "main" ? "" : " --revision " + revision);
 }
 
 }  // namespace vl3::hub

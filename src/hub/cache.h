@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace vl3::hub {
 
@@ -31,6 +32,8 @@ class CachedRepo {
   /// The commit a branch or tag stood for when it was last pulled; a commit stands for itself.
   std::optional<std::string> resolve(const std::string& revision) const;
   void write_ref(const std::string& revision, const std::string& commit) const;
+  /// The branches and tags whose snapshot is there, then the commits of snapshots that have no name.
+  std::vector<std::string> revisions() const;
 
  private:
   std::filesystem::path root_;

@@ -67,11 +67,20 @@ struct PullResult {
 PullResult pull(const std::string& repo_id, const std::string& revision, const PullOptions& options);
 
 /// The snapshot folder of what was pulled before, by this library or another client.
-/// @throws Error(kNotFound) naming the command that gets it, Error(kInvalidArgument) for a malformed name.
+/// @throws Error(kNotFound) naming the command that gets it and the revisions that are there;
+///         Error(kInvalidArgument) for a malformed name.
 std::filesystem::path find_cached(const std::string& repo_id, const std::string& revision = "main",
                                   const std::filesystem::path& cache_dir = {});
 
 /// Whether the text has the form of a repository's name ("ORG/NAME").
 bool is_repo_id(const std::string& text);
+
+/// A checkpoint of the hub's as --model and recipes name it.
+struct ModelName {
+  std::string repo_id;
+  std::string revision = "main";
+};
+/// "ORG/NAME" or "ORG/NAME@REVISION"; nullopt for text of another form. The revision is not checked here.
+std::optional<ModelName> parse_model_name(const std::string& text);
 
 }  // namespace vl3::hub

@@ -47,6 +47,14 @@ bool is_repo_id(const std::string& text) {
          text.find("..") == std::string::npos && !text.ends_with(".git");
 }
 
+std::optional<ModelName> parse_model_name(const std::string& text) {
+  const size_t at = text.find('@');
+  ModelName name{.repo_id = text.substr(0, at)};
+  if (!is_repo_id(name.repo_id)) return std::nullopt;
+  if (at != std::string::npos) name.revision = text.substr(at + 1);
+  return name;
+}
+
 void check_repo_id(const std::string& repo_id) {
   VL3_CHECK(is_repo_id(repo_id), kInvalidArgument,
             "\"{}\" is not the name of a repository: it is ORG/NAME of letters, digits, - _ and . (without "

@@ -70,8 +70,7 @@ at::Tensor DecoderLayerImpl::forward(const at::Tensor& x_SD, const ops::RopeTabl
                                      const ops::PackedSequences& sequences) const {
   const auto [q, k, v] = heads(input_layernorm_->forward(x_SD), rope);
   const double scale = 1.0 / std::sqrt(static_cast<double>(config_.head_dim));
-  const at::Tensor y =
-      nn::residual(x_SD, o_proj_->forward(ops::packed_causal_attention(q, k, v, sequences, scale)));
+  const at::Tensor y = nn::residual(x_SD, o_proj_->forward(ops::packed_attention(q, k, v, sequences, scale)));
   return nn::residual(y, mlp(post_attention_layernorm_->forward(y)));
 }
 

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "core/check.h"
-#include "core/log.h"
 
 namespace vl3::media {
 namespace {
@@ -119,7 +118,6 @@ FrameIndex build_frame_index(const MediaData& media, const MediaLimits& limits) 
             "{}: {:.0f} s long, the limit is {:.0f}", demuxer.name(), index.span_s(), limits.max_seconds);
   index.warning = find_damage(demuxer, index);
   index.damaged = !index.warning.empty();
-  if (index.damaged) logger().warn("{}", index.warning);
   return index;
 }
 

@@ -1,9 +1,9 @@
 #include "media/sampled_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/check.h"
-#include "core/log.h"
 #include "media/frame_seeker.h"
 #include "media/image_reader.h"
 
@@ -35,6 +35,11 @@ SampledReader::SampledReader(MediaData media, FrameIndex index, SampledFrames fr
 SampledReader::~SampledReader() {
   cancel();
   thread_.join();
+}
+
+int64_t SampledReader::most_frames(uint64_t frame_bytes, const SampledReaderOptions& options) {
+  const auto by_bytes = static_cast<int64_t>(kQueueBytes / std::max<uint64_t>(1, frame_bytes));
+  return std::clamp<int64_t>(by_bytes, 1, options.queue_frames) + 1;
 }
 
 void SampledReader::cancel() {
@@ -84,7 +89,6 @@ bool SampledReader::put(Frame frame, size_t entry) {
 }
 
 void SampledReader::finish(const std::string& warning) {
-  if (!warning.empty()) logger().warn("{}", warning);
   const std::lock_guard lock(mutex_);
   warning_ = warning;
 }

@@ -52,11 +52,15 @@ class SampledReader {
   /// The plan's entry for the frame last given.
   const SampledFrame& sampled() const { return frames_[current_]; }
 
+  /// Decoded RGB frames that exist at most, beside those that whoever calls next() holds: the queue, and one
+  /// that waits to get into it.
+  static int64_t most_frames(uint64_t frame_bytes, const SampledReaderOptions& options = {});
+
   /// Any thread may ask; next() throws from then on.
   void cancel();
 
   /// What was wrong with the video, "" when nothing; complete once next() has given the last chosen frame, or
-  /// nothing. Also logged as a warning.
+  /// nothing.
   std::string warning() const;
 
  private:

@@ -1,5 +1,6 @@
 #include "ops/packed_attention.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
@@ -62,27 +63,31 @@ struct Unpad : Function<Unpad> {
   }
 };
 
-at::Tensor plain_products(const at::Tensor& q_BHLd, const at::Tensor& k, const at::Tensor& v, double scale) {
+// @param hidden  broadcast over [B, KV, G, L, L]; undefined: nothing is.
+at::Tensor plain_products(const at::Tensor& q_BHLd, const at::Tensor& k, const at::Tensor& v,
+                          const at::Tensor& hidden, double scale) {
   const int64_t B = q_BHLd.size(0), H = q_BHLd.size(1), L = q_BHLd.size(2), d = q_BHLd.size(3);
   const int64_t KV = k.size(1), G = H / KV;
-  const at::Tensor hidden = at::ones({L, L}, q_BHLd.options().dtype(at::kBool)).triu(1);
-  const at::Tensor scores = at::matmul((q_BHLd * scale).reshape({B, KV, G * L, d}), k.transpose(2, 3))
-                                .view({B, KV, G, L, L})
-                                .masked_fill(hidden, -std::numeric_limits<float>::infinity());
+  at::Tensor scores =
+      at::matmul((q_BHLd * scale).reshape({B, KV, G * L, d}), k.transpose(2, 3)).view({B, KV, G, L, L});
+  if (hidden.defined()) scores = scores.masked_fill(hidden, -std::numeric_limits<float>::infinity());
   return at::matmul(at::softmax(scores, -1).view({B, KV, G * L, L}), v).view({B, H, L, d});
 }
 
-at::Tensor fused(const at::Tensor& q_BHLd, const at::Tensor& k, const at::Tensor& v, double scale) {
+at::Tensor fused(const at::Tensor& q_BHLd, const at::Tensor& k, const at::Tensor& v, Sees sees,
+                 double scale) {
   const int64_t B = q_BHLd.size(0), H = q_BHLd.size(1), KV = k.size(1), L = k.size(2), d = k.size(3);
   const auto all = [&](const at::Tensor& x) {
     return KV == H ? x : x.unsqueeze(2).expand({B, KV, H / KV, L, d}).reshape({B, H, L, d});
   };
-  return at::scaled_dot_product_attention(q_BHLd, all(k), all(v), {}, 0.0, /*is_causal=*/true, scale);
+  return at::scaled_dot_product_attention(q_BHLd, all(k), all(v), {}, 0.0,
+                                          /*is_causal=*/sees == Sees::kBefore, scale);
 }
 
 }  // namespace
 
-PackedSequences::PackedSequences(const std::vector<int64_t>& lengths, at::Device device) {
+PackedSequences::PackedSequences(const std::vector<int64_t>& lengths, at::Device device, Sees sees)
+    : sees_(sees) {
   std::vector<int64_t> starts, positions;
   for (const int64_t length : lengths) {
     VL3_DCHECK(length > 0);
@@ -102,6 +107,7 @@ PackedSequences::PackedSequences(const std::vector<int64_t>& lengths, at::Device
     batch.longest = lengths[order[i]];
     std::vector<int64_t> rows;
     const auto fits = [&](int64_t length) {
+      if (sees_ == Sees::kAll && batch.longest > kPlainAttentionRows) return length == batch.longest;
       return static_cast<double>(length) >= kLengthShare * static_cast<double>(batch.longest) ||
              batch.longest - length <= kAlwaysPadded;
     };
@@ -116,14 +122,20 @@ PackedSequences::PackedSequences(const std::vector<int64_t>& lengths, at::Device
       ++batch.count;
     }
     batch.rows = to_tensor(rows, device);
+    if (sees_ == Sees::kAll && batch.lengths.back() < batch.longest) {
+      const at::Tensor lengths_B = to_tensor(batch.lengths, device);
+      batch.hidden = at::arange(batch.longest, lengths_B.options())
+                         .ge(lengths_B.unsqueeze(1))
+                         .view({batch.count, 1, 1, 1, batch.longest});
+    }
     batches_.push_back(std::move(batch));
   }
   const bool in_order = place == rows_ && std::is_sorted(places.begin(), places.end());
   if (!in_order) places_ = to_tensor(places, device);
 }
 
-at::Tensor packed_causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                   const PackedSequences& sequences, double scale) {
+at::Tensor packed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            const PackedSequences& sequences, double scale) {
   const int64_t S = q.size(0), H = q.size(1), d = q.size(2);
   VL3_DCHECK(S == sequences.rows() && H % k.size(1) == 0);
   at::Tensor all_rows;
@@ -143,9 +155,14 @@ at::Tensor packed_causal_attention(const at::Tensor& q, const at::Tensor& k, con
     const auto own = [&](const at::Tensor& x) {
       return x.narrow(0, begin, B * L).view({B, L, x.size(1), d}).transpose(1, 2);
     };
-    const bool plain = q.is_cpu() && q.scalar_type() == at::kBFloat16 && L <= kPlainAttentionRows;
-    const at::Tensor y = plain ? plain_products(own(q_all), own(k_all), own(v_all), scale)
-                               : fused(own(q_all), own(k_all), own(v_all), scale);
+    const bool plain = batch.hidden.defined() ||
+                       (q.is_cpu() && q.scalar_type() == at::kBFloat16 && L <= kPlainAttentionRows);
+    const auto hidden = [&] {
+      return sequences.sees() == Sees::kAll ? batch.hidden
+                                            : at::ones({L, L}, q.options().dtype(at::kBool)).triu(1);
+    };
+    const at::Tensor y = plain ? plain_products(own(q_all), own(k_all), own(v_all), hidden(), scale)
+                               : fused(own(q_all), own(k_all), own(v_all), sequences.sees(), scale);
     outputs.push_back(y.transpose(1, 2).reshape({B * L, H * d}));
     begin += B * L;
   }

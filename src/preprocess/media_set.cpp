@@ -108,6 +108,12 @@ void describe_pictures(MediaEntry& entry, std::vector<media::MediaData> pictures
 /// A video given as pictures.
 void describe_frame_list(MediaEntry& entry, const text::ContentPart& part, Flow flow,
                          const MediaSetOptions& options) {
+  const bool sampled = part.fps || part.max_frames || part.start || part.end;
+  VL3_CHECK(
+      !sampled || !part.source.empty(), kInvalidArgument,
+      "{}: fps, max_frames, start and end choose frames of a video file, and here every picture is one; "
+      "leave them out, or name the \"source\" they tell of",
+      entry.name);
   std::vector<media::MediaData> pictures;
   for (const std::string& frame : part.frames) pictures.push_back(open_file(frame, options));
   entry.timestamps = part.timestamps;
@@ -121,8 +127,18 @@ void describe_frame_list(MediaEntry& entry, const text::ContentPart& part, Flow 
 void describe_video(MediaEntry& entry, const media::MediaData& data, media::MediaInfo info,
                     const text::ContentPart& part, const weights::PreprocessConfig& config,
                     const MediaSetOptions& options) {
+  VL3_CHECK(part.timestamps.empty(), kInvalidArgument,
+            "{}: timestamps go with a list of pictures; those of a video file come from the file",
+            entry.name);
+  VL3_CHECK(!part.num_frames || config.flow == Flow::kNative, kInvalidArgument,
+            "{}: num_frames {} is for the native flow; the remote flow takes max_frames", entry.name,
+            part.num_frames.value_or(0));
+  VL3_CHECK(!part.num_frames || (!part.fps && !part.max_frames), kInvalidArgument,
+            "{}: num_frames {} is the number of frames; leave fps and max_frames out", entry.name,
+            part.num_frames.value_or(0));
   media::SampleOptions sampling;
   sampling.flow = config.flow;
+  sampling.num_frames = part.num_frames;
   sampling.fps = part.fps.value_or(config.fps);
   sampling.max_frames = part.max_frames.value_or(config.max_frames);
   sampling.start_s = part.start;

@@ -30,7 +30,8 @@ class Renderer {
 
   void image(const ContentPart& part, size_t message, size_t index) {
     prompt_.media.push_back({PartKind::kImage, message, index, 1});
-    if (flow_ == Flow::kRemote && part.timestamp) literal("Time " + time(*part.timestamp) + "s: ");
+    if (flow_ == Flow::kRemote && part.timestamp)
+      literal("Time " + format_time(*part.timestamp, TimeRounding::kExact) + "s: ");
     prompt_.text += flow_ == Flow::kRemote ? "<image>" : "<|image_pad|>";
     place(0);
     literal("\n");
@@ -47,14 +48,16 @@ class Renderer {
               "{}: {} timestamps for {} frames", where, frames, part.frames.size());
     prompt_.media.push_back({PartKind::kVideo, message, index, frames});
     const bool remote = flow_ == Flow::kRemote;
+    const TimeRounding rounding = part.numpy_times ? TimeRounding::kNumpy : TimeRounding::kExact;
     if (!remote) prompt_.text += "<|video_pad|>";
     const auto both = [&](std::string_view text) { remote ? literal(text) : expanded(text); };
     for (int64_t frame = 0; frame < frames; ++frame) {
       if (frame > 0) both(",");
       const bool stamped = !part.timestamps.empty();
       if (stamped || !remote) {
-        both("Time " +
-             time(stamped ? part.timestamps[static_cast<size_t>(frame)] : static_cast<double>(frame)) + "s:");
+        const double seconds =
+            stamped ? part.timestamps[static_cast<size_t>(frame)] : static_cast<double>(frame);
+        both("Time " + format_time(seconds, rounding) + "s:");
       }
       if (remote) prompt_.text += "<image>";
       place(frame);
@@ -65,8 +68,6 @@ class Renderer {
   RenderedPrompt finish() { return std::move(prompt_); }
 
  private:
-  std::string time(double seconds) const { return format_time(seconds, options_.time_rounding); }
-
   void expanded(std::string_view text) { piece(text, false); }
 
   void piece(std::string_view text, bool plain) {

@@ -36,7 +36,6 @@ struct RenderOptions {
   /// Text in messages may name added tokens ("<|im_end|>", "<image>"), which then count as such. Off: it is
   /// only text.
   bool parse_special_in_text = false;
-  TimeRounding time_rounding = TimeRounding::kExact;
 };
 
 /// An image or a video of the conversation, in prompt order.

@@ -28,7 +28,7 @@ using vl3::video_part;
 ///   {"type":"image_url","image_url":R}, {"type":"image","image":R}; also "timestamp"
 ///   {"type":"video_url","video_url":R}, {"type":"input_video","input_video":R}, {"type":"video","video":R},
 ///   {"type":"video","frames":[R…]}; also "timestamps", "num_frames", "fps", "max_frames", "start",
-///   "end", "source"
+///   "end", "source": those that do not go with frames, or with a file, are refused when media are opened
 /// R is a string, or an object with "url". The official code's objects are read, too: "image_path";
 /// "video_path" with "fps", "max_frames", "start_time", "end_time". A video's R may be a list of pictures.
 /// "detail" and "uuid" are accepted where clients send them.

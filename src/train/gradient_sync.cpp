@@ -68,11 +68,8 @@ void GradientSync::receive(size_t p, const at::Tensor& weight) {
 
 void GradientSync::launch_ready() {
   if (collective_->world_size() == 1) return;
-  // Encoder layers run once for each frame size, so with recomputation their gradients come in several
-  // pieces: the encoder's buckets, which backward reaches last, wait for its end, as those written directly
-  // do.
-  while (next_ < state_.size() && state_[next_].missing == 0 && !store_->buckets()[next_].direct &&
-         store_->buckets()[next_].part != Part::kVisionEncoder) {
+  // Those written directly are complete when backward has ended.
+  while (next_ < state_.size() && state_[next_].missing == 0 && !store_->buckets()[next_].direct) {
     launch(next_++);
   }
 }

@@ -38,16 +38,16 @@ double squares(const at::Tensor& values) {
 
 }  // namespace
 
-at::Tensor orthogonalised(const at::Tensor& x) {
+at::Tensor orthogonalised(const at::Tensor& x, at::ScalarType products) {
   constexpr double a = 3.4445, b = -4.7750, c = 2.0315;
   const bool tall = x.size(0) > x.size(1);
   at::Tensor y = tall ? x.t() : x;
-  y = y / y.norm().clamp_min(1e-7);
+  y = (y / y.norm().clamp_min(1e-7)).to(products);
   for (int step = 0; step < 5; ++step) {
     const at::Tensor gram = at::mm(y, y.t());
     y = at::addmm(y, at::addmm(gram, gram, gram, b, c), y, a, 1.0);
   }
-  return tall ? y.t() : y;
+  return (tall ? y.t() : y).to(x.scalar_type());
 }
 
 Optimizer::Optimizer(ParameterStore& store, Collective& collective, const OptimizerConfig& config)
@@ -109,7 +109,8 @@ void Optimizer::muon_step(const Bucket& bucket, Shard& shard, double lr, double 
     at::Tensor momentum = of(shard.exp_avg), master = of(shard.master);
     const at::Tensor gradient = parameter.grad_sum * gradient_scale;
     momentum.lerp_(gradient, 1 - kMuonMomentum);
-    const at::Tensor update = orthogonalised(gradient.lerp(momentum, kMuonMomentum));
+    const at::Tensor update =
+        orthogonalised(gradient.lerp(momentum, kMuonMomentum), shard.weights.scalar_type());
     // With this factor an update has AdamW's usual size, so one learning rate serves both. Source: Liu et al.
     // 2025.
     const auto longest = static_cast<double>(std::max(parameter.shape[0], parameter.shape[1]));

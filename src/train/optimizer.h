@@ -57,9 +57,8 @@ class Optimizer {
   std::vector<Shard> shards_;
 };
 
-/// The nearest matrix with all singular values about 1: five Newton-Schulz steps in float32. Source: Jordan
-/// et al. 2024.
-/// @param x [R, C] @return [R, C].
-at::Tensor orthogonalised(const at::Tensor& x);
+/// The nearest matrix with all singular values about 1: five Newton-Schulz steps. Source: Jordan et al. 2024.
+/// @param x [R, C] @param products  dtype of the steps: bfloat16 is enough, as there. @return [R, C] of x's.
+at::Tensor orthogonalised(const at::Tensor& x, at::ScalarType products);
 
 }  // namespace vl3::train

@@ -8,14 +8,12 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
-#include <map>
 #include <numeric>
 
 #include "data/patch_labels.h"
 #include "engine/frame_pixels.h"
 
-// Letters: F pictures of one size, N patches each, P = F*N, C values a patch, D hidden size, K classes of all
-// tasks.
+// Letters: P patches of all pictures, C values a patch, D hidden size, K classes of all tasks.
 
 namespace vl3::train {
 namespace {
@@ -64,29 +62,22 @@ PatchLoss::PatchLoss(const engine::VideoLlama3& model, ParameterStore& store,
 }
 
 RowLoss::Result PatchLoss::forward(const data::PackedRow& row) const {
-  std::map<std::pair<int64_t, int64_t>, std::vector<size_t>> sizes;
-  for (size_t m = 0; m < row.media.size(); ++m)
-    sizes[{row.media[m].grid.h, row.media[m].grid.w}].push_back(m);
+  std::vector<std::span<const uint8_t>> bytes;
+  std::vector<vision::FrameSize> frames;
+  for (const data::VisualMedium& picture : row.media) {
+    bytes.emplace_back(picture.patches_u8);
+    frames.push_back({picture.grid.h, picture.grid.w, /*merge=*/1});
+  }
   RowLoss::Result result;
   result.sum = at::zeros({}, at::TensorOptions(at::kFloat).device(options_.device));
-  for (const auto& [size, pictures] : sizes) {
-    const int64_t N = size.first * size.second, P = static_cast<int64_t>(pictures.size()) * N;
-    std::vector<std::span<const uint8_t>> bytes;
-    std::vector<int64_t> targets;
-    for (const size_t m : pictures) {
-      bytes.emplace_back(row.media[m].patches_u8);
-      const auto begin = row.labels.begin() + row.cu_seqlens[m];
-      targets.insert(targets.end(), begin, begin + N * data::kPatchTasks);
-    }
-    const at::Tensor pixels_FNC = engine::frame_pixels(bytes, table_, config_.vision.patch_size);
-    const at::Tensor features_FND = model_->vision_model->forward(
-        pixels_FNC.to(options_.device, options_.dtype), size.first, size.second, /*merge=*/1);
-    const at::Tensor logits_PK =
-        at::linear(features_FND.reshape({P, features_FND.size(2)}), head_KD_).to(at::kFloat);
-    const at::Tensor labels_PT =
-        at::tensor(targets, at::kLong).view({P, data::kPatchTasks}).to(options_.device);
-    result.sum = result.sum + score(logits_PK, labels_PT, &result.answers);
-  }
+  if (frames.empty()) return result;
+  const at::Tensor pixels_PC = engine::patch_pixels(bytes, table_, config_.vision.patch_size);
+  const at::Tensor features_PD =
+      model_->vision_model->forward(pixels_PC.to(options_.device, options_.dtype), frames);
+  const at::Tensor logits_PK = at::linear(features_PD, head_KD_).to(at::kFloat);
+  const at::Tensor labels_PT =
+      at::tensor(row.labels, at::kLong).view({-1, data::kPatchTasks}).to(options_.device);
+  result.sum = result.sum + score(logits_PK, labels_PT, &result.answers);
   result.labelled_tokens = result.answers[kTaskNames[0]].asked;
   return result;
 }

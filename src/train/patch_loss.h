@@ -23,7 +23,7 @@ class PatchLoss {
   /// @param row  of data::patch_sample_functions().
   /// @return the losses of all tasks summed; labelled_tokens: patches that are asked for their content;
   /// answers:
-  ///   of each task, as "patch.content". Pictures of one size are encoded as one batch.
+  ///   of each task, as "patch.content".
   RowLoss::Result forward(const data::PackedRow& row) const;
 
  private:

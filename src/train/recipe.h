@@ -47,8 +47,9 @@ std::string numbers_toml(const TrainConfig& config);
 /// files are, how often it saves and logs, workers and device are left out.
 std::vector<std::string> changed_keys(const TrainConfig& before, const TrainConfig& after);
 
-/// The folder `config.model` means: a model folder; else "ORG/NAME" in the hub's cache; else the run of that
-/// name beside this one's output (runs/NAME), whose final weights lie in its folder.
+/// The folder `config.model` means: a model folder; else "ORG/NAME" or "ORG/NAME@REVISION" in the hub's
+/// cache; else the run of that name beside this one's output (runs/NAME), whose final weights lie in its
+/// folder.
 /// @throws Error(kNotFound) saying what was looked for; a run that has not ended names its newest checkpoint.
 std::filesystem::path resolve_model(const TrainConfig& config);
 

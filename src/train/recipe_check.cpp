@@ -108,9 +108,9 @@ fs::path resolve_model(const TrainConfig& config) {
               model, folder.string());
     VL3_FAIL(kNotFound, "model \"{}\": no config.json in {}; is it a model folder?", model, folder.string());
   }
-  if (hub::is_repo_id(model)) {
+  if (const std::optional<hub::ModelName> name = hub::parse_model_name(model)) {
     try {
-      return hub::find_cached(model);
+      return hub::find_cached(name->repo_id, name->revision);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kNotFound) throw;
       VL3_FAIL(kNotFound,

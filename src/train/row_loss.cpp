@@ -8,16 +8,13 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <map>
-#include <tuple>
 
 #include "core/check.h"
 #include "engine/frame_pixels.h"
 #include "ops/gather_rows.h"
 #include "ops/tiled_cross_entropy.h"
 
-// Letters: L tokens of the row, D hidden size, F frames of one size, N patches a frame, M merged tokens a
-// frame, C values a patch, K kept visual tokens.
+// Letters: L tokens of the row, D hidden size, C values a patch.
 
 namespace vl3::train {
 namespace {
@@ -25,11 +22,6 @@ namespace {
 at::Tensor to_device(const std::vector<int64_t>& values, at::Device device) {
   return at::tensor(values, at::TensorOptions(at::kLong)).to(device);
 }
-
-struct FrameSize {
-  int64_t h, w, merge;
-  auto operator<=>(const FrameSize&) const = default;
-};
 
 void check(const data::PackedRow& row, const weights::ModelConfig& config) {
   const auto length = static_cast<size_t>(row.length());
@@ -66,14 +58,9 @@ void count_answers(const data::PackedRow& row, const std::vector<int64_t>& learn
   }
 }
 
-struct MediumFrame {
-  size_t medium;
-  int64_t frame;
-};
-
-/// Frames of all media, those of one size and merge together. @param C  values a patch.
-std::map<FrameSize, std::vector<MediumFrame>> frames_by_size(const data::PackedRow& row, int64_t C) {
-  std::map<FrameSize, std::vector<MediumFrame>> sizes;
+/// Of all media, in row order. @param C  values a patch.
+std::vector<vision::FrameSize> frame_sizes(const data::PackedRow& row, int64_t C) {
+  std::vector<vision::FrameSize> sizes;
   for (size_t m = 0; m < row.media.size(); ++m) {
     const data::VisualMedium& medium = row.media[m];
     const auto& grid = medium.grid;
@@ -84,23 +71,19 @@ std::map<FrameSize, std::vector<MediumFrame>> frames_by_size(const data::PackedR
               "row of {}: medium {} has {} bytes and {} tokens for a grid of {} x {} x {}, merge {}",
               ids_of(row), m, medium.patches_u8.size(), medium.keep.size(), grid.t, grid.h, grid.w,
               medium.merge);
-    for (int64_t t = 0; t < grid.t; ++t) sizes[{grid.h, grid.w, medium.merge}].push_back({m, t});
+    sizes.insert(sizes.end(), static_cast<size_t>(grid.t), {grid.h, grid.w, medium.merge});
   }
   return sizes;
 }
 
-/// Rows of the features that are kept, in row order. @param begins  of each frame's tokens, by medium.
-std::vector<int64_t> kept_features(const data::PackedRow& row,
-                                   const std::vector<std::vector<int64_t>>& begins) {
+/// Rows of the features that are kept.
+std::vector<int64_t> kept_features(const data::PackedRow& row) {
   std::vector<int64_t> kept;
-  for (size_t m = 0; m < row.media.size(); ++m) {
-    const data::VisualMedium& medium = row.media[m];
-    const int64_t M = medium.grid.h * medium.grid.w / (medium.merge * medium.merge);
-    for (int64_t t = 0; t < medium.grid.t; ++t) {
-      for (int64_t i = 0; i < M; ++i) {
-        if (medium.keep[static_cast<size_t>(t * M + i)])
-          kept.push_back(begins[m][static_cast<size_t>(t)] + i);
-      }
+  int64_t feature = 0;
+  for (const data::VisualMedium& medium : row.media) {
+    for (const auto keep : medium.keep) {
+      if (keep) kept.push_back(feature);
+      ++feature;
     }
   }
   VL3_CHECK(kept.size() == row.visual_positions.size(), kInvalidArgument,
@@ -159,35 +142,21 @@ RowLoss::RowLoss(const engine::VideoLlama3& model, ParameterStore& store, const 
 }
 
 at::Tensor RowLoss::encode(const data::PackedRow& row) const {
+  if (row.media.empty()) return {};
   const int64_t C = 3 * config_.vision.patch_size * config_.vision.patch_size;
   const StoreOptions& store = store_->options();
-  std::vector<at::Tensor> features;
-  // Where each frame's tokens begin in the features of all sizes laid one after the other.
-  std::vector<std::vector<int64_t>> begins(row.media.size());
-  for (size_t m = 0; m < row.media.size(); ++m) begins[m].resize(static_cast<size_t>(row.media[m].grid.t));
-  int64_t begin = 0;
-  for (const auto& [size, frames] : frames_by_size(row, C)) {
-    const auto F = static_cast<int64_t>(frames.size());
-    const int64_t N = size.h * size.w;
-    std::vector<std::span<const uint8_t>> bytes;
-    for (int64_t f = 0; f < F; ++f) {
-      const MediumFrame& frame = frames[static_cast<size_t>(f)];
-      bytes.push_back(std::span(row.media[frame.medium].patches_u8).subspan(frame.frame * N * C, N * C));
-      begins[frame.medium][static_cast<size_t>(frame.frame)] = begin + f * N / (size.merge * size.merge);
-    }
+  const std::vector<vision::FrameSize> frames = frame_sizes(row, C);
+  const std::vector<int64_t> kept = kept_features(row);
+  std::vector<std::span<const uint8_t>> bytes;
+  for (const data::VisualMedium& medium : row.media) bytes.emplace_back(medium.patches_u8);
+  at::Tensor all;
+  {
     const c10::AutoGradMode recording(encoder_trains_ && c10::GradMode::is_enabled());
-    const at::Tensor pixels = engine::frame_pixels(bytes, table_, config_.vision.patch_size);
-    const at::Tensor y =
-        model_->vision_model->forward(pixels.to(store.device, store.dtype), size.h, size.w, size.merge);
-    begin += y.size(0) * y.size(1);
-    features.push_back(y.reshape({-1, y.size(2)}));
+    const at::Tensor pixels = engine::patch_pixels(bytes, table_, config_.vision.patch_size);
+    all = model_->vision_model->forward(pixels.to(store.device, store.dtype), frames);
   }
-
-  const std::vector<int64_t> kept = kept_features(row, begins);
   if (kept.empty()) return {};
-  const at::Tensor all = features.size() == 1 ? features[0] : at::cat(features);
-  const bool every =
-      static_cast<int64_t>(kept.size()) == all.size(0) && std::is_sorted(kept.begin(), kept.end());
+  const bool every = static_cast<int64_t>(kept.size()) == all.size(0);
   return model_->projector->forward(every ? all : ops::take_rows(all, to_device(kept, store.device)));
 }
 

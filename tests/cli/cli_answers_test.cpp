@@ -324,10 +324,11 @@ TEST_F(CliRuns, StdinIsReadOnceUnderAMemoryLimit) {
   EXPECT_EQ(run.status, 0) << run.err;
 }
 
-TEST_F(CliRuns, ChatGoesOnAfterAMistake) {
+// A script that pipes questions in could not see that one of them had no answer.
+TEST_F(CliRuns, ChatGoesOnAfterAMistakeAndFailsAtItsEnd) {
   const RunResult run = run_vl3(W::with_model("chat", {"--temperature", "0", "--max-tokens", "2"}),
                                 {.stdin_bytes = "/image no-such.png\n/dance\n/set fps nan\nhi\n/bye\n"});
-  EXPECT_EQ(run.status, 0);
+  EXPECT_EQ(run.status, 1);
   EXPECT_EQ(run.signal, 0);
   EXPECT_FALSE(run.out.empty());
   const std::vector<std::string> lines = lines_of(run.err);
@@ -335,6 +336,88 @@ TEST_F(CliRuns, ChatGoesOnAfterAMistake) {
                           [](const std::string& line) { return line.starts_with("vl3: "); }),
             3)
       << run.err;
+}
+
+TEST_F(CliRuns, ChatSucceedsOnlyWithWholeAnswers) {
+  const W world;
+  const std::string broken =
+      world.file("m.json", R"([{"role": "user", "content": [{"type": "image", "image": "/no/such.png"}]}])");
+  const auto status = [](const Words& flags, const std::string& lines) {
+    Words words = W::with_model("chat", {"--temperature", "0"});
+    words.insert(words.end(), flags.begin(), flags.end());
+    return run_vl3(words, {.stdin_bytes = lines}).status;
+  };
+  EXPECT_EQ(status({"--max-tokens", "2"}, "hi\nhi\n"), 0);  // cut where it was asked for
+  EXPECT_EQ(status({}, "/set max_tokens 2\nhi\n"), 0);
+  EXPECT_EQ(status({"--max-tokens", "3", "--regex", "[0-9]{40}"}, "hi\n"), 1);
+  EXPECT_EQ(status({"--max-tokens", "2"}, "/load " + broken + "\nhi\n/clear\nhi\n/bye\n"), 1);
+}
+
+TEST_F(CliRuns, ChatSaysWhatCutAnAnswer) {
+  const W world;
+  const std::string small =
+      world.bent_config([](Json& config) { config["text_config"]["max_position_embeddings"] = 32; });
+  const auto said = [&](const std::string& model, const std::string& max_tokens) {
+    return run_vl3(
+               {"chat", "--model", model, "--temperature", "0", "--ignore-eos", "--max-tokens", max_tokens},
+               {.stdin_bytes = "hi\n"})
+        .err;
+  };
+  EXPECT_EQ(said(small, "200"), "(cut at the end of the model's context; /clear begins anew)\n");
+  EXPECT_EQ(said(small, "2"), "(cut at 2 tokens; /set max_tokens raises it)\n");
+}
+
+// The official flow has a system prompt of its own, which used to come back.
+TEST_F(CliRuns, ChatTakesAnEmptySystemPromptAtItsWord) {
+  const auto shown = [](const std::string& lines) {
+    return run_vl3(W::with_model("chat", {"--flow", "remote", "--temperature", "0", "--max-tokens", "2"}),
+                   {.stdin_bytes = lines + "hi\n/show\n"})
+        .out;
+  };
+  const auto tokens = [](const std::string& out) { return std::stoi(out.substr(out.rfind("tokens ") + 7)); };
+  const std::string habit = shown(""), none = shown("/system be brief\n/system\n");
+  EXPECT_NE(habit.find("system (checkpoint's)\n"), std::string::npos) << habit;
+  EXPECT_NE(none.find("system (none)\n"), std::string::npos) << none;
+  EXPECT_LT(tokens(none) + 20, tokens(habit));
+}
+
+// However often it is opened: for the estimate, for each step of --fit, for the search of a threshold.
+TEST_F(CliRuns, ADamagedVideoIsToldOnce) {
+  const W world;
+  const std::string clip = world.cut("clip.mp4", 0.9);
+  const auto told = [](const std::string& text, const std::string& part) {
+    size_t count = 0;
+    for (const std::string& line : lines_of(text)) count += line.find(part) != std::string::npos ? 1 : 0;
+    return count;
+  };
+  const std::string index = "broken or cut off after 2 frames", read = "1 of 2 chosen frames could be read";
+  const RunResult run =
+      run_vl3(W::ask({clip, "hi", "--max-ram", "64GiB", "--fit", "--prune-to", "1000", "--json"}));
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_EQ(told(run.err, index), 1u) << run.err;
+  EXPECT_EQ(told(run.err, read), 1u) << run.err;
+  EXPECT_EQ(told(run.out, index), 1u) << run.out;
+  const RunResult plan = run_vl3(W::with_model("plan", {clip, "--max-ram", "64GiB", "--fit", "--json"}));
+  EXPECT_EQ(told(plan.err, index), 1u) << plan.err;
+  EXPECT_EQ(told(plan.out, index), 1u) << plan.out;
+}
+
+TEST_F(CliRuns, AModelOfTheHubIsNamedWithItsRevision) {
+  W world;
+  const std::string commit(40, 'c'), repo = "hub/models--org--name/";
+  world.file(repo + "refs/v1", commit);
+  fs::create_directories(world.out(repo + "snapshots"));
+  fs::create_directory_symlink(fs::absolute(W::model()), world.out(repo + "snapshots/" + commit));
+  world.environment["HF_HUB_CACHE"] = world.out("hub");
+  for (const std::string& model : {std::string("org/name@v1"), "org/name@" + commit}) {
+    const RunResult run = run_vl3(W::ask({"hi"}, model), {.environment = world.environment});
+    EXPECT_EQ(run.status, 0) << model << ": " << run.err;
+  }
+  const RunResult plain = run_vl3(W::ask({"hi"}, "org/name"), {.environment = world.environment});
+  EXPECT_EQ(plain.status, 1);
+  EXPECT_NE(plain.err.find("take org/name@v1 (there are: v1), or get it with: vl3 pull org/name"),
+            std::string::npos)
+      << plain.err;
 }
 
 // The media files that a case's conversation names, wherever in it.
@@ -369,6 +452,21 @@ TEST(CliTrace, WritesTheGoldenTensors) {
     return;  // every case is compared in value elsewhere
   }
   GTEST_SKIP() << "the golden set has no case with all its media";
+}
+
+// A bare list, as `ask --messages` and `chat /save` have it, and the same prompt as ask.
+TEST_F(CliRuns, TraceTakesTheMessagesThatAskTakes) {
+  W world;
+  const std::string path = world.file("m.json", R"([{"role": "user", "content": "hi"}])");
+  const RunResult traced = run_vl3(W::with_model(
+      "trace", {"--messages", path, "--out", world.out("t.safetensors"), "--greedy-tokens", "1"}));
+  ASSERT_EQ(traced.status, 0) << traced.err;
+  const RunResult asked =
+      run_vl3(W::with_model("ask", {"--messages", path, "--max-tokens", "1", "--ignore-eos", "--json"}));
+  ASSERT_EQ(asked.status, 0) << asked.err;
+  const Json trace = read_json_file(world.out("t.json")),
+             receipt = parse_json(asked.out, "stdout").at("receipt");
+  EXPECT_EQ(trace.at("n_llm_input_ids"), receipt.at("prompt_tokens")) << receipt.dump();
 }
 
 }  // namespace

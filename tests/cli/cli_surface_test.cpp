@@ -38,7 +38,8 @@ const std::vector<Command> kCommands{
     {"chat", kModel + kSampling + kGeneration + Flags{"--system"}},
     {"plan", kModel + kMedia + kPrompt + Flags{"--max-tokens", "--measure", "--json"}},
     {"inspect", kModel + kMedia + Flags{"--out"}},
-    {"trace", kModel + Flags{"--messages", "--case", "--media-root", "--out", "--greedy-tokens"}},
+    {"trace", kModel + Flags{"--messages", "--case", "--media-root", "--out", "--greedy-tokens",
+                             "--logits-positions"}},
     {"convert",
      {"--help", "--to", "--dtype", "--max-shard-size", "--random", "--seed", "--scale-residual", "--vision",
       "--lm"}},
@@ -139,6 +140,14 @@ TEST(CliSurface, HasExactlyTheseCommands) {
   for (const Command& command : kCommands) commands.insert(command.name);
   EXPECT_EQ(first_words(run.out, "Subcommands:"), commands) << run.out;
   EXPECT_EQ(first_words(run.out, "Options:"), (Flags{"--help", "--version"}));
+}
+
+// The official index rule thins out by seconds, not by frames.
+TEST(CliSurface, SaysWhereMaxFramesIsNoBound) {
+  for (const char* command : {"ask", "chat", "eval"})
+    EXPECT_NE(run_vl3({command, "--help"}).out.find("--fps may give a folder, GIF or window below 1 s more"),
+              std::string::npos)
+        << command;
 }
 
 TEST(CliSurface, SaysItsVersion) {

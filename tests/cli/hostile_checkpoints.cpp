@@ -251,6 +251,8 @@ std::vector<HostileRow> tokenizer_rows() {
        [](W& w) {
          return tokenizer(w, [](Json& json) { json["model"]["vocab"]["\""] = json["model"]["vocab"]["!"]; });
        }},
+      {"TokenizerOfAnotherModel", 1, "the tokenizer has 100001 tokens, the model ",
+       [](W& w) { return tokenizer(w, [](Json& json) { json["model"]["vocab"]["another"] = 100000; }); }},
       {"TokenizerAddedTwice", 1, "added token",
        [](W& w) {
          return tokenizer(w,

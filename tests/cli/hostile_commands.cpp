@@ -141,12 +141,17 @@ std::vector<HostileRow> trace_rows() {
        [](W& w) {
          return W::with_model("trace", {"--case", w.out("no.json"), "--out", w.out("t.safetensors")});
        }},
-      {"TraceCaseWithoutConversation", 1, "/case.json: key \"messages\" is missing",
+      {"TraceCaseWithoutConversation", 1, "/case.json: key \"conversation\" is missing",
        [](W& w) { return trace(w, R"({"logits_positions": [0]})"); }},
       {"TracePositionOutOfRange", 2, "logits position 123456 is outside the fused sequence",
        [](W& w) {
          return trace(
              w, R"({"conversation": [{"role": "user", "content": "hi"}], "logits_positions": [123456]})");
+       }},
+      {"TracePositionNoNumber", 2, "--logits-positions \"0,x\": expected rows, as in 0,17,40, or all",
+       [](W& w) {
+         return W::with_model("trace", {"--case", w.file("case.json", kHi), "--out", w.out("t.safetensors"),
+                                        "--logits-positions", "0,x"});
        }},
       {"TraceOutWithoutParent", 2, "/no/such/t.safetensors: cannot be written: No such file or directory",
        [](W& w) {
@@ -270,6 +275,17 @@ std::vector<HostileRow> other_rows() {
          const Json messages = {{{"role", "user"}, {"content", parts}}};
          return W::with_model("inspect",
                               {"--messages", w.file("m.json", messages.dump()), "--out", w.out("sheet.png")});
+       }},
+      {"InspectTooLargeForOneLargePicture", 1, "megapixels, the limit is 64",
+       [](W& w) {
+         // Every cell of the sheet is as large as the largest picture.
+         const std::string large = w.file("large.png", W::png_header(1400, 1400));
+         const std::string small = w.file("small.png", W::png_header(28, 28));
+         Json parts = Json::array();
+         for (int i = 0; i < 1401; ++i)
+           parts.push_back({{"type", "image"}, {"image", i == 0 ? large : small}});
+         const Json messages = {{{"role", "user"}, {"content", parts}}};
+         return W::with_model("inspect", {"--messages", w.file("m.json", messages.dump())});
        }},
       {"BenchUnknownKey", 2, "--only teleport: expected one of",
        [](W&) {

@@ -186,6 +186,11 @@ std::vector<HostileRow> constraint_rows() {
        [](W& w) {
          return W::ask({"--regex", "a(b", w.out("no-such.png"), "hi"});
        }},
+      {"ConstraintBesideIgnoreEos", 2,
+       "invalid argument: ignore_eos excludes json_schema, json_object and regex",
+       [](W&) {
+         return W::ask({"--regex", "a{1,3}", "--ignore-eos", "hi"});
+       }},
       {"TwoConstraints", 2, "json_schema, json_object and regex exclude one another",
        [](W&) {
          return W::ask({"--regex", "a+", "--json-object", "hi"});

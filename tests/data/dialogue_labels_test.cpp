@@ -30,7 +30,7 @@ LabelledDialogue label(LabelOptions options) {
   options.image_token_id = golden_train_set().model.image_token_id;
   options.video_token_id = golden_train_set().model.video_token_id;
   const std::vector<int64_t> places(5, 3);
-  return label_dialogue(stream(), places, {}, *golden_train_set().tokenizer, options);
+  return label_dialogue(stream(), places, *golden_train_set().tokenizer, options);
 }
 
 std::map<std::string, int> decided(const LabelledDialogue& dialogue) {

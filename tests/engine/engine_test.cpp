@@ -4,8 +4,10 @@
 
 #include <fstream>
 
+#include "core/file.h"
 #include "core/json.h"
 #include "engine/golden_model.h"
+#include "net/loopback.h"
 
 namespace vl3 {
 namespace {
@@ -136,9 +138,13 @@ TEST(Engine, AVideoThatBreaksOffAnswersFromTheFramesBefore) {
   for (size_t i = begin + (stop - begin) / 2; i + 4 < stop; ++i) bytes[i] = static_cast<char>(i * 37);
   const std::string broken = dir.write("broken.mp4", bytes).string();
   const Engine engine = load_tiny();
+  const size_t frames =
+      engine.ask(ask_about(golden_media("clip.mp4"), "What?"), greedy()).receipt.media[0].frames.size();
   const Answer answer = engine.ask(ask_about(broken, "What?"), greedy());
   EXPECT_EQ(answer.token_ids.size(), 8u);
-  EXPECT_LE(answer.receipt.media[0].frames.size(), 4u);
+  EXPECT_GE(answer.receipt.media[0].frames.size(), 1u);
+  EXPECT_LT(answer.receipt.media[0].frames.size(), frames);
+  EXPECT_FALSE(answer.receipt.warnings.empty());
 }
 
 TEST(Session, ASecondQuestionComputesOnlyWhatIsNew) {
@@ -152,6 +158,42 @@ TEST(Session, ASecondQuestionComputesOnlyWhatIsNew) {
   EXPECT_GE(second.receipt.cached_tokens, first.receipt.prompt_tokens - 4);
   EXPECT_EQ(second.receipt.seconds.encode, 0.0);
   EXPECT_EQ(second.token_ids, engine.ask(conversation, greedy()).token_ids);
+}
+
+// What is larger than 64 MiB lies in a temporary file, which had another name with every download.
+TEST(Session, ASecondQuestionDownloadsNothing) {
+  const std::string small = read_file(golden_media("gray.png"), 1 << 20);
+  const std::string large = small + std::string(65 << 20, '\0');  // behind the picture's end
+  std::atomic<int> downloads = 0;
+  test::LoopbackServer server;
+  for (const std::string* bytes : {&small, &large}) {
+    server.http.Get(bytes == &small ? "/small" : "/large",
+                    [&downloads, bytes](const httplib::Request&, httplib::Response& reply) {
+                      ++downloads;
+                      reply.set_content(*bytes, "image/png");
+                    });
+  }
+  server.start();
+  const Engine engine = load_tiny();
+  AskOptions options = greedy();
+  options.limits.allow_private_addresses = true;
+  for (const char* path : {"/small", "/large"}) {
+    SCOPED_TRACE(path);
+    downloads = 0;
+    Session session(engine);
+    const Conversation first = ask_about(server.url(path), "What?");
+    Conversation conversation = first;
+    const Answer answer = session.ask(conversation, options);
+    conversation.push_back({Role::kAssistant, {text_part(answer.text)}, true});
+    conversation.push_back(user_message({text_part("And then?")}));
+    const Receipt receipt = session.ask(conversation, options).receipt;
+    EXPECT_EQ(downloads, 1);
+    EXPECT_GE(receipt.cached_tokens, answer.receipt.prompt_tokens - 4);
+    EXPECT_EQ(receipt.seconds.encode, 0.0);
+    session.ask({user_message({text_part("Hello")})}, options);  // names it no more
+    session.ask(first, options);
+    EXPECT_EQ(downloads, 2);
+  }
 }
 
 TEST(Session, TheSameQuestionAgainGivesTheSameAnswer) {

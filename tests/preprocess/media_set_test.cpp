@@ -63,6 +63,52 @@ TEST(MediaSet, WarningsReachTheEntry) {
   }
 }
 
+// They used to be parsed, then passed over.
+TEST(MediaSet, RefusesWhatDoesNotGoWithAFileOrWithFrames) {
+  using Set = void (*)(text::ContentPart&);
+  const TempDir dir;
+  const std::string gif = dir.write("a.gif", test::make_gif(3)).string();
+  const std::string png = dir.write("a.png", make_png(1, 1, 8, 0, "\0\1"s)).string();
+  const auto error = [&](text::ContentPart part, Flow flow, Set set) {
+    set(part);
+    text::Conversation conversation = {{text::Role::kUser, {part}, false}};
+    weights::PreprocessConfig config;
+    config.flow = flow;
+    return test::error_of([&] { open_media_set(conversation, config, {}); });
+  };
+  const text::ContentPart file = text::video_part(gif);
+  text::ContentPart frames = text::video_part("");
+  frames.frames = {png, png};
+  const Set timestamps = [](auto& part) { part.timestamps = {1, 2}; };
+  const Set sampling[] = {[](auto& part) { part.fps = 2; }, [](auto& part) { part.max_frames = 2; },
+                          [](auto& part) { part.start = 1; }, [](auto& part) { part.end = 1; }};
+  for (const Flow flow : {Flow::kRemote, Flow::kNative}) {
+    EXPECT_NE(error(file, flow, timestamps).find("a.gif: timestamps go with a list"), std::string::npos);
+    EXPECT_EQ(error(frames, flow, timestamps), "");
+    for (const Set set : sampling)
+      EXPECT_NE(error(frames, flow, set).find("2 pictures: fps, max_frames, start and end choose"),
+                std::string::npos);
+    EXPECT_EQ(error(frames, flow, [](auto& part) { part.fps = 2, part.source = "clip.mp4"; }), "");
+  }
+  EXPECT_NE(error(file, Flow::kRemote, [](auto& part) { part.num_frames = 2; }).find("takes max_frames"),
+            std::string::npos);
+  EXPECT_NE(
+      error(file, Flow::kNative, [](auto& part) { part.num_frames = 2, part.fps = 1; }).find("leave fps"),
+      std::string::npos);
+}
+
+TEST(MediaSet, NumFramesOfAFileInTheNativeFlow) {
+  const TempDir dir;
+  text::ContentPart part = text::video_part(dir.write("a.gif", test::make_gif(3)).string());
+  part.num_frames = 2;
+  text::Conversation conversation = {{text::Role::kUser, {part}, false}};
+  weights::PreprocessConfig config;
+  config.flow = Flow::kNative;
+  const MediaEntry entry = open_media_set(conversation, config, {}).at(0);
+  EXPECT_EQ(entry.shape.frames, 2);
+  EXPECT_EQ(entry.source_index, (std::vector<int64_t>{0, 1}));
+}
+
 TEST(MediaSet, NamesArePrintable) {
   const TempDir dir;
   const std::string odd = dir.write("a\x1b[31m\n.gif", test::make_gif(3)).string();

@@ -108,6 +108,17 @@ TEST(ChatTemplate, TimesRoundAsPythonOrAsNumpy) {
   EXPECT_NE(error_of([] { format_time(1.0 / 0.0, TimeRounding::kExact); }), "");
 }
 
+// A sampled file beside frames with the caller's own times: one used to round the other's.
+TEST(ChatTemplate, EveryMediumRoundsItsOwnTimes) {
+  ContentPart sampled = video({0.15, 0.45}), image = image_part("x");
+  sampled.numpy_times = true;
+  image.timestamp = 0.35;
+  const Conversation conversation = {message(Role::kUser, {sampled, video({0.15, 0.45}), image})};
+  EXPECT_EQ(render(conversation, Flow::kRemote, kBare).text,
+            "<|im_start|>user\nTime 0.2s:<image>,Time 0.4s:<image>\nTime 0.1s:<image>,Time 0.5s:<image>\n"
+            "Time 0.3s: <image>\n<|im_end|>\n");
+}
+
 TEST(Tokenize, RepeatsPlaceholdersAndKeepsTheTextBetween) {
   const Tokenizer tokenizer = tiny_tokenizer();
   const int64_t image = *tokenizer.token_id("<|image_pad|>");

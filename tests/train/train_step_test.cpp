@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "train/golden_train.h"
+#include "train/optimizer.h"
 #include "train/random_model.h"
 #include "train/run_writer.h"
 
@@ -183,6 +184,20 @@ TEST_F(TrainStepTest, BFloat16FollowsFloat32) {
   EXPECT_EQ(narrow.weights().at("model.language_model.norm.weight").scalar_type(), at::kBFloat16);
   EXPECT_EQ(test::collected(narrow.state()).at("master.model.language_model.norm.weight").scalar_type(),
             at::kFloat);
+}
+
+TEST(Optimizer, MuonsUpdateHasSingularValuesAboutOne) {
+  torch::manual_seed(4);
+  const at::Tensor x = at::randn({24, 40});
+  for (const auto products : {at::kFloat, at::kBFloat16}) {
+    for (const at::Tensor& matrix : {x, x.t()}) {
+      const at::Tensor y = orthogonalised(matrix, products);
+      EXPECT_EQ(y.scalar_type(), at::kFloat);
+      const at::Tensor values = std::get<1>(at::linalg_svd(y, /*full_matrices=*/false));
+      EXPECT_GT(values.min().item<double>(), 0.6);
+      EXPECT_LT(values.max().item<double>(), 1.3);
+    }
+  }
 }
 
 TEST_F(TrainStepTest, MuonLowersTheLossAndLeavesEmbeddingsToAdamW) {

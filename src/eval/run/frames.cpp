@@ -1,5 +1,6 @@
 #include "eval/run/frames.h"
 
+#include "core/log.h"
 #include "media/frame_sampler.h"
 #include "media/probe.h"
 #include "media/sampled_reader.h"
@@ -43,6 +44,7 @@ std::vector<double> frame_times(const Medium& video, const Sampling& sampling) {
 std::vector<media::Frame> read_frames(const Medium& video, const Sampling& sampling) {
   Planned planned = plan(video, sampling);
   const std::vector<media::SampledFrame> chosen(planned.frames.begin(), planned.frames.end());
+  if (planned.index.damaged) logger().warn("{}", planned.index.warning);
   media::SampledReaderOptions options;
   options.flow = sampling.flow;
   media::SampledReader reader(planned.data, std::move(planned.index), std::move(planned.frames),
@@ -52,6 +54,7 @@ std::vector<media::Frame> read_frames(const Medium& video, const Sampling& sampl
     frame->pts_s = reader.sampled().timestamp_s;
     frames.push_back(std::move(*frame));
   }
+  if (!reader.warning().empty()) logger().warn("{}", reader.warning());
   return frames;
 }
 

@@ -386,7 +386,7 @@ void BatchEngine::compute(const std::vector<Scheduler::Work>& work) {
     slot.computed += rows;
     publish(id, sequence);
     if (!slot.generating && sequence.group->job->progress)
-      sequence.group->events.progress("prefill", slot.computed, sequence.request.max_rows(),
+      sequence.group->events.progress("prefill", slot.computed, sequence.rows().most_rows(),
                                       sequence.cached_rows);
   }
   sample(hidden, ends);

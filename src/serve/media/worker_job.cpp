@@ -47,6 +47,8 @@ text::ContentPart part_from(const Json& json) {
   read(json, "max_frames", part.max_frames);
   read(json, "start", part.start);
   read(json, "end", part.end);
+  read(json, "num_frames", part.num_frames);
+  part.source = json.at("source").get<std::string>();
   return part;
 }
 
@@ -68,6 +70,7 @@ Json worker_request(const text::ContentPart& part, const std::vector<std::string
                {"frames", !part.frames.empty()},
                {"names", names},
                {"timestamps", part.timestamps},
+               {"source", part.source},
                {"config",
                 {{"flow", static_cast<int>(config.flow)},
                  {"fps", config.fps},
@@ -88,6 +91,7 @@ Json worker_request(const text::ContentPart& part, const std::vector<std::string
   if (part.max_frames) json["max_frames"] = *part.max_frames;
   if (part.start) json["start"] = *part.start;
   if (part.end) json["end"] = *part.end;
+  if (part.num_frames) json["num_frames"] = *part.num_frames;
   return json;
 }
 

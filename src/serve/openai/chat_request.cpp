@@ -199,6 +199,7 @@ void check_media(const ApiRequest& request, const RequestLimits& limits) {
       const std::string where = fmt::format("messages[{}]", m);
       too_many(static_cast<int64_t>(part.frames.size()), where);
       too_many(part.max_frames.value_or(0), where);
+      too_many(part.num_frames.value_or(0), where);
     }
   }
   if (media > limits.max_media)

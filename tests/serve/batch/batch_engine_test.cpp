@@ -251,6 +251,7 @@ TEST(BatchEngine, RefusesWhatCannotRun) {
   BatchEngine engine(runtime(), options);
   Client client(engine);
   Job bad = ask({text_part("x")});
+  bad.options.generation.ignore_eos = false;
   bad.options.generation.json_schema = "{\"type\":\"nonsense\"}";
   EXPECT_THROW(client.submit(bad), Error);
   EXPECT_THROW(client.submit(ask({image_part("/nowhere.png")})), Error);

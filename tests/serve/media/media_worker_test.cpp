@@ -94,6 +94,19 @@ TEST(MediaWorker, KeysFollowContentAndChoiceOfFrames) {
   EXPECT_NE(all.key, two.key);
 }
 
+TEST(MediaWorker, TakesEveryFieldOfAPart) {
+  const auto worker = MediaWorker::start(options());
+  weights::PreprocessConfig native;
+  native.flow = Flow::kNative;
+  text::ContentPart counted = video_part("v"), pictures = video_part("");
+  counted.num_frames = 3;
+  EXPECT_EQ(worker->describe(counted, {blob(kVideo)}, native, {}).shape.frames, 3);
+  pictures.frames = {"x"};
+  pictures.source = "clip.mp4";
+  pictures.fps = 1;  // of the source: read by people only
+  EXPECT_EQ(worker->describe(pictures, {blob(kImage)}, native, {}).shape.frames, 1);
+}
+
 TEST(MediaWorker, ManyPicturesAsOneVideo) {
   const auto worker = MediaWorker::start(options());
   text::ContentPart part = video_part("");

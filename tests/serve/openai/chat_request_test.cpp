@@ -110,6 +110,13 @@ TEST(ChatRequest, CountsMedia) {
             "messages");
 }
 
+TEST(ChatRequest, BoundsTheFramesThatAPartAsksFor) {
+  EXPECT_EQ(failing_param(R"({"messages":[{"role":"user","content":[
+    {"type":"video_url","video_url":"data:,","num_frames":1000}]}]})",
+                          {.max_frames = 100}),
+            "messages[0]");
+}
+
 TEST(ChatRequest, CompletionsTakeTextOrIds) {
   EXPECT_EQ(parse_completion_request({{"prompt", "abc"}}, {}).job.prompt, "abc");
   EXPECT_EQ(parse_completion_request({{"prompt", {"abc"}}}, {}).job.prompt, "abc");

@@ -101,7 +101,7 @@ TEST(TrainerOutputs, TransformersGivesACheckpointTheSameLogits) {
     ASSERT_EQ(vl3_status("trace --dtype float32 --model " + model + " --messages " +
                          (dir / "messages.json").string() + " --media-root " +
                          (golden_train_dir() / "data").string() + " --out " + trace +
-                         ".safetensors --greedy-tokens 1"),
+                         ".safetensors --greedy-tokens 1 --logits-positions all"),
               0);
     const auto result = run_python("../train/runs/trained_logits.py", {model, trace});
     if (result.status == kPythonSkipped) GTEST_SKIP() << result.output;

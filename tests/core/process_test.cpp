@@ -1,0 +1,21 @@
+#include "core/process.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace vl3 {
+namespace {
+
+TEST(ResidentBytes, GrowByWhatIsTouched) {
+  constexpr size_t kBytes = 64 << 20;
+  const uint64_t before = resident_bytes();
+  const std::vector<char> held(kBytes, 1);
+  const uint64_t after = resident_bytes();
+  EXPECT_GT(after, before + kBytes * 9 / 10) << held[kBytes / 2];
+  EXPECT_LT(after, before + kBytes * 11 / 10);
+  EXPECT_GE(peak_rss_bytes(), after * 9 / 10);
+}
+
+}  // namespace
+}  // namespace vl3
