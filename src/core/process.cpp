@@ -1,6 +1,5 @@
 #include "core/process.h"
 
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -19,13 +18,6 @@ uint64_t resident_bytes() {
   uint64_t total_pages = 0, resident_pages = 0;
   statm >> total_pages >> resident_pages;
   return resident_pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-void keep_freed_memory() {
-#ifdef M_MMAP_THRESHOLD
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
 }
 
 }  // namespace vl3
