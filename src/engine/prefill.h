@@ -15,7 +15,7 @@ namespace vl3::engine {
 struct Progress {
   const char* stage;  ///< "decode", "encode" (images and frames), "prefill" (rows)
   int64_t done;
-  int64_t total;  ///< 0 = unknown
+  int64_t total;  ///< 0 = unknown; of "prefill" without what pruning has dropped so far
 };
 
 /// What a caller may watch while a request is worked through; every member may be empty.
