@@ -14,7 +14,6 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "core/printable.h"
-#include "core/process.h"
 #include "vl3/error.h"
 #include "vl3/version.h"
 
