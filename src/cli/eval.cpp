@@ -20,6 +20,7 @@
 #include "eval/run/endpoint.h"
 #include "eval/run/engine_answerer.h"
 #include "eval/run/report.h"
+#include "net/url.h"
 #include "weights/model_config.h"
 
 namespace vl3::cli {
@@ -31,8 +32,6 @@ namespace fs = std::filesystem;
 constexpr double kPaperFps = 1;
 constexpr int64_t kPaperFrames = 180, kPaperVisualTokens = 16384, kPaperTokens = 2048;
 constexpr size_t kPlanned = 3;  // media that a dry run looks at closely
-
-bool is_url(const std::string& text) { return text.starts_with("http://") || text.starts_with("https://"); }
 
 std::string variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
@@ -132,7 +131,7 @@ struct Eval {
   void resolve_sampling(eval::RunOptions& options) {
     const bool paper = preset == "paper";
     eval::Sampling& sampling = options.sampling;
-    if (!is_url(model.options.model)) {
+    if (!net::is_web_address(model.options.model)) {
       const weights::ModelConfig config = weights::load_model_config(model.folder());
       sampling.flow = config.preprocess.flow;
       if (!model.options.flow.empty())
@@ -183,7 +182,7 @@ struct Eval {
 
   std::unique_ptr<eval::Answerer> make_answerer(const std::optional<LaunchEnvironment>& process,
                                                 const eval::RunOptions& options) {
-    if (is_url(model.options.model)) {
+    if (net::is_web_address(model.options.model)) {
       const auto as = video_as == "url" ? eval::VideoAs::kUrl : eval::VideoAs::kFrames;
       return eval::endpoint_answerer(endpoint(model.options.model, endpoint_model, api_key_variable), as,
                                      concurrency, max_tokens);
@@ -256,7 +255,7 @@ struct Eval {
   void plan(const std::vector<eval::Task>& loaded) {
     eval::RunOptions options = run_options(std::nullopt);
     std::unique_ptr<eval::Answerer> answerer;
-    if (!is_url(model.options.model)) answerer = make_answerer(std::nullopt, options);
+    if (!net::is_web_address(model.options.model)) answerer = make_answerer(std::nullopt, options);
     OrderedJson all = OrderedJson::object();
     size_t missing_files = 0;
     for (const eval::Task& task : loaded) {

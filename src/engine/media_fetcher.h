@@ -10,6 +10,7 @@
 #include <string>
 
 #include "media/source.h"
+#include "net/url.h"
 #include "preprocess/media_set.h"
 #include "text/conversation.h"
 
@@ -19,10 +20,6 @@ using MediaOpener = std::function<preprocess::MediaContent(const std::string& re
 
 /// What references named when they were fetched.
 using FetchedMedia = std::map<std::string, media::MediaData>;
-
-inline bool is_url(const std::string& reference) {
-  return reference.starts_with("http://") || reference.starts_with("https://");
-}
 
 /// Between two questions: leaves what came from stdin and URLs that `conversation` still names. Files are
 /// looked at anew, as they may have been written over.
@@ -35,7 +32,7 @@ inline void forget_other_media(FetchedMedia& fetched, const text::Conversation& 
     }
   }
   std::erase_if(fetched, [&](const auto& entry) {
-    return !named.contains(entry.first) || !(entry.first == "-" || is_url(entry.first));
+    return !named.contains(entry.first) || !(entry.first == "-" || net::is_web_address(entry.first));
   });
 }
 
@@ -53,7 +50,9 @@ inline MediaOpener fetching_once(const text::Conversation& conversation, const m
   return [=, done = int64_t{0}](const std::string& reference) mutable -> preprocess::MediaContent {
     const auto known = fetched->find(reference);
     if (known != fetched->end()) return known->second;
-    const char* stage = is_url(reference) ? "download" : reference == "-" ? "read stdin" : "open";
+    const char* stage = net::is_web_address(reference) ? "download"
+                        : reference == "-"             ? "read stdin"
+                                                       : "open";
     if (progress) progress(stage, done++, total);
     return fetched->emplace(reference, media::open_media(reference, limits)).first->second;
   };

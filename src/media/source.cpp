@@ -17,6 +17,7 @@
 #include "media/gif.h"
 #include "media/sniff.h"
 #include "net/fetch.h"
+#include "net/url.h"
 
 namespace vl3::media {
 namespace {
@@ -171,7 +172,7 @@ MediaData open_media(const std::string& ref, const MediaLimits& limits) {
   if (ref.starts_with("data:"))
     return media_from_bytes(decode_data_url(ref, limits.max_bytes), short_name(ref), limits);
   if (ref.starts_with("file://")) return from_path(file_url_path(ref), limits);
-  if (ref.starts_with("http://") || ref.starts_with("https://")) {
+  if (net::is_web_address(ref)) {
     net::FetchOptions options;
     options.max_bytes = limits.max_bytes;
     options.timeout_s = limits.timeout_s;

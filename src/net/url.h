@@ -25,6 +25,11 @@ struct Url {
   }
 };
 
+/// Whether a reference is for parse_url(), by its scheme alone, in lower case.
+inline bool is_web_address(std::string_view reference) {
+  return reference.starts_with("http://") || reference.starts_with("https://");
+}
+
 /// Accepts http and https with a DNS name, a dotted IPv4 address or a bracketed IPv6 literal, and a
 /// port 1..65535.
 /// @throws Error(kInvalidArgument) for anything else: other schemes, user:password@, blanks and control

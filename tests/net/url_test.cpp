@@ -130,6 +130,13 @@ TEST(Url, ResolvesReferencesAsRfc3986) {
   }
 }
 
+TEST(Url, IsToldFromOtherReferencesByItsScheme) {
+  for (const char* web : {"http://a/b.png", "https://a"}) EXPECT_TRUE(is_web_address(web)) << web;
+  for (const char* other :
+       {"", "-", "a.png", "http:/a", "ftp://a", "file:///a", "data:image/png;base64,", "HTTP://a"})
+    EXPECT_FALSE(is_web_address(other)) << other;
+}
+
 TEST(Url, PercentEncodesForPathParts) {
   EXPECT_EQ(percent_encode("refs/pr/1", false), "refs%2Fpr%2F1");
   EXPECT_EQ(percent_encode("a b/c+d~\xc3\xa4.txt", true), "a%20b/c%2Bd~%C3%A4.txt");

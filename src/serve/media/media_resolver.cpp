@@ -133,7 +133,7 @@ std::shared_ptr<const Blob> MediaResolver::resolve(const std::string& reference,
     writer.append(media::decode_data_url(reference, policy_.max_bytes));
     return writer.finish();
   }
-  if (reference.starts_with("http://") || reference.starts_with("https://")) return fetch(reference);
+  if (net::is_web_address(reference)) return fetch(reference);
   if (reference.starts_with("file://")) return open_file(reference);
   if (reference.starts_with("uuid:")) return known(scope, reference.substr(5));
   VL3_FAIL(kInvalidArgument, "{}: a medium is a data:, http(s): or file: URL", short_reference(reference));
