@@ -96,7 +96,7 @@ media::Frame judge_video(const media::MediaData& medium, const CurateConfig& con
   options.max_frames = config.video.max_frames;
   options.min_frames = 1;
   const media::SampledFrames frames = media::plan_frames(info.index, info.video, options);
-  if (info.index.damaged) logger().warn("{}", info.index.warning);
+  if (!info.index.warning.empty()) logger().warn("{}", info.index.warning);
   FrameMeter meter(config.video);
   {
     media::SampledReader reader(medium, info.index, frames, limits);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <tuple>
 
 #include "core/check.h"
@@ -18,7 +19,7 @@ namespace {
 
 constexpr uint64_t kFloat = 4;
 constexpr int64_t kBatchPatches = 3072;  // as VisualStream batches
-constexpr int64_t kMlpRows = 4096;       // as the encoder blocks its MLP
+constexpr int64_t kMlpRows = 1024;       // as the encoder blocks its MLP
 constexpr int64_t kChunkRows = 512;      // as prefill() chunks
 constexpr uint64_t kQueueBytes = 16 << 20;
 constexpr uint64_t kWideningBytes = 16 << 20;  // ops::linear's scratch for bfloat16 weights
@@ -88,6 +89,25 @@ int64_t most_rows(const Request& request, const PruneConfig& prune) {
   return request.max_rows() - std::max<int64_t>(0, of_videos - *prune.max_tokens);
 }
 
+// Whether what pruning keeps decides if the request fits: not where it fits with every token, nor where it
+// would not fit with the fewest.
+bool pruning_decides(const Runtime& runtime, const Request& request, const AskOptions& options) {
+  const auto fits = [&](int64_t rows) {
+    return estimate_memory(runtime, request, rows, new_tokens(options)).total() <= options.max_ram_bytes;
+  };
+  return options.max_ram_bytes > 0 && !options.fit && !fits(most_rows(request, options.prune)) &&
+         fits(request.min_rows());
+}
+
+// Rows of the fused sequence with the tokens that pruning keeps.
+int64_t kept_rows(const Request& request, const std::vector<std::vector<int64_t>>& kept) {
+  int64_t rows = request.max_rows();
+  for (size_t m = 0; m < kept.size(); ++m) {
+    rows -= request.plan.media[m].tokens() - std::accumulate(kept[m].begin(), kept[m].end(), int64_t{0});
+  }
+  return rows;
+}
+
 bool has_media(const Request& request) { return !request.media.empty(); }
 
 // Of a video that broke off while its tokens were counted, as an ask would leave the rest out.
@@ -149,7 +169,8 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
   const double open_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - opening).count();
   std::vector<std::vector<int64_t>> kept;
-  if (measure_pruning || options.prune.max_tokens) {
+  if (measure_pruning || options.prune.max_tokens ||
+      (!describe && pruning_decides(runtime, request, options))) {
     kept = count_kept(runtime, request, request.options.prune);
     plan.pruning_known = true;
     leave_out_missing_frames(runtime, request, kept);
@@ -195,8 +216,10 @@ Fit fewer_frames(const Runtime& runtime, const Conversation& conversation, const
     int64_t most_frames = 0;
     for (const preprocess::MediumPlan& medium : request.plan.media)
       most_frames = std::max(most_frames, medium.grid.t);
-    const MemoryEstimate memory =
-        estimate_memory(runtime, request, most_rows(request, tried.prune), new_tokens(tried));
+    int64_t rows = most_rows(request, tried.prune);
+    if (pruning_decides(runtime, request, tried))
+      rows = kept_rows(request, count_kept(runtime, request, request.options.prune));
+    const MemoryEstimate memory = estimate_memory(runtime, request, rows, new_tokens(tried));
     return std::pair(memory.total() + session_bytes, most_frames);
   };
   auto [bytes, frames] = need(options);

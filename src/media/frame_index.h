@@ -21,7 +21,7 @@ struct FrameIndex {
   bool exact = false;
   bool seekable = false;  ///< exact, and in a container whose seeking is dependable
   bool damaged = false;   ///< the file is cut off or its tail is broken; entries are those before that
-  std::string warning;    ///< says so; "" unless damaged
+  std::string warning;    ///< says so, or that a folder holds files which are no pictures; "" otherwise
 
   int64_t size() const { return static_cast<int64_t>(pts.size()); }
   double seconds(int64_t i) const {

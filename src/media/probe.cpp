@@ -1,5 +1,7 @@
 #include "media/probe.h"
 
+#include <fmt/format.h>
+
 #include "media/frame_sampler.h"
 #include "media/image_reader.h"
 
@@ -18,12 +20,19 @@ void probe_video(const MediaData& media, const MediaLimits& limits, MediaInfo& i
 }
 
 void probe_folder(const MediaData& media, Flow flow, const MediaLimits& limits, MediaInfo& info) {
-  const std::vector<std::filesystem::path> paths = list_frames(media.path, limits);
+  size_t others = 0;
+  const std::vector<std::filesystem::path> paths = list_frames(media.path, limits, &others);
   const MediaData first{.name = paths[0].string(), .path = paths[0], .bytes = nullptr, .owner = nullptr};
   const ImageSize size = read_image_size(first, flow, limits);
   const auto count = static_cast<int64_t>(paths.size());
   info.video = folder_info(count, size.height, size.width, flow);
   info.index = folder_index(count, flow);
+  if (others > 0) {
+    info.index.warning = fmt::format(
+        "{}: {}", media.name,
+        others == 1 ? "1 file is no picture and was left out"
+                    : fmt::format("{} files are no pictures and were left out", others));
+  }
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 
 #include "core/check.h"
 #include "core/file.h"
-#include "core/log.h"
 #include "core/printable.h"
 #include "media/data_url.h"
 #include "media/gif.h"
@@ -230,16 +229,16 @@ std::shared_ptr<const std::string> read_media(const MediaData& media, const Medi
 }
 
 std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder,
-                                               const MediaLimits& limits) {
+                                               const MediaLimits& limits, size_t* others) {
   std::error_code error;
   std::vector<std::filesystem::path> frames;
-  size_t others = 0;
+  size_t left_out = 0;
   for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::filesystem::path& path = it->path();
     std::error_code ignored;
     if (path.filename().string().starts_with('.') || !it->is_regular_file(ignored)) continue;
     if (!is_picture(path)) {
-      ++others;
+      ++left_out;
       continue;
     }
     VL3_CHECK(static_cast<int64_t>(frames.size()) < limits.max_frames, kResourceExhausted,
@@ -248,8 +247,7 @@ std::vector<std::filesystem::path> list_frames(const std::filesystem::path& fold
   }
   VL3_CHECK(!error, kNotFound, "{}: cannot be listed: {}", folder.string(), error.message());
   VL3_CHECK(!frames.empty(), kNotFound, "{}: a folder without pictures", folder.string());
-  if (others > 0)
-    logger().warn("{}: {} files are no pictures and were left out", short_name(folder.string()), others);
+  if (others != nullptr) *others = left_out;
   std::sort(frames.begin(), frames.end());
   return frames;
 }

@@ -50,9 +50,11 @@ MediaKind sniff_media(const MediaData& media, const MediaLimits& limits = {});
 std::shared_ptr<const std::string> read_media(const MediaData& media, const MediaLimits& limits = {});
 
 /// The pictures of a frame folder, sorted by file name as bytes (Python's sorted(os.listdir())). Hidden
-/// files, and files which are no pictures, are left out, the latter with a warning.
+/// files, and files which are no pictures, are left out.
+/// @param others  the number of the latter, where asked for.
 /// @throws Error(kNotFound) when none is left; Error(kResourceExhausted) past limits.max_frames.
 std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder,
-                                               const MediaLimits& limits = {});
+                                               const MediaLimits& limits = {},
+                                               size_t* others = nullptr);
 
 }  // namespace vl3::media

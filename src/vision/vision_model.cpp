@@ -17,8 +17,8 @@
 namespace vl3::vision {
 namespace {
 
-constexpr int64_t kMlpRows =
-    4096;  // rows whose hidden activations exist at once when no gradient is recorded
+// Rows whose hidden activations exist at once, at most, when no gradient is recorded.
+constexpr int64_t kMlpRows = 1024;
 
 // A merge x merge block of patches as one token: bilinear resizing with half-pixel centres, which reads the
 // four patches (or the one) around the middle of the block. @param x [..., P, D] in block order.
@@ -76,8 +76,9 @@ at::Tensor MlpImpl::forward(const at::Tensor& x) const {
   if (c10::GradMode::is_enabled() || P <= kMlpRows) return run(x);
   const at::Tensor x_PD = x.reshape({P, x.size(-1)});
   at::Tensor y_PD = at::empty_like(x_PD);
-  for (int64_t row = 0; row < P; row += kMlpRows) {
-    const int64_t rows = std::min(kMlpRows, P - row);
+  const int64_t blocks = (P + kMlpRows - 1) / kMlpRows, most = (P + blocks - 1) / blocks;
+  for (int64_t row = 0; row < P; row += most) {
+    const int64_t rows = std::min(most, P - row);
     y_PD.narrow(0, row, rows).copy_(run(x_PD.narrow(0, row, rows)));
   }
   return y_PD.view(x.sizes());

@@ -1,10 +1,13 @@
 // The one place that knows what tensors a model has and what each checkpoint layout calls them. Everything
 // else uses the canonical name, which is the key of transformers' native layout.
 //
-//   canonical (native)          remote                 also read
-//   model.vision_model.*        model.vision_encoder.*   model.vision_encoder.vision_encoder.* (training
-//   code) model.projector.*           model.mm_projector.*     model.mm_projector.{weight,bias} ("linear"
-//   projector) model.language_model.*      model.* lm_head.weight              lm_head.weight
+// clang-format off
+//   canonical (native)          remote                    also read
+//   model.vision_model.*        model.vision_encoder.*    model.vision_encoder.vision_encoder.* (training code)
+//   model.projector.readout.*   model.mm_projector.*      model.mm_projector.{weight,bias} ("linear" projector)
+//   model.language_model.*      model.*
+//   lm_head.weight              lm_head.weight
+// clang-format on
 #pragma once
 
 #include <cstdint>

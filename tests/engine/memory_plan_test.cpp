@@ -71,6 +71,24 @@ TEST(Plan, CountsTheCacheOfTheRowsThatPruningKeeps) {
   EXPECT_EQ(error_of([&] { engine.ask(clip(), options); }), "");
 }
 
+// Between the two predictions plan --measure used to say that it fits and ask that it does not.
+TEST(Plan, CountsWhatPruningKeepsWhereThatDecides) {
+  const Engine engine = test::load_tiny();
+  AskOptions options = test::greedy();
+  options.fps = 10.0;
+  const uint64_t every = engine.plan(clip(), options).peak_ram_bytes;
+  const uint64_t kept = engine.plan(clip(), options, /*measure_pruning=*/true).peak_ram_bytes;
+  ASSERT_GT(every, kept + (64 << 10));
+  options.max_ram_bytes = (every + kept) / 2;
+  const Plan plan = engine.plan(clip(), options);
+  EXPECT_TRUE(plan.pruning_known);
+  EXPECT_TRUE(plan.fits);
+  EXPECT_EQ(error_of([&] { engine.ask(clip(), options); }), "");
+  options.max_ram_bytes = kept - (16 << 10);
+  EXPECT_FALSE(engine.plan(clip(), options).fits);
+  EXPECT_NE(error_of([&] { engine.ask(clip(), options); }).find("--max-ram allows"), std::string::npos);
+}
+
 // The index of this file promises a frame that then cannot be decoded.
 TEST(Plan, LeavesOutTheFramesThatABrokenTailLacks) {
   const test::TempDir dir;

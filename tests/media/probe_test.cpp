@@ -64,6 +64,20 @@ TEST(Probe, TheCallerMayForceTheKind) {
       "");
 }
 
+// The warning is the caller's to show, once a question, however often the folder is read.
+TEST(Probe, FoldersCountWhatIsNoPicture) {
+  const TempDir dir;
+  dir.write("1.png", make_png(1, 1, 8, 0, "\0\x07"s));
+  const auto warning = [&] {
+    return probe_media(open_media(dir.path().string()), Flow::kRemote).index.warning;
+  };
+  EXPECT_EQ(warning(), "");
+  dir.write("notes.txt", "no picture");
+  EXPECT_NE(warning().find(": 1 file is no picture and was left out"), std::string::npos);
+  dir.write("more.txt", "no picture");
+  EXPECT_NE(warning().find(": 2 files are no pictures and were left out"), std::string::npos);
+}
+
 TEST(Probe, Folders) {
   const TempDir dir;
   dir.write("b.png", make_png(1, 1, 8, 0, "\0\1"s));

@@ -19,7 +19,9 @@ const Module& find(const std::vector<Module>& modules, const std::string& weight
 TEST(ModulePlan, HasEveryMatrixOfTheChosenParts) {
   const weights::ModelConfig config = tiny();
   const auto count = [&](Bits bits) { return plan_modules(config, bits).size(); };
-  const size_t vision = 2 * 6 + 2, lm = 2 * 7 + 1;  // layers and projector; layers and the tied table
+  const auto layers = [](const auto& part) { return static_cast<size_t>(part.num_hidden_layers); };
+  // Layers and projector; layers and the tied table.
+  const size_t vision = layers(config.vision) * 6 + 2, lm = layers(config.text) * 7 + 1;
   EXPECT_EQ(count({.vision = 8, .lm = 8}), vision + lm);
   EXPECT_EQ(count({.vision = 8, .lm = 0}), vision);
   EXPECT_EQ(count({.vision = 0, .lm = 4, .group = 32}), lm);
@@ -27,10 +29,10 @@ TEST(ModulePlan, HasEveryMatrixOfTheChosenParts) {
 
 TEST(ModulePlan, FourBitsWhereTheGroupFits) {
   weights::ModelConfig config = tiny();
+  config.text.intermediate_size = 132;  // no multiple of 32
   const auto modules = plan_modules(config, {.vision = 8, .lm = 4, .group = 32});
   EXPECT_EQ(find(modules, "model.language_model.layers.1.mlp.up_proj.weight").scheme,
             (weights::QuantScheme{.bits = 4, .group = 32}));
-  // 132 inputs are no multiple of 32.
   EXPECT_EQ(find(modules, "model.language_model.layers.1.mlp.down_proj.weight").scheme,
             weights::QuantScheme{});
   EXPECT_EQ(find(modules, "model.language_model.embed_tokens.weight").scheme, weights::QuantScheme{});

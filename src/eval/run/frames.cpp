@@ -44,7 +44,7 @@ std::vector<double> frame_times(const Medium& video, const Sampling& sampling) {
 std::vector<media::Frame> read_frames(const Medium& video, const Sampling& sampling) {
   Planned planned = plan(video, sampling);
   const std::vector<media::SampledFrame> chosen(planned.frames.begin(), planned.frames.end());
-  if (planned.index.damaged) logger().warn("{}", planned.index.warning);
+  if (!planned.index.warning.empty()) logger().warn("{}", planned.index.warning);
   media::SampledReaderOptions options;
   options.flow = sampling.flow;
   media::SampledReader reader(planned.data, std::move(planned.index), std::move(planned.frames),
