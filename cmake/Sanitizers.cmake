@@ -2,6 +2,7 @@
 if(VL3_SANITIZE)
   string(REPLACE ";" "," vl3_sanitize "${VL3_SANITIZE}")
   add_compile_options(-fsanitize=${vl3_sanitize} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_compile_options(-Wno-maybe-uninitialized)  # g++ 12 sees it in std::regex and std::function when it instruments them
   add_link_options(-fsanitize=${vl3_sanitize})
 endif()
 

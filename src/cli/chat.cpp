@@ -24,6 +24,7 @@
 #include "media/png_writer.h"
 #include "media/webcam.h"
 #include "text/conversation.h"
+#include "text/utf8.h"
 
 namespace vl3::cli {
 namespace {
@@ -35,8 +36,9 @@ constexpr const char* kHelp =
     "/frames                  frames the last answer saw, with kept tokens\n"
     "/plan                    what the media waiting for the next question would cost\n"
     "/system TEXT             set the system prompt (empty: none, not the checkpoint's either)\n"
-    "/set KEY VALUE           temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens, fps, "
-    "max_frames\n"
+    "/set KEY VALUE           temperature, top_p, top_k, min_p, repetition_penalty, seed, max_tokens; fps "
+    "and "
+    "max_frames of all videos\n"
     "/show                    settings and size of the conversation\n"
     "/save F, /load F         the conversation as messages JSON\n"
     "/clear                   forget the conversation\n"
@@ -159,6 +161,11 @@ class Chat {
       } catch (const Error& error) {
         failed_ = true;
         fmt::print(stderr, "vl3: {}: {}\n", error_code_name(error.code()), error.what());
+      } catch (const OutputError&) {
+        throw;
+      } catch (const std::exception& error) {  // the conversation so far is worth more than this line
+        failed_ = true;
+        fmt::print(stderr, "vl3: {}: {}\n", error_code_name(ErrorCode::kInternal), printable(error.what()));
       }
     }
   }
@@ -172,7 +179,9 @@ class Chat {
     if (length > 0) line.assign(buffer, static_cast<size_t>(length));
     std::free(buffer);
     std::clearerr(stdin);
-    if (length > 0 && line.back() == '\n') line.pop_back();
+    for (const char end : {'\n', '\r'}) {
+      if (!line.empty() && line.back() == end) line.pop_back();
+    }
     return length > 0;
   }
 
@@ -184,7 +193,13 @@ class Chat {
     return conversation;
   }
 
+  static void check_utf8(const std::string& text, const char* what) {
+    const size_t at = text::find_invalid_utf8(text);
+    VL3_CHECK(at >= text.size(), kInvalidArgument, "{}: byte {} is not UTF-8", what, at);
+  }
+
   void answer(const std::string& question) {
+    check_utf8(question, "the question");
     std::vector<ContentPart> parts = waiting_;
     parts.push_back(text_part(question));
     ProgressLine progress;
@@ -239,6 +254,7 @@ class Chat {
       for (const std::string& warning : plan.warnings) fmt::print(stderr, "vl3: note: {}\n", warning);
       write_out(plan_text(plan));
     } else if (name == "/system") {
+      check_utf8(rest, "/system");
       system_ = rest;
       options_.add_system_prompt = rest.empty() ? std::optional(false) : std::nullopt;
     } else if (name == "/set") {
@@ -246,7 +262,7 @@ class Chat {
     } else if (name == "/show") {
       show();
     } else if (name == "/save") {
-      write_file_atomically(unquoted(need(rest, "/save F")).first, to_json(whole({})).dump(1) + "\n");
+      save(unquoted(need(rest, "/save F")).first);
     } else if (name == "/load") {
       load(unquoted(need(rest, "/load F")).first);
     } else if (name == "/clear") {
@@ -355,14 +371,37 @@ class Chat {
               history_.size(), waiting_.size(), last_.prompt_tokens, last_.cached_tokens);
   }
 
+  // With the sampling that is set now, so that `ask --messages` sees the same frames.
+  void save(const std::string& path) const {
+    Conversation conversation = whole({});
+    check_utf8(system_, "/save: the system prompt");
+    for (Message& message : conversation) {
+      for (ContentPart& part : message.parts) {
+        check_utf8(part.media, "/save: a file's name");
+        if (part.kind != PartKind::kVideo || !part.frames.empty() || part.num_frames) continue;
+        if (!part.fps) part.fps = options_.fps;
+        if (!part.max_frames) part.max_frames = options_.max_frames;
+      }
+    }
+    write_file_atomically(path, to_json(conversation).dump(1) + "\n");
+    if (!waiting_.empty()) fmt::print(stderr, "(media that wait for a question are not saved)\n");
+    if (system_.empty() && options_.add_system_prompt)
+      fmt::print(stderr, "(that there is no system prompt is not saved)\n");
+  }
+
   void load(const std::string& path) {
     Conversation loaded = text::parse_openai_messages(read_json_file(path), path);
-    system_.clear();
-    options_.add_system_prompt.reset();
+    std::string system;
     if (!loaded.empty() && loaded.front().role == Role::kSystem) {
-      for (const ContentPart& part : loaded.front().parts) system_ += part.text;
+      for (const ContentPart& part : loaded.front().parts) {
+        VL3_CHECK(part.kind == PartKind::kText, kUnsupported,
+                  "{}: media in the system message; ask --messages takes them", path);
+        system += part.text;
+      }
       loaded.erase(loaded.begin());
     }
+    system_ = std::move(system);
+    options_.add_system_prompt.reset();
     history_ = std::move(loaded);
     waiting_.clear();
   }

@@ -20,6 +20,7 @@ struct Convert {
   std::string source, out, to, dtype, vision, lm, max_shard_size = "5000000000";
   bool random = false, scale_residual = false;
   uint64_t seed = 0;
+  const CLI::App* command = nullptr;
 
   // --vision V --lm L OUT: the only positional is the new folder.
   void compose() {
@@ -27,6 +28,7 @@ struct Convert {
               "--vision and --lm go together: a model is made of both");
     VL3_CHECK(out.empty() && !random, kInvalidArgument, "with --vision and --lm give only OUT{}",
               random ? ", not --random" : "");
+    VL3_CHECK(!scale_residual, kInvalidArgument, "--scale-residual goes with --random");
     weights::ComposeOptions options;
     options.to = to == "native" ? Flow::kNative : Flow::kRemote;
     if (!dtype.empty()) options.dtype = weights::parse_torch_dtype(dtype);
@@ -40,6 +42,10 @@ struct Convert {
 
   void run() {
     if (!vision.empty() || !lm.empty()) return compose();
+    VL3_CHECK(random || (!scale_residual && command->count("--seed") == 0), kInvalidArgument,
+              "{} goes with --random", scale_residual ? "--scale-residual" : "--seed");
+    VL3_CHECK(!random || to.empty(), kInvalidArgument,
+              "--random keeps SRC's layout: leave --to out, and convert the result");
     VL3_CHECK(!out.empty(), kInvalidArgument, "give the folder to read and the folder to write: SRC OUT");
     const InterruptGuard guard(InterruptGuard::kSetsFlag);
     ProgressLine line;
@@ -82,6 +88,7 @@ void add_convert(CLI::App& app) {
   auto convert = std::make_shared<Convert>();
   CLI::App* command =
       app.add_subcommand("convert", "Write a checkpoint in the other layout, dtype or sharding");
+  convert->command = command;
   command->add_option("SRC", convert->source, "Checkpoint folder; left out with --vision and --lm")
       ->required();
   command->add_option("OUT", convert->out, "New folder; appears whole or not at all");

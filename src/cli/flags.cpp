@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "hub/hub.h"
+#include "net/url.h"
 #include "text/conversation.h"
 
 namespace vl3::cli {
@@ -34,6 +35,15 @@ void read_into(CLI::App& command, const std::string& flag, std::optional<double>
       .add_option_function<std::string>(
           flag, [&seconds](const std::string& text) { seconds = parse_seconds(text); }, help)
       ->check(parses("TIME", [](const std::string& text) { parse_seconds(text); }));
+}
+
+// What stands where the question belongs, "" for a question.
+std::string_view named_medium(const std::string& text) {
+  std::error_code unreadable;
+  if (text == "-") return "stdin";
+  if (std::filesystem::is_regular_file(text, unreadable)) return "a file";
+  if (std::filesystem::is_directory(text, unreadable)) return "a folder";
+  return net::is_web_address(text) || text.starts_with("data:") ? "an address" : "";
 }
 
 }  // namespace
@@ -191,14 +201,15 @@ void MediaFlags::add(CLI::App& command, bool with_question) {
   read_into(command, "--end", options.end, "End in the video");
   command.add_option("--max-visual-tokens", options.max_visual_tokens, "Visual tokens of all media at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  command
-      .add_option(
-          "--prune-threshold", options.prune.threshold,
-          "Video tokens whose pixels changed no more than this (mean difference, 0-510) are dropped (0.1)")
-      ->check(number_between(0, 1e6));
-  command
-      .add_option("--prune-reference", options.prune.reference, "What a token is compared with (previous)")
-      ->check(CLI::IsMember({"previous", "last-kept"}));
+  CLI::Option* prune_threshold = command
+                                     .add_option("--prune-threshold", options.prune.threshold,
+                                                 "Video tokens whose pixels changed no more than this (mean "
+                                                 "difference, 0-510) are dropped (0.1)")
+                                     ->check(number_between(0, 1e6));
+  CLI::Option* prune_reference = command
+                                     .add_option("--prune-reference", options.prune.reference,
+                                                 "What a token is compared with (previous)")
+                                     ->check(CLI::IsMember({"previous", "last-kept"}));
   CLI::Option* prune_to =
       command
           .add_option("--prune-to", options.prune.max_tokens,
@@ -208,7 +219,9 @@ void MediaFlags::add(CLI::App& command, bool with_question) {
   command
       .add_flag_function(
           "--no-prune", [this](int64_t) { options.prune.enabled = false; }, "Keep every video token")
-      ->excludes(prune_to);
+      ->excludes(prune_to)
+      ->excludes(prune_threshold)
+      ->excludes(prune_reference);
   command.add_flag("--allow-private-addresses", options.limits.allow_private_addresses,
                    "URLs may name loopback and private hosts");
   command
@@ -253,9 +266,9 @@ Conversation MediaFlags::conversation() const {
     VL3_CHECK(!positionals.empty(), kInvalidArgument,
               "no question: write it last, in quotes, as in: vl3 ask clip.mp4 \"What happens?\"");
     question = positionals.back();
-    std::error_code unreadable;
-    VL3_CHECK(!std::filesystem::is_regular_file(question, unreadable), kInvalidArgument,
-              "\"{}\" is a file: where is the question? Write it last, in quotes", question);
+    const std::string_view medium = named_medium(question);
+    VL3_CHECK(medium.empty(), kInvalidArgument,
+              "\"{}\" is {}: where is the question? Write it last, in quotes", question, medium);
     positionals.pop_back();
   }
   std::vector<ContentPart> parts;

@@ -21,9 +21,17 @@ struct Inspect {
   std::string out;
 
   void run() {
+    const Conversation conversation = media.conversation();
+    check_no_input(out, media.messages);
+    for (const Message& message : conversation) {
+      for (const ContentPart& part : message.parts) {
+        check_no_input(out, part.media);
+        for (const std::string& frame : part.frames) check_no_input(out, frame);
+      }
+    }
     const auto runtime = model.load_runtime();
     const engine::Inspection inspection = engine::naming_out_of_memory(
-        [&] { return engine::inspect(*runtime, media.conversation(), media.options); },
+        [&] { return engine::inspect(*runtime, conversation, media.options); },
         "use fewer frames (--max-frames) or fewer visual tokens (--max-visual-tokens)");
     if (!out.empty()) write_file_atomically(out, inspection.png);
     print_out("{}\n", inspection.json.dump(1, ' ', false, OrderedJson::error_handler_t::replace));

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/check.h"
 #include "core/printable.h"
 
 namespace vl3::cli {
@@ -31,6 +32,12 @@ void write_out(std::string_view text) {
     if (put < 0) throw OutputError(fmt::format("stdout: cannot be written: {}", std::strerror(errno)));
     text.remove_prefix(static_cast<size_t>(put));
   }
+}
+
+void check_no_input(const std::filesystem::path& out, const std::string& input) {
+  std::error_code missing;
+  VL3_CHECK(out.empty() || input.empty() || !std::filesystem::equivalent(out, input, missing),
+            kInvalidArgument, "--out {}: that is the input {}", out.string(), input);
 }
 
 }  // namespace vl3::cli

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -25,6 +26,9 @@ template <typename... Args>
 void print_out(fmt::format_string<Args...> format, Args&&... args) {
   write_out(fmt::format(format, std::forward<Args>(args)...));
 }
+
+/// @throws Error(kInvalidArgument) where `out` is the file that `input` names: it would be lost.
+void check_no_input(const std::filesystem::path& out, const std::string& input);
 
 /// The text with control characters (C0 but line feed and tab, DEL, C1) and bytes that are no UTF-8 as \xNN.
 std::string terminal_text(std::string_view text);

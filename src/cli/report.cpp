@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "core/printable.h"
 #include "engine/report_json.h"
 #include "engine/visual_count.h"
@@ -67,9 +69,9 @@ std::string plan_text(const Plan& plan) {
   text += plan.pruning_known ? fmt::format(" ({} before pruning at threshold {:g})\n", plan.visual_tokens,
                                            plan.prune_threshold)
                              : " (before pruning; --measure counts what is kept)\n";
-  text +=
-      fmt::format("  memory: {:.0f} MiB at the peak ({:.0f} weights, {:.0f} cache, {:.0f} work)\n",
-                  mib(plan.peak_ram_bytes), mib(plan.weight_bytes), mib(plan.kv_bytes), mib(plan.work_bytes));
+  text += fmt::format("  memory: {:.0f} MiB at the peak ({:.0f} weights, {:.0f} cache, {:.0f} work)\n",
+                      std::ceil(mib(plan.peak_ram_bytes)), mib(plan.weight_bytes), mib(plan.kv_bytes),
+                      mib(plan.work_bytes));
   text += fmt::format("  first token: about {:.1f} s here ({:.1f} of them decoding and resizing)\n",
                       plan.first_token_seconds, plan.decode_seconds);
   for (const std::string& note : plan.notes) text += fmt::format("  does not fit: {}\n", printable(note));

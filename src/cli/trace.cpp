@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
 #include "core/check.h"
 #include "core/file.h"
 #include "engine/out_of_memory.h"
@@ -54,6 +55,7 @@ struct TraceCommand {
     for (const std::filesystem::path& path : {std::filesystem::path(out), json_path}) {
       VL3_CHECK(!std::filesystem::is_directory(path), kInvalidArgument, "--out {}: {} is a folder", out,
                 path.string());
+      for (const std::string& input : {messages, case_file}) check_no_input(path, input);
     }
     engine::TraceCase traced = case_file.empty() ? engine::read_trace_messages(messages, media_root)
                                                  : engine::read_trace_case(case_file, media_root);

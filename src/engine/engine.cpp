@@ -136,7 +136,7 @@ struct Session::Impl {
     // Before the media are opened: what is wrong with a schema or a regex should not cost a download.
     std::optional<sampling::Matcher> matcher = engine::make_matcher(runtime, options.generation);
     Answer answer;
-    AskOptions fitted = options;
+    Conversation fitted = conversation;
     engine::forget_other_media(*fetched, conversation);
     const engine::MediaOpener opener = engine::fetching_once(
         conversation, engine::request_options(options).limits,
@@ -145,9 +145,9 @@ struct Session::Impl {
         },
         fetched);
     if (options.max_ram_bytes > 0)
-      answer.receipt.warnings = engine::fit_memory(runtime, conversation, fitted, opener,
-                                                   static_cast<uint64_t>(vision_cache.bytes()));
-    engine::Request request = engine::make_request(runtime, conversation, fitted, opener);
+      answer.receipt.warnings =
+          engine::fit_memory(runtime, fitted, options, opener, static_cast<uint64_t>(vision_cache.bytes()));
+    engine::Request request = engine::make_request(runtime, fitted, options, opener);
     answer.receipt.seconds.load = runtime.load_seconds;
     answer.receipt.seconds.open = seconds_since(start);
     answer.receipt.prune_threshold = request.options.prune.threshold;

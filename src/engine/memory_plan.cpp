@@ -95,8 +95,21 @@ bool pruning_decides(const Runtime& runtime, const Request& request, const AskOp
   const auto fits = [&](int64_t rows) {
     return estimate_memory(runtime, request, rows, new_tokens(options)).total() <= options.max_ram_bytes;
   };
-  return options.max_ram_bytes > 0 && !options.fit && !fits(most_rows(request, options.prune)) &&
-         fits(request.min_rows());
+  return options.max_ram_bytes > 0 && !fits(most_rows(request, options.prune)) && fits(request.min_rows());
+}
+
+// What is needed is rounded up, so that a limit of as many MiB is enough.
+uint64_t mib_needed(uint64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
+
+Conversation with_fewer_frames(Conversation conversation, int64_t most) {
+  for (Message& message : conversation) {
+    for (ContentPart& part : message.parts) {
+      if (part.media.empty() || (part.kind != PartKind::kVideo && part.kind != PartKind::kMedia)) continue;
+      std::optional<int64_t>& frames = part.num_frames ? part.num_frames : part.max_frames;
+      frames = std::min(frames.value_or(most), most);
+    }
+  }
+  return conversation;
 }
 
 // Rows of the fused sequence with the tokens that pruning keeps.
@@ -153,15 +166,15 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
   return estimate;
 }
 
-Plan make_plan(const Runtime& runtime, const Conversation& conversation, const AskOptions& asked,
+Plan make_plan(const Runtime& runtime, const Conversation& asked, const AskOptions& options,
                bool measure_pruning, const preprocess::PartDescriber& describe) {
   Plan plan;
-  AskOptions options = asked;
+  Conversation conversation = asked;
   const MediaOpener opener =
       describe ? MediaOpener() : MediaOpener(fetching_once(conversation, request_options(options).limits));
   if (options.fit && options.max_ram_bytes > 0) {
     Fit fit = fewer_frames(runtime, conversation, options, opener);
-    options = std::move(fit.options);
+    conversation = std::move(fit.conversation);
     plan.warnings = std::move(fit.changes);
   }
   const auto opening = std::chrono::steady_clock::now();
@@ -201,59 +214,59 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
   }
   if (options.max_ram_bytes > 0 && plan.peak_ram_bytes > options.max_ram_bytes) {
     plan.fits = false;
-    plan.notes.push_back(fmt::format("{} MiB are needed, --max-ram allows {} MiB", plan.peak_ram_bytes >> 20,
-                                     options.max_ram_bytes >> 20));
+    plan.notes.push_back(fmt::format("{} MiB are needed, --max-ram allows {} MiB",
+                                     mib_needed(plan.peak_ram_bytes), options.max_ram_bytes >> 20));
   }
   return plan;
 }
 
 Fit fewer_frames(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
                  const MediaOpener& opener, uint64_t session_bytes) {
-  const auto need = [&](const AskOptions& tried) {
-    RequestOptions inner = request_options(tried);
-    inner.opener = opener;
-    const Request request = prepare_request(runtime, with_video_defaults(conversation, tried), inner);
+  RequestOptions inner = request_options(options);
+  inner.opener = opener;
+  const auto need = [&](const Conversation& tried, bool look_at_pruning) {
+    const Request request = prepare_request(runtime, with_video_defaults(tried, options), inner);
     int64_t most_frames = 0;
     for (const preprocess::MediumPlan& medium : request.plan.media)
       most_frames = std::max(most_frames, medium.grid.t);
-    int64_t rows = most_rows(request, tried.prune);
-    if (pruning_decides(runtime, request, tried))
+    int64_t rows = most_rows(request, options.prune);
+    if (look_at_pruning && pruning_decides(runtime, request, options))
       rows = kept_rows(request, count_kept(runtime, request, request.options.prune));
-    const MemoryEstimate memory = estimate_memory(runtime, request, rows, new_tokens(tried));
+    const MemoryEstimate memory = estimate_memory(runtime, request, rows, new_tokens(options));
     return std::pair(memory.total() + session_bytes, most_frames);
   };
-  auto [bytes, frames] = need(options);
-  Fit fit{.options = options, .wanted = bytes, .bytes = bytes, .changes = {}};
-  AskOptions& tried = fit.options;
+  auto [bytes, frames] = need(conversation, /*look_at_pruning=*/true);
+  Fit fit{.conversation = conversation, .wanted = bytes, .bytes = bytes, .changes = {}};
   // The remote index rule has no bound by max_frames: it may have to fall far before a frame goes.
-  for (int64_t most = frames; options.fit && bytes > options.max_ram_bytes && most > 1;) {
+  int64_t most = frames;
+  while (options.fit && bytes > options.max_ram_bytes && most > 1) {
     most = std::max<int64_t>(1, most * 3 / 4);
-    tried.max_frames = most;
-    std::tie(bytes, frames) = need(tried);
+    fit.conversation = with_fewer_frames(with_video_defaults(conversation, options), most);
+    std::tie(bytes, frames) = need(fit.conversation, /*look_at_pruning=*/false);
   }
   fit.bytes = bytes;
   if (bytes > options.max_ram_bytes || bytes == fit.wanted) {
-    tried = options;
+    fit.conversation = conversation;
   } else {
     fit.changes.push_back(
         fmt::format("max_frames lowered to {} so that {} MiB fit --max-ram ({} MiB would have been needed)",
-                    *tried.max_frames, bytes >> 20, fit.wanted >> 20));
+                    most, mib_needed(bytes), mib_needed(fit.wanted)));
   }
   return fit;
 }
 
-std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& conversation,
-                                    AskOptions& options, const MediaOpener& opener, uint64_t session_bytes) {
+std::vector<std::string> fit_memory(const Runtime& runtime, Conversation& conversation,
+                                    const AskOptions& options, const MediaOpener& opener,
+                                    uint64_t session_bytes) {
   Fit fit = fewer_frames(runtime, conversation, options, opener, session_bytes);
-  const uint64_t bytes = fit.bytes, wanted = fit.wanted;
-  VL3_CHECK(bytes <= options.max_ram_bytes, kResourceExhausted,
-            "about {} MiB are needed{}, --max-ram allows {} MiB; {}", wanted >> 20,
-            options.fit ? fmt::format(" ({} MiB with the fewest frames)", bytes >> 20) : "",
+  VL3_CHECK(fit.bytes <= options.max_ram_bytes, kResourceExhausted,
+            "about {} MiB are needed{}, --max-ram allows {} MiB; {}", mib_needed(fit.wanted),
+            options.fit ? fmt::format(" ({} MiB with the fewest frames)", mib_needed(fit.bytes)) : "",
             options.max_ram_bytes >> 20,
             options.fit
                 ? "raise it, or lower --max-visual-tokens or --max-tokens"
                 : "raise it, lower --max-frames or --max-visual-tokens, or let --fit lower the frames");
-  options = std::move(fit.options);
+  conversation = std::move(fit.conversation);
   for (const std::string& change : fit.changes) logger().warn("{}", change);
   return std::move(fit.changes);
 }

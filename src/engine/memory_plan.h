@@ -31,23 +31,25 @@ Plan make_plan(const Runtime& runtime, const Conversation& conversation, const A
 
 /// What `fit` makes of a request.
 struct Fit {
-  AskOptions options;                     ///< with max_frames lowered where that is enough, else as they were
-  uint64_t wanted = 0;                    ///< predicted as asked
-  uint64_t bytes = 0;                     ///< predicted with the fewest frames that were tried
+  Conversation conversation;  ///< its videos with fewer frames where that is enough, else as it was
+  uint64_t wanted = 0;        ///< predicted as asked
+  uint64_t bytes = 0;         ///< predicted with the fewest frames that were tried
   std::vector<std::string> changes = {};  ///< a line each, for people
 };
 
-/// With options.fit lowers max_frames until options.max_ram_bytes are enough; decides nothing.
+/// With options.fit lowers the frames of all videos, whatever they ask for themselves, until
+/// options.max_ram_bytes are enough; decides nothing. Where what pruning keeps decides whether the request as
+/// it is fits, its videos are decoded once to see.
 /// @param session_bytes  that the session keeps of earlier media, beside keys and values.
 Fit fewer_frames(const Runtime& runtime, const Conversation& conversation, const AskOptions& options,
                  const MediaOpener& opener, uint64_t session_bytes = 0);
 
-/// Checks a request against options.max_ram_bytes. With options.fit, max_frames of its videos is lowered
-/// until it fits, which is logged as a warning.
+/// Checks a request against options.max_ram_bytes. With options.fit its videos get fewer frames until it
+/// fits, which is logged as a warning.
 /// @return what was changed, a line each.
 /// @throws Error(kResourceExhausted) when it does not fit.
-std::vector<std::string> fit_memory(const Runtime& runtime, const Conversation& conversation,
-                                    AskOptions& options, const MediaOpener& opener,
+std::vector<std::string> fit_memory(const Runtime& runtime, Conversation& conversation,
+                                    const AskOptions& options, const MediaOpener& opener,
                                     uint64_t session_bytes = 0);
 
 }  // namespace vl3::engine

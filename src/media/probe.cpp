@@ -28,10 +28,10 @@ void probe_folder(const MediaData& media, Flow flow, const MediaLimits& limits, 
   info.video = folder_info(count, size.height, size.width, flow);
   info.index = folder_index(count, flow);
   if (others > 0) {
-    info.index.warning = fmt::format(
-        "{}: {}", media.name,
-        others == 1 ? "1 file is no picture and was left out"
-                    : fmt::format("{} files are no pictures and were left out", others));
+    info.index.warning =
+        fmt::format("{}: {}", media.name,
+                    others == 1 ? "1 file is no picture and was left out"
+                                : fmt::format("{} files are no pictures and were left out", others));
   }
 }
 

@@ -228,8 +228,8 @@ std::shared_ptr<const std::string> read_media(const MediaData& media, const Medi
   return std::make_shared<const std::string>(read_file(media.path, limits.max_bytes));
 }
 
-std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder,
-                                               const MediaLimits& limits, size_t* others) {
+std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder, const MediaLimits& limits,
+                                               size_t* others) {
   std::error_code error;
   std::vector<std::filesystem::path> frames;
   size_t left_out = 0;

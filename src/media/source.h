@@ -54,7 +54,6 @@ std::shared_ptr<const std::string> read_media(const MediaData& media, const Medi
 /// @param others  the number of the latter, where asked for.
 /// @throws Error(kNotFound) when none is left; Error(kResourceExhausted) past limits.max_frames.
 std::vector<std::filesystem::path> list_frames(const std::filesystem::path& folder,
-                                               const MediaLimits& limits = {},
-                                               size_t* others = nullptr);
+                                               const MediaLimits& limits = {}, size_t* others = nullptr);
 
 }  // namespace vl3::media

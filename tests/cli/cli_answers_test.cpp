@@ -1,4 +1,5 @@
 // What the program gives when all is well: answers on stdout and nothing else there, exit status 0.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -132,7 +133,7 @@ TEST(CliTrain, PlansWithoutRunning) {
 // What stderr says of an answer that was cut where the command line said so.
 std::string cut_note(const Json& answer, int max_tokens) {
   if (answer.at("finish_reason") != "length") return "";
-  return "vl3: the answer was cut at --max-tokens " + std::to_string(max_tokens) + "; raise it\n";
+  return fmt::format("vl3: the answer was cut at --max-tokens {}; raise it\n", max_tokens);
 }
 
 class CliAnswers : public testing::TestWithParam<Asked> {};
@@ -316,6 +317,56 @@ TEST_F(CliRuns, ChatRefusesSettingsThatAreNone) {
   EXPECT_NE(lines[0].find("/set top_k 2.7: expected a whole number"), std::string::npos);
   EXPECT_NE(lines[1].find("/set seed -3: expected 0 or more"), std::string::npos);
   EXPECT_NE(run.out.find("min_p (checkpoint's)"), std::string::npos) << run.out;
+}
+
+// A name or text that is no UTF-8 used to end the whole chat at /save.
+TEST_F(CliRuns, ChatOutlivesBytesThatAreNoUtf8) {
+  const W world;
+  const std::string picture = world.file("\xff.png", W::bytes_of(W::data("picture.png")));
+  const RunResult run = run_vl3(W::with_model("chat", {"--temperature", "0", "--max-tokens", "2"}),
+                                {.stdin_bytes = "/system caf\xe9\ncaf\xe9\n/image " + picture +
+                                                "\nhi\n/save " + world.out("c.json") + "\n/show\n"});
+  const std::vector<std::string> lines = lines_of(run.err);
+  ASSERT_GE(lines.size(), 3u) << run.err;
+  EXPECT_NE(run.err.find("/system: byte 3 is not UTF-8"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("the question: byte 3 is not UTF-8"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("/save: a file's name: byte "), std::string::npos) << run.err;
+  EXPECT_FALSE(std::filesystem::exists(world.out("c.json")));
+  EXPECT_NE(run.out.find("messages 2\n"), std::string::npos) << run.out;  // /show still ran
+  EXPECT_EQ(run.status, 1);
+}
+
+TEST_F(CliRuns, ChatSaysWhatASavedConversationLacks) {
+  const W world;
+  const RunResult run = run_vl3(W::with_model("chat", {"--max-frames", "3"}),
+                                {.stdin_bytes = "/system\r\n/video " + W::data("clip.mp4") + "\r\n/save " +
+                                                world.out("c.json") + "\r\n"});
+  EXPECT_NE(run.err.find("media that wait for a question are not saved"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("that there is no system prompt is not saved"), std::string::npos) << run.err;
+  EXPECT_EQ(run.status, 0);
+}
+
+// Or `ask --messages` would see other frames than the chat.
+TEST_F(CliRuns, ChatSavesTheSamplingThatWasSet) {
+  const W world;
+  const Json messages = {
+      {{"role", "user"},
+       {"content", {{{"type", "video"}, {"video", "c.mp4"}}, {{"type", "text"}, {"text", "hi"}}}}}};
+  const std::string in = world.file("in.json", messages.dump());
+  run_vl3(W::with_model("chat", {"--max-frames", "3"}),
+          {.stdin_bytes = "/load " + in + "\n/set fps 2\n/save " + world.out("c.json") + "\n"});
+  const Json video = read_json_file(world.out("c.json"))[0]["content"][0];
+  EXPECT_EQ(video["fps"], 2.0);
+  EXPECT_EQ(video["max_frames"], 3);
+}
+
+TEST_F(CliRuns, ChatLoadsNoMediaIntoTheSystemPrompt) {
+  const W world;
+  const std::string in =
+      world.file("in.json", R"([{"role": "system", "content": [{"type": "image", "image": "a.png"}]}])");
+  const RunResult run = run_vl3(W::with_model("chat", {}), {.stdin_bytes = "/load " + in + "\n"});
+  EXPECT_NE(run.err.find("media in the system message"), std::string::npos) << run.err;
+  EXPECT_EQ(run.status, 1);
 }
 
 TEST_F(CliRuns, StdinIsReadOnceUnderAMemoryLimit) {

@@ -77,6 +77,18 @@ std::vector<HostileRow> convert_rows() {
        }},
       {"ConvertLmIsNoQwen2", 1, "is not supported, only \"qwen2\" (Qwen2 and Qwen2.5)",
        [](W& w) -> Words { return {"convert", w.out(), "--vision", W::model(), "--lm", W::model()}; }},
+      {"ConvertRandomToALayout", 2, "--random keeps SRC's layout",
+       [](W& w) {
+         return convert(w, {"--random", "--to", "remote"});
+       }},
+      {"ConvertSeedOfNothing", 2, "--seed goes with --random",
+       [](W& w) {
+         return convert(w, {"--to", "remote", "--seed", "3"});
+       }},
+      {"ConvertScaleOfNothing", 2, "--scale-residual goes with --random",
+       [](W& w) {
+         return convert(w, {"--to", "remote", "--scale-residual"});
+       }},
       {"ConvertWithoutOut", 2, "give the folder to read and the folder to write: SRC OUT",
        [](W&) -> Words {
          return {"convert", W::model(), "--to", "remote"};
@@ -167,6 +179,11 @@ std::vector<HostileRow> trace_rows() {
        [](W& w) {
          std::filesystem::create_directory(w.out("t.json"));
          return W::with_model("trace", {"--case", w.file("case.json", kHi), "--out", w.out("t.safetensors")});
+       }},
+      {"TraceOutIsTheMessages", 2, "/q.json: that is the input",
+       [](W& w) {
+         const std::string messages = w.file("q.json", R"([{"role": "user", "content": "hi"}])");
+         return W::with_model("trace", {"--messages", messages, "--out", w.out("q.safetensors")});
        }},
       {"TraceOutIsTheJson", 2, "/t.json: that name is for the JSON beside the tensors",
        [](W& w) {
@@ -261,6 +278,11 @@ std::vector<HostileRow> other_rows() {
       {"InspectBroken", 1, "/picture.png: broken PNG: the file ends early",
        [](W& w) {
          return W::with_model("inspect", {w.cut("picture.png", 0.6), "--out", w.out("sheet.png")});
+       }},
+      {"InspectOutIsItsInput", 2, "/p.png: that is the input",
+       [](W& w) {
+         const std::string picture = w.file("p.png", W::bytes_of(W::data("picture.png")));
+         return W::with_model("inspect", {picture, "--out", w.out("p.png")});
        }},
       {"InspectOutWithoutParent", 2, "/no/such/sheet.png: cannot be written: No such file or directory",
        [](W& w) {

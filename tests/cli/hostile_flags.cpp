@@ -34,6 +34,18 @@ std::vector<HostileRow> parser_rows() {
        }},
       {"QuestionIsAFile", 2, "picture.png\" is a file: where is the question?",
        [](W&) { return W::ask({W::data("picture.png")}); }},
+      {"QuestionIsAFolder", 2, "/frames\" is a folder: where is the question?",
+       [](W& w) {
+         w.file("frames/1.png", W::bytes_of(W::data("picture.png")));
+         return W::ask({w.out("frames")});
+       }},
+      {"QuestionIsAnAddress", 2, "\"http://127.0.0.1:9/cat.png\" is an address: where is the question?",
+       [](W&) { return W::ask({"http://127.0.0.1:9/cat.png"}); }},
+      {"QuestionIsStdin", 2, "\"-\" is stdin: where is the question?", [](W&) { return W::ask({"-"}); }},
+      {"NoPruneWithAThreshold", 2, "--prune-threshold excludes --no-prune",
+       [](W&) {
+         return W::ask({"hi", "--no-prune", "--prune-threshold", "5"});
+       }},
       {"QuestionMissing", 2, "no question: write it last, in quotes", [](W&) { return W::ask({}); }},
       {"QuestionNotUtf8", 2, "the text is not UTF-8: byte 0xe9", [](W&) { return W::ask({"caf\xe9"}); }},
       {"ValueMissing", 2, "--max-tokens: 1 required",

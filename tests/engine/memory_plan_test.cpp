@@ -73,18 +73,26 @@ TEST(Plan, CountsTheCacheOfTheRowsThatPruningKeeps) {
 
 // Between the two predictions plan --measure used to say that it fits and ask that it does not.
 TEST(Plan, CountsWhatPruningKeepsWhereThatDecides) {
-  const Engine engine = test::load_tiny();
+  const test::TempDir dir;
+  const Engine engine = Engine::load({.model = test::wide_model(dir).string()});
   AskOptions options = test::greedy();
   options.fps = 10.0;
+  options.prune.threshold = 500;  // the first frame alone is kept
+  engine.plan(clip(), options);   // what the first one leaves behind does not count
   const uint64_t every = engine.plan(clip(), options).peak_ram_bytes;
   const uint64_t kept = engine.plan(clip(), options, /*measure_pruning=*/true).peak_ram_bytes;
-  ASSERT_GT(every, kept + (64 << 10));
+  ASSERT_GT(every, kept + (256 << 10));
   options.max_ram_bytes = (every + kept) / 2;
   const Plan plan = engine.plan(clip(), options);
   EXPECT_TRUE(plan.pruning_known);
   EXPECT_TRUE(plan.fits);
   EXPECT_EQ(error_of([&] { engine.ask(clip(), options); }), "");
-  options.max_ram_bytes = kept - (16 << 10);
+  // Nothing is to be lowered where it fits.
+  options.fit = true;
+  EXPECT_TRUE(engine.plan(clip(), options).warnings.empty());
+  EXPECT_TRUE(engine.ask(clip(), options).receipt.warnings.empty());
+  options.fit = false;
+  options.max_ram_bytes = kept - (64 << 10);
   EXPECT_FALSE(engine.plan(clip(), options).fits);
   EXPECT_NE(error_of([&] { engine.ask(clip(), options); }).find("--max-ram allows"), std::string::npos);
 }
@@ -128,6 +136,24 @@ TEST(Plan, FitLowersFramesAndSaysSo) {
   ASSERT_FALSE(answer.receipt.warnings.empty());
   EXPECT_NE(answer.receipt.warnings[0].find("max_frames lowered to"), std::string::npos);
   EXPECT_LT(answer.receipt.media[0].frames.size(), 45u);
+}
+
+// A video that says itself how many frames it wants was refused instead.
+TEST(Plan, FitLowersTheFramesThatAMessageAsksFor) {
+  const test::TempDir dir;
+  const Engine engine = Engine::load({.model = test::wide_model(dir).string()});
+  Conversation conversation = clip();
+  ContentPart& video = conversation[0].parts[0];
+  video.fps = 10.0;
+  video.max_frames = 1;
+  AskOptions options = test::greedy();
+  const uint64_t one = engine.plan(conversation, options).peak_ram_bytes;
+  video.max_frames = 45;
+  options.max_ram_bytes = (one + engine.plan(conversation, options).peak_ram_bytes) / 2;
+  EXPECT_FALSE(engine.plan(conversation, options).fits);
+  options.fit = true;
+  EXPECT_TRUE(engine.plan(conversation, options).fits);
+  EXPECT_LT(engine.ask(conversation, options).receipt.media[0].frames.size(), 45u);
 }
 
 TEST(Plan, CountsDecodingInTheTimeToTheFirstToken) {

@@ -5,11 +5,13 @@
 #include <openssl/evp.h>
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 
 #include "hub/hub.h"
 #include "net/loopback.h"
@@ -48,10 +50,11 @@ class FakeHub {
   std::map<std::string, FakeFile> files;  ///< at `commit`, which "main" stands for
   std::string token;                      ///< "" asks for none
   bool ranges = true;                     ///< the storage honours Range
-  std::deque<size_t> cuts;       ///< each storage GET that finds one here sends so many bytes, then cuts
-  std::atomic<int> failures{0};  ///< so many requests get 503 first
-  std::string redirect_to;       ///< instead of the storage
-  std::string listing;           ///< instead of the right JSON
+  std::deque<size_t> cuts;          ///< each storage GET that finds one here sends so many bytes, then cuts
+  std::atomic<bool> stalls{false};  ///< where a GET would be cut it goes silent as long as this is set
+  std::atomic<int> failures{0};     ///< so many requests get 503 first
+  std::string redirect_to;          ///< instead of the storage
+  std::string listing;              ///< instead of the right JSON
 
   // What was seen.
   std::atomic<int> storage_gets{0};
@@ -129,13 +132,13 @@ class FakeHub {
     const FakeFile& file = found->second;
     response.set_header("X-Repo-Commit", commit);
     if (!file.large) {
-      response.set_header("ETag", "\"" + file.real_etag() + "\"");
+      response.set_header("ETag", fmt::format("\"{}\"", file.real_etag()));
       if (request.method == "GET") bytes_sent += file.content.size();
       response.set_content(file.content, "text/plain");
       return;
     }
     response.status = 302;
-    response.set_header("X-Linked-Etag", "\"" + file.real_etag() + "\"");
+    response.set_header("X-Linked-Etag", fmt::format("\"{}\"", file.real_etag()));
     response.set_header("X-Linked-Size", file.size.empty() ? std::to_string(file.content.size()) : file.size);
     response.set_header("ETag", "\"of-the-redirect\"");
     response.set_header("Location", redirect_to.empty()
@@ -162,6 +165,7 @@ class FakeHub {
         content.size(), "application/octet-stream",
         [this, &content, left](size_t offset, size_t length, httplib::DataSink& sink) {
           const size_t count = std::min({length, *left, size_t{16384}});
+          while (count == 0 && stalls) std::this_thread::sleep_for(std::chrono::milliseconds(5));
           if (count == 0) return false;  // cuts the connection
           *left -= *left == std::string::npos ? 0 : count;
           bytes_sent += count;
