@@ -10,7 +10,9 @@ ask() {
   printf '\n'
   "$vl3" "$@"
 }
-ask ask examples/media/shapes.png "What does this picture show?" --max-tokens 24 --receipt
-ask ask examples/media/moving.mp4 "What happens in this video?" --max-tokens 24 --receipt
-ask ask examples/media/shapes.png examples/media/moving.mp4 "Is the square of the picture in the video?" --max-tokens 24 --receipt
-ask plan examples/media/moving.mp4 --measure
+media=examples/media
+ask ask $media/shapes.png "What colour is the square?" --receipt
+ask ask $media/chart.png "Which bar is the highest?" --receipt
+ask ask $media/first.jpg $media/second.png "What colour is the square in the first picture?" --receipt
+ask ask $media/clip.mp4 "What colour is the shape that appears first?" --receipt
+ask plan $media/moving.mp4 --measure

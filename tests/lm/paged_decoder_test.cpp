@@ -11,8 +11,10 @@ namespace vl3::lm {
 namespace {
 
 std::shared_ptr<const engine::Runtime> load(const char* dtype) {
-  return engine::Runtime::load(
-      {.model = std::string(VL3_SOURCE_DIR) + "/models/tiny", .dtype = dtype, .device = "cpu", .flow = {}});
+  return engine::Runtime::load({.model = std::string(VL3_SOURCE_DIR) + "/tests/data/seeded_tiny",
+                                .dtype = dtype,
+                                .device = "cpu",
+                                .flow = {}});
 }
 
 TEST(PagedDecoder, EqualsTheDecoderWithAPlainCache) {

@@ -8,7 +8,7 @@
 namespace vl3::quantize {
 namespace {
 
-weights::ModelConfig tiny() { return weights::load_model_config(VL3_SOURCE_DIR "/models/tiny"); }
+weights::ModelConfig tiny() { return weights::load_model_config(VL3_SOURCE_DIR "/tests/data/seeded_tiny"); }
 
 const Module& find(const std::vector<Module>& modules, const std::string& weight) {
   const auto found = std::ranges::find(modules, weight, &Module::weight);

@@ -21,7 +21,7 @@ using test::error_of;
 using test::TempDir;
 namespace fs = std::filesystem;
 
-const fs::path kTiny = VL3_SOURCE_DIR "/models/tiny";
+const fs::path kTiny = VL3_SOURCE_DIR "/tests/data/seeded_tiny";
 
 Options small(Bits bits = {}) {
   return {.bits = bits, .samples = 4, .measured = 4, .max_kl = 1, .min_agreement = 0.5, .progress = {}};

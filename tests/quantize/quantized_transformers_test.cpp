@@ -48,7 +48,7 @@ void write_tensors(const fs::path& path, const std::vector<std::pair<std::string
 TEST(QuantizedTransformersLive, GivesTheSameLogits) {
   const Float32Products exactly;
   int seen = 0;
-  std::vector<fs::path> models = {VL3_SOURCE_DIR "/models/tiny"};  // tied, bfloat16
+  std::vector<fs::path> models = {VL3_SOURCE_DIR "/tests/data/seeded_tiny"};  // tied, bfloat16
   for (const fs::path& folder : test::golden_models("config.json")) {
     const bool untied = !weights::load_model_config(folder).text.tie_word_embeddings;
     if (untied && folder.filename() == "native" && fs::exists(folder / "tokenizer.json"))

@@ -35,7 +35,7 @@ TEST(QuantizeSamples, WithoutMediaThereAreTexts) {
 }
 
 TEST(QuantizeSamples, BecomeRequestsOfAModel) {
-  const auto runtime = engine::Runtime::load({.model = VL3_SOURCE_DIR "/models/tiny", .flow = {}});
+  const auto runtime = engine::Runtime::load({.model = VL3_SOURCE_DIR "/tests/data/seeded_tiny", .flow = {}});
   for (const Sample& sample : generate_samples(12, synth::Split::kTrain, true)) {
     const engine::Request asked = request_of(*runtime, sample, false),
                           answered = request_of(*runtime, sample, true);

@@ -11,7 +11,7 @@
 namespace vl3::quantize {
 namespace {
 
-const std::filesystem::path kTiny = VL3_SOURCE_DIR "/models/tiny";
+const std::filesystem::path kTiny = VL3_SOURCE_DIR "/tests/data/seeded_tiny";
 using Inputs = nn::PackedWeight::Inputs;
 
 TEST(QuantizeVerdict, AModelAgreesWithItself) {

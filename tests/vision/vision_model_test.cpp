@@ -23,7 +23,7 @@ class VisionModelTest : public testing::Test {
   }
 
   std::shared_ptr<const engine::Runtime> runtime_ =
-      engine::Runtime::load({.model = std::string(VL3_SOURCE_DIR) + "/models/tiny",
+      engine::Runtime::load({.model = std::string(VL3_SOURCE_DIR) + "/tests/data/seeded_tiny",
                              .dtype = "float32",
                              .device = "cpu",
                              .flow = {}});

@@ -11,7 +11,7 @@
 namespace vl3::serve {
 namespace {
 
-const std::string kModel = std::string(VL3_SOURCE_DIR) + "/models/tiny";
+const std::string kModel = std::string(VL3_SOURCE_DIR) + "/tests/data/seeded_tiny";
 const std::string kImage = std::string(VL3_SOURCE_DIR) + "/examples/media/shapes.png";
 const std::string kVideo = std::string(VL3_SOURCE_DIR) + "/examples/media/moving.mp4";
 
