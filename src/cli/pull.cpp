@@ -6,7 +6,6 @@
 #include "cli/commands.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
-#include "core/check.h"
 #include "hub/hub.h"
 
 namespace vl3::cli {

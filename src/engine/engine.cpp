@@ -56,10 +56,14 @@ RequestOptions request_options(const AskOptions& options) {
   return result;
 }
 
+bool may_be_video(const ContentPart& part) {
+  return !part.media.empty() && (part.kind == PartKind::kVideo || part.kind == PartKind::kMedia);
+}
+
 Conversation with_video_defaults(Conversation conversation, const AskOptions& options) {
   for (Message& message : conversation) {
     for (ContentPart& part : message.parts) {
-      if (part.media.empty() || (part.kind != PartKind::kVideo && part.kind != PartKind::kMedia)) continue;
+      if (!may_be_video(part)) continue;
       if (!part.num_frames && !part.fps) part.fps = options.fps;
       if (!part.num_frames && !part.max_frames) part.max_frames = options.max_frames;
       if (!part.start) part.start = options.start;

@@ -20,6 +20,9 @@ namespace vl3::engine {
 /// The caller's options as the inner stages take them. @throws Error(kInvalidArgument) for a bad value.
 RequestOptions request_options(const AskOptions& options);
 
+/// Whether a part is read as a video, or may turn out to be one, from one file, folder or address.
+bool may_be_video(const ContentPart& part);
+
 /// The conversation with the options' fps, max_frames, start and end where its videos do not say their own.
 Conversation with_video_defaults(Conversation conversation, const AskOptions& options);
 

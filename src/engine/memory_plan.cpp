@@ -104,7 +104,7 @@ uint64_t mib_needed(uint64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
 Conversation with_fewer_frames(Conversation conversation, int64_t most) {
   for (Message& message : conversation) {
     for (ContentPart& part : message.parts) {
-      if (part.media.empty() || (part.kind != PartKind::kVideo && part.kind != PartKind::kMedia)) continue;
+      if (!may_be_video(part)) continue;
       std::optional<int64_t>& frames = part.num_frames ? part.num_frames : part.max_frames;
       frames = std::min(frames.value_or(most), most);
     }
