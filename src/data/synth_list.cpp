@@ -40,7 +40,7 @@ RecordContent content_of(const synth::Sample& sample) {
   RecordContent content;
   content.format = RecordFormat::kOfficial;
   content.carried_only = true;
-  for (const synth::Question& question : sample.questions)
+  for (const synth::Question& question : synth::conversation_of(sample))
     content.answer_kinds.push_back(question.kind + "@" + question.level);
   const std::vector<std::string> names = carry(sample, content);
   content.json = synth::annotations_of(sample, names, /*single=*/false).front().dump();

@@ -74,7 +74,32 @@ constexpr std::string_view kFirstNames[] = {
     "Wendy", "Zoe",  "Adam",  "Clara", "Daisy", "Eric",  "Helen", "Ivan", "Julia", "Kevin",
     "Laura", "Mark", "Nina",  "Oscar", "Paula", "Ralph", "Sara",  "Tom",  "Uma",   "Yara"};
 
+// Pieces of coined words, as English has them.
+constexpr std::string_view kOnsets[] = {
+    "b",  "bl", "br", "c",  "ch", "cl", "cr", "d",  "dr", "f",  "fl", "fr", "g",  "gl", "gr", "h",
+    "j",  "k",  "l",  "m",  "n",  "p",  "ph", "pl", "pr", "qu", "r",  "s",  "sc", "sh", "sk", "sl",
+    "sm", "sn", "sp", "st", "sw", "t",  "th", "tr", "tw", "v",  "w",  "wh", "x",  "y",  "z"};
+constexpr std::string_view kVowels[] = {"a", "e", "i", "o",  "u",  "a",  "e",  "i",
+                                        "o", "u", "y", "ai", "ea", "ee", "oo", "ou"};
+constexpr std::string_view kCodas[] = {"",  "",  "",  "b",  "ck", "d",  "f",  "g", "k",  "l",  "ll", "m",
+                                       "n", "p", "r", "rt", "s",  "ss", "st", "t", "th", "ng", "nd", "x"};
+
 uint8_t shift(int value, int by) { return static_cast<uint8_t>(std::clamp(value + by, 0, 255)); }
+
+// Three to eight letters that can be pronounced and mean nothing. A reader who has only met the few hundred
+// words of words() guesses them from two letters; these have to be read.
+std::string coin_word(Rng& rng, Split split) {
+  while (true) {
+    std::string word;
+    for (int syllables = rng.between(1, 3); syllables > 0; --syllables) {
+      if (!word.empty() || rng.chance(0.85)) word += rng.pick(kOnsets);
+      word += rng.pick(kVowels);
+      word += rng.pick(kCodas);
+    }
+    if (word.size() < 3 || word.size() > 8) continue;
+    if (split == Split::kAll || is_heldout(word) == (split == Split::kHeldout)) return word;
+  }
+}
 
 }  // namespace
 
@@ -148,6 +173,7 @@ std::span<const std::string_view> words() { return kWords; }
 std::span<const std::string_view> first_names() { return kFirstNames; }
 
 std::string pick_word(Rng& rng, Split split) {
+  if (split != Split::kHeldout && rng.chance(0.6)) return coin_word(rng, split);
   while (true) {
     const std::string_view word = rng.pick(words());
     if (split == Split::kAll || is_heldout(word) == (split == Split::kHeldout)) return std::string(word);

@@ -62,7 +62,8 @@ bool allowed(ColouredShape pair, Split split);
 std::span<const std::string_view> words();
 std::span<const std::string_view> first_names();
 
-/// A word of words() that the split allows; held-out: one of the held-out words.
+/// A word that the split allows. Held-out: one of the held-out words of words(); otherwise three in five are
+/// coined (pronounceable, without meaning), so that print has to be read and can't be guessed.
 std::string pick_word(Rng& rng, Split split);
 /// `length` characters of capitals and digits, or (lower) small letters; obeys the split from three
 /// characters on.

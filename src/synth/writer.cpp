@@ -93,6 +93,13 @@ std::vector<std::string> write_media(const Sample& sample, const fs::path& root,
   return names;
 }
 
+std::vector<Question> conversation_of(const Sample& sample) {
+  std::vector<Question> questions = sample.questions;
+  if (sample.type != MediaType::kStream)
+    std::ranges::stable_sort(questions, {}, [](const Question& question) { return question.answer.size(); });
+  return questions;
+}
+
 std::vector<OrderedJson> annotations_of(const Sample& sample, const std::vector<std::string>& media,
                                         bool single) {
   std::vector<OrderedJson> annotations;
@@ -109,8 +116,9 @@ std::vector<OrderedJson> annotations_of(const Sample& sample, const std::vector<
     return {annotation};
   }
   const std::string tags = tags_of(sample);
-  for (size_t i = 0; i < sample.questions.size(); ++i) {
-    const Question& question = sample.questions[i];
+  const std::vector<Question> questions = single ? sample.questions : conversation_of(sample);
+  for (size_t i = 0; i < questions.size(); ++i) {
+    const Question& question = questions[i];
     if (i == 0 || single) {
       annotations.push_back({{"id", single ? fmt::format("{}-q{}", sample.id, i + 1) : sample.id}});
       add_media(annotations.back(), sample, media);

@@ -52,6 +52,21 @@ TEST(SynthList, SaysWhatEachAnswerIsOf) {
   for (const std::string& kind : content.answer_kinds) EXPECT_EQ(kind, "text.copy@short");
 }
 
+TEST(SynthList, KindsStandInTheOrderOfTheTurns) {
+  const test::TempDir dir;
+  const SynthList list(source_of(dir, R"({"mixture": [{"kind": "scene.background", "levels": ["many"]},
+                                          {"kind": "scene.describe", "levels": ["many"]}]})"),
+                       0);
+  for (int64_t i = 0; i < 10; ++i) {
+    const RecordContent content = list.record(i).load();
+    const Json turns = parse_json(content.json, "annotation").at("conversations");
+    for (size_t k = 0; k < content.answer_kinds.size(); ++k) {
+      const bool sentences = turns[2 * k + 1].at("value").get<std::string>().find('.') != std::string::npos;
+      EXPECT_EQ(content.answer_kinds[k] == "scene.describe@many", sentences);
+    }
+  }
+}
+
 TEST(SynthList, AnotherOptionIsOtherData) {
   const test::TempDir a, b;
   EXPECT_NE(SynthList(source_of(a, R"({"seed": 1})"), 0).fingerprint(),

@@ -197,6 +197,31 @@ TEST(Writer, OneAnnotationAQuestionWhereWanted) {
   }
 }
 
+TEST(Writer, ConversationsAskFirstWhatGivesLeastAway) {
+  const Generator generator({.mixture = {{.kind = "chart", .levels = {"bars3"}}, {.kind = "stream"}}});
+  int longer = 0;
+  for (uint64_t index = 0; index < 40; ++index) {
+    const Sample sample = generator.sample(index);
+    const OrderedJson annotation = annotations_of(sample, {"a"}, /*single=*/false).front();
+    if (sample.type == MediaType::kStream) {
+      for (size_t i = 0; i < sample.questions.size(); ++i)
+        EXPECT_EQ(annotation.at("conversation").at(i + 1).at("content"), sample.questions[i].answer);
+      continue;
+    }
+    const OrderedJson& turns = annotation.at("conversations");
+    ASSERT_EQ(turns.size(), 2 * sample.questions.size());
+    size_t before = 0;
+    for (size_t i = 1; i < turns.size(); i += 2) {
+      const size_t length = turns[i].at("value").get<std::string>().size();
+      EXPECT_GE(length, before);
+      longer += length > before ? 1 : 0;
+      before = length;
+    }
+    EXPECT_TRUE(turns[0].at("value").get<std::string>().starts_with("<image>")) << turns[0];
+  }
+  EXPECT_GT(longer, 40);
+}
+
 TEST(Writer, WritesWholeFoldersOrNone) {
   TempDir dir;
   dir.write("filled/x", "mine");
