@@ -46,6 +46,7 @@ struct Ask {
     }
     const Answer answer = engine.ask(conversation, options, callbacks);
     progress.clear();
+    media.note_idle_flags(answer.receipt.media);
     if (json) {
       print_out("{}\n", to_json(answer).dump(2, ' ', false, OrderedJson::error_handler_t::replace));
     } else {

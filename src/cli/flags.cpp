@@ -294,6 +294,18 @@ Conversation MediaFlags::conversation() const {
   return result;
 }
 
+void MediaFlags::note_idle_flags(const std::vector<MediumReceipt>& media) const {
+  const auto is_video = [](const MediumReceipt& medium) { return medium.kind == "video"; };
+  if (std::ranges::any_of(media, is_video)) return;
+  std::vector<std::string> idle;
+  for (const char* flag : {"--fps", "--max-frames", "--start", "--end", "--prune-threshold",
+                           "--prune-reference", "--prune-to", "--no-prune"}) {
+    if (command_->count(flag) > 0) idle.emplace_back(flag);
+  }
+  if (!idle.empty())
+    fmt::print(stderr, "vl3: note: there is no video, {} changed nothing\n", fmt::join(idle, ", "));
+}
+
 void add_generation_flags(CLI::App& command, GenerationConfig& config, std::string& json_schema_file) {
   command.add_option("--max-tokens", config.max_tokens, "Tokens of the answer at most (1024)")
       ->check(CLI::Range(1, 1 << 20));

@@ -45,6 +45,8 @@ struct MediaFlags {
   void add_prompt(CLI::App& command);
   /// What the command line asks. @throws Error(kInvalidArgument) without a question where one is wanted.
   Conversation conversation() const;
+  /// Says on stderr which flags of videos were given where no medium was one.
+  void note_idle_flags(const std::vector<MediumReceipt>& media) const;
 
  private:
   const CLI::App* command_ = nullptr;

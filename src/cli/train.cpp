@@ -13,6 +13,7 @@
 #include "train/machine_speed.h"
 #include "train/planner.h"
 #include "train/recipe.h"
+#include "train/run_data.h"
 #include "train/trainer.h"
 #include "weights/model_config.h"
 
@@ -93,6 +94,14 @@ struct Train {
     const train::SampleCount count = train::count_samples(config.data);
     train::PlanInputs inputs{.mean_sample_tokens = sample_tokens, .processes = processes};
     if (count.missing.empty() && count.uncounted.empty()) inputs.samples = count.samples;
+    std::string not_measured;
+    if (count.missing.empty() && !sample_tokens) {
+      try {
+        inputs.means = train::measure_samples(config, model);
+      } catch (const Error& error) {  // of a model folder without a tokenizer, say
+        not_measured = error.what();
+      }
+    }
     inputs.flops_per_s = flops ? *flops : train::measure_flops(config.dtype, config.device);
     const train::TrainPlan made = train::make_train_plan(config, model, inputs);
     if (json) {
@@ -109,6 +118,7 @@ struct Train {
     print_out("  {}: {:.3g} FLOP/s\n", flops ? "given" : "this machine's matrix products",
               *inputs.flops_per_s);
     if (inputs.samples) print_out("  samples an epoch: {}\n", count.samples);
+    if (!not_measured.empty()) print_out("  no sample could be measured: {}\n", not_measured);
     for (const std::string& file : count.missing) print_out("  not there: {}\n", file);
     for (const std::string& file : count.uncounted) print_out("  not counted: {}\n", file);
   }
@@ -137,7 +147,7 @@ void add_train(CLI::App& app) {
       ->check(number_between(0, 1e30, false));
   command
       ->add_option("--sample-tokens", train->sample_tokens,
-                   "Of --plan: mean tokens of a sample (default: the longest)")
+                   "Of --plan: mean tokens of a sample (default: measured on some; without data the longest)")
       ->check(number_between(0, 1e12, false));
   command->add_option("--processes", train->processes, "Of --plan: processes that share a step (1)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));

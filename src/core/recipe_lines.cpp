@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace vl3::recipe {
 namespace {
@@ -34,6 +35,19 @@ std::string without_indices(const std::string& key) {
 }
 
 std::string last_part(const std::string& key) { return key.substr(key.rfind('.') + 1); }
+
+// The keys and, behind them, the sections that they stand in.
+std::vector<std::string> with_sections(std::vector<std::string> known) {
+  std::set<std::string> sections;
+  for (const std::string& key : known) {
+    for (size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.', dot + 1)) {
+      const std::string section = key.substr(0, dot);
+      if (!is_index(last_part(section))) sections.insert(section);
+    }
+  }
+  known.insert(known.end(), sections.begin(), sections.end());
+  return known;
+}
 
 }  // namespace
 
@@ -81,16 +95,18 @@ std::string lines_toml(const std::vector<RecipeLine>& lines) {
 
 std::string nearest_key(const std::string& key, const std::vector<std::string>& known) {
   if (key.size() > 200) return "";
-  const std::string wanted = without_indices(key);
+  const std::string wanted = without_indices(key), word = last_part(wanted);
   std::string best;
   size_t best_distance = std::numeric_limits<size_t>::max();
-  for (const std::string& candidate : known) {
-    // The right word in the wrong section is as near as a slip of one letter.
-    const size_t by_word = edit_distance(last_part(key), last_part(candidate)) + 1;
-    const size_t distance = std::min(edit_distance(wanted, candidate), by_word);
+  for (const std::string& candidate : with_sections(known)) {
+    const std::string other = last_part(candidate);
+    // The right word in the wrong section is as near as a slip of one letter, the beginning of a word as two.
+    const size_t begun = word.size() >= 4 && other.starts_with(word) ? 2 : best_distance;
+    const size_t distance =
+        std::min({edit_distance(wanted, candidate), edit_distance(word, other) + 1, begun});
     if (distance < best_distance) best_distance = distance, best = candidate;
   }
-  return best_distance <= std::max<size_t>(2, last_part(key).size() / 3) ? best : "";
+  return best_distance <= std::max<size_t>(2, word.size() / 3) ? best : "";
 }
 
 }  // namespace vl3::recipe

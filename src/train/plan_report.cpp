@@ -94,6 +94,11 @@ OrderedJson to_json(const TrainPlan& plan) {
                       {"memory", memory},
                       {"prefetch_bytes", plan.prefetch_bytes},
                       {"refusals", plan.refusals}};
+  if (plan.means) {
+    json["sample_means"] = {{"samples", plan.means->samples}, {"tokens", plan.means->tokens},
+                            {"visual", plan.means->visual},   {"labelled", plan.means->labelled},
+                            {"patches", plan.means->patches}, {"frame_patches", plan.means->frame_patches}};
+  }
   if (plan.steps) json["steps"] = *plan.steps;
   if (plan.step_seconds) json["step_seconds"] = *plan.step_seconds;
   if (plan.run_seconds) json["run_seconds"] = *plan.run_seconds;
@@ -109,6 +114,13 @@ std::string plan_text(const TrainPlan& plan) {
   }
   text += fmt::format("  row: at most {} tokens, {} of them visual from {} patches\n", plan.row_tokens,
                       plan.row_visual_tokens, plan.row_patches);
+  if (plan.means) {
+    text += fmt::format(
+        "  sample: {:.0f} tokens, {:.0f} of them visual from {:.0f} patches, {:.0f} learned "
+        "(mean of {})\n",
+        plan.means->tokens, plan.means->visual, plan.means->patches, plan.means->labelled,
+        plan.means->samples);
+  }
   text += fmt::format("  step: {}{} tokens, {:.3g} FLOP a token; steps: {}\n",
                       plan.step_tokens_known ? "" : "at most ", count_text(plan.step_tokens),
                       plan.flops_per_token, plan.steps ? std::to_string(*plan.steps) : "not known");

@@ -13,8 +13,7 @@ namespace vl3::train {
 namespace {
 
 constexpr uint64_t kFloat = 4;
-constexpr int64_t kFramePatches =
-    1024;  // of an image or frame, for the encoder's attention: 448 x 448 pixels
+constexpr double kFramePatches = 1024;  // of an image or frame where that is not known: 448 x 448 pixels
 constexpr int64_t kProcessCounts[] = {1, 2, 4, 8, 16, 32, 64};
 
 int64_t moments_of(const weights::ExpectedTensor& tensor, const OptimizerConfig& optim) {
@@ -48,9 +47,10 @@ void add_adapters(const TrainConfig& config, const weights::ModelConfig& model, 
   parts->lora.moment_values = 2 * parts->lora.parameters;
 }
 
-// A row and what the numbers of one forward pass depend on.
+// A row, or a sample, and what the numbers of one forward pass depend on.
 struct Row {
   double tokens, visual, patches, labelled;
+  double sample_tokens, frame_patches;  // that see each other
 };
 
 Row full_row(const DataConfig& data) {
@@ -64,7 +64,18 @@ Row full_row(const DataConfig& data) {
   const double merge = static_cast<double>(std::max(data.image_merge_size, data.video_merge_size));
   row.patches = row.visual * merge * merge;
   row.labelled = row.tokens - row.visual;
+  row.sample_tokens = static_cast<double>(data.model_max_length);
+  row.frame_patches = kFramePatches;
   return row;
+}
+
+Row mean_sample(const SampleMeans& means) {
+  return {.tokens = means.tokens,
+          .visual = means.visual,
+          .patches = means.patches,
+          .labelled = means.labelled,
+          .sample_tokens = means.tokens,
+          .frame_patches = means.frame_patches};
 }
 
 // Values kept for the backward pass by a decoder layer, a token (attention recomputes its scores).
@@ -129,12 +140,14 @@ double row_flops(const Row& row, const std::vector<weights::ExpectedTensor>& ten
       2 + (trains.llm_weights ? 1 : 0) + 1;  // tiles of logits are computed again for their gradient
 
   const double vision_attention =
-      4.0 * static_cast<double>(model.vision.num_hidden_layers * model.vision.hidden_size * kFramePatches);
+      4.0 * static_cast<double>(model.vision.num_hidden_layers * model.vision.hidden_size) *
+      row.frame_patches;
   const double text_attention =
-      2.0 * static_cast<double>(text.num_hidden_layers * text.num_attention_heads * text.head_dim *
-                                config.data.model_max_length);  // half the keys: causal
+      2.0 * static_cast<double>(text.num_hidden_layers * text.num_attention_heads * text.head_dim) *
+      row.sample_tokens;  // half the keys: causal
   double flops =
       row.patches * (2 * linear_parameters(tensors, Part::kVisionEncoder) + vision_attention) * vision;
+  if (config.objective == "patch_labels") return flops;  // nothing else runs
   flops += row.visual * 2 * linear_parameters(tensors, Part::kMmProjector) * projector;
   flops += row.tokens * (2 * linear_parameters(tensors, Part::kLlm) + text_attention) * decoder;
   flops += row.labelled * 2 * static_cast<double>(text.vocab_size * text.hidden_size) * head;
@@ -194,10 +207,11 @@ void plan_memory(const TrainConfig& config, const weights::ModelConfig& model, c
 }
 
 void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* plan) {
-  const double mean =
-      std::min(inputs.mean_sample_tokens.value_or(static_cast<double>(config.data.model_max_length)),
-               static_cast<double>(config.data.model_max_length));
-  plan->step_tokens_known = config.global_batch_tokens || inputs.mean_sample_tokens;
+  const auto longest = static_cast<double>(config.data.model_max_length);
+  const double measured = inputs.means ? inputs.means->tokens : longest;
+  const double mean = std::min(inputs.mean_sample_tokens.value_or(measured), longest);
+  plan->means = inputs.means;
+  plan->step_tokens_known = config.global_batch_tokens || inputs.mean_sample_tokens || inputs.means;
   plan->step_tokens = config.global_batch_tokens ? static_cast<double>(*config.global_batch_tokens)
                                                  : static_cast<double>(config.global_batch_size) * mean;
   if (inputs.samples) {
@@ -240,7 +254,8 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
   plan.activations_with_checkpointing = activation_bytes(row, model, trains, true, element);
   plan.activations_without_checkpointing = activation_bytes(row, model, trains, false, element);
   plan_memory(config, model, row, element, &plan);
-  plan.flops_per_token = row_flops(row, tensors, model, config, trains) / row.tokens;
+  const Row worked = inputs.means ? mean_sample(*inputs.means) : row;
+  plan.flops_per_token = row_flops(worked, tensors, model, config, trains) / worked.tokens;
   plan_time(config, inputs, &plan);
   return plan;
 }

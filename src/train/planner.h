@@ -33,9 +33,20 @@ struct TrainMemory {
   uint64_t total() const { return weights + gradients + masters + moments + activations + logits; }
 };
 
+/// Means of a run's samples, as measure_samples() (train/run_data.h) builds them.
+struct SampleMeans {
+  int64_t samples = 0;       ///< that were looked at
+  double tokens = 0;         ///< after pruning and the cut
+  double visual = 0;         ///< of these
+  double labelled = 0;       ///< of these
+  double patches = 0;        ///< that the encoder reads
+  double frame_patches = 0;  ///< of one image or frame
+};
+
 struct PlanInputs {
   std::optional<int64_t> samples = {};            ///< of one epoch, weights applied
-  std::optional<double> mean_sample_tokens = {};  ///< unset: every sample as long as model_max_length
+  std::optional<SampleMeans> means = {};          ///< unset: every sample is the longest that may be
+  std::optional<double> mean_sample_tokens = {};  ///< in place of means->tokens; the shares stay
   std::optional<double> flops_per_s = {};         ///< of one process
   int64_t processes = 1;                          ///< that share the work of a step
 };
@@ -43,16 +54,17 @@ struct PlanInputs {
 struct TrainPlan {
   std::vector<PartPlan> parts;
   int64_t trained_parameters = 0, frozen_parameters = 0;
-  int64_t row_tokens = 0;          ///< of one forward pass, at most
-  int64_t row_visual_tokens = 0;   ///< of these
-  int64_t row_patches = 0;         ///< that the encoder reads for them
-  double step_tokens = 0;          ///< over all processes
-  bool step_tokens_known = false;  ///< false: an upper limit, for want of the mean length of a sample
+  int64_t row_tokens = 0;            ///< of one forward pass, at most
+  int64_t row_visual_tokens = 0;     ///< of these
+  int64_t row_patches = 0;           ///< that the encoder reads for them
+  double step_tokens = 0;            ///< over all processes
+  bool step_tokens_known = false;    ///< false: an upper limit, for want of the mean length of a sample
+  std::optional<SampleMeans> means;  ///< what step_tokens and the time go by
   std::optional<int64_t> steps;
   std::vector<TrainMemory> memory;  ///< for 1, 2, 4 … 64 processes
   uint64_t activations_with_checkpointing = 0;
   uint64_t activations_without_checkpointing = 0;
-  double flops_per_token = 0;  ///< forward, backward and recomputation of a full row, by its tokens
+  double flops_per_token = 0;  ///< forward, backward and recomputation: of mean samples, or of a full row
   std::optional<double> step_seconds, run_seconds;  ///< of the matrix products alone: a lower limit
   uint64_t prefetch_bytes = 0;        ///< main memory of each process for samples that wait, beside `memory`
   std::vector<std::string> refusals;  ///< why the run would not begin: check_batch(), check_trains()

@@ -187,6 +187,23 @@ TEST_F(CliRuns, TheAnswerAloneIsOnStdout) {
   EXPECT_NE(receipt.err.find("tokens: "), std::string::npos) << receipt.err;
 }
 
+TEST_F(CliRuns, FlagsOfVideosWithoutOneAreNoted) {
+  const std::string note = "vl3: note: there is no video, --fps, --prune-to changed nothing\n";
+  const Words flags{"--prune-to", "9", "--fps", "2"};
+  const auto err = [&](const char* command, const char* medium) {
+    Words words{W::data(medium)};
+    if (std::string(command) == "ask") words.insert(words.end(), {"hi", "--max-tokens", "2"});
+    words.insert(words.end(), flags.begin(), flags.end());
+    const RunResult run = run_vl3(W::with_model(command, words));
+    EXPECT_EQ(run.status, 0) << run.err;
+    return run.err;
+  };
+  for (const char* command : {"ask", "plan"}) {
+    EXPECT_NE(err(command, "picture.png").find(note), std::string::npos);
+    EXPECT_EQ(err(command, "clip.mp4").find("changed nothing"), std::string::npos);
+  }
+}
+
 TEST_F(CliRuns, PlanSaysByItsStatusWhetherItFits) {
   const Words words{W::data("clip.mp4"), "--json", "--max-ram"};
   const auto plan = [&](const std::string& size) {

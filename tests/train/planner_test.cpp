@@ -168,6 +168,33 @@ TEST(TrainPlan, StepsAndTimeFollowFromSamplesAndSpeed) {
   EXPECT_GT(once.flops_per_token, 6.0 * 1'310'000'000);  // the decoder alone without its table
 }
 
+TEST(TrainPlan, TimeGoesByWhatSamplesAreLike) {
+  const TrainConfig config = recipe({"global_batch_size=10", "gradient_checkpointing=false"});
+  const SampleMeans means{
+      .samples = 3, .tokens = 200, .visual = 150, .labelled = 5, .patches = 600, .frame_patches = 600};
+  const TrainPlan plan = make_train_plan(config, model_2b(), {.means = means, .flops_per_s = 1e12});
+  EXPECT_EQ(plan.step_tokens, 2000);
+  EXPECT_TRUE(plan.step_tokens_known);
+  // Products of one sample: encoder, projector, decoder and the head where something is learned.
+  const double encoder =
+      600 * (2.0 * (27 * (4 * 1152.0 * 1152 + 2 * 1152 * 4304) + 1152 * 588) + 4.0 * 27 * 1152 * 600);
+  const double projector = 150 * 2.0 * (1152.0 * 1536 + 1536 * 1536);
+  const double decoder =
+      200 * (2.0 * 28 * (2 * 1536.0 * 1536 + 2 * 1536 * 256 + 3 * 1536 * 8960) + 2.0 * 28 * 1536 * 200);
+  const double head = 5 * 2.0 * 151936 * 1536;
+  EXPECT_NEAR(plan.flops_per_token * 200 / (3 * (encoder + projector + decoder) + 4 * head), 1, 1e-9);
+  EXPECT_DOUBLE_EQ(*plan.step_seconds, 2000 * plan.flops_per_token / 1e12);
+  EXPECT_NE(
+      plan_text(plan).find("sample: 200 tokens, 150 of them visual from 600 patches, 5 learned (mean of 3)"),
+      std::string::npos);
+  EXPECT_EQ(to_json(plan).at("sample_means").at("patches"), 600);
+  EXPECT_FALSE(to_json(make_train_plan(config, model_2b())).contains("sample_means"));
+  // The warm-up of the encoder runs nothing else.
+  const TrainPlan warm_up = make_train_plan(
+      recipe({"objective=patch_labels", "gradient_checkpointing=false"}), model_2b(), {.means = means});
+  EXPECT_NEAR(warm_up.flops_per_token * 200 / (3 * encoder), 1, 1e-9);
+}
+
 TEST(TrainPlan, SaysWhyARunWouldNotBegin) {
   const auto error = [](const std::vector<std::string>& set, int64_t samples) {
     const TrainPlan plan = make_train_plan(recipe(set), model_2b(), {.samples = samples});

@@ -89,6 +89,11 @@ TEST(Recipe, UnknownKeysNameTheNearestKnownOneAndTheLine) {
             "gradient_checkpointing?");
   EXPECT_EQ(error(with("llm_lr = 1e-5")),
             "invalid argument: r.toml:1: unknown key \"llm_lr\"; did you mean lr.llm_lr?");
+  EXPECT_EQ(error(with(""), {"data.source.0.weight=2"}),
+            "invalid argument: --set data.source.0.weight=2: unknown key \"data.source\"; did you mean "
+            "data.sources?");
+  EXPECT_EQ(error(with("global_batch = 2")),
+            "invalid argument: r.toml:1: unknown key \"global_batch\"; did you mean global_batch_size?");
   EXPECT_EQ(error(kSmall + "wieght = 1\n"),
             "invalid argument: r.toml:10: unknown key \"data.sources.1.wieght\"; did you mean "
             "data.sources.0.weight?");
