@@ -41,8 +41,8 @@ void write_dataset(const SynthOptions& options, const WriteOptions& write, const
 std::vector<std::string> write_media(const Sample& sample, const std::filesystem::path& root,
                                      const std::string& stem, VideoFiles video);
 
-/// The questions as one conversation asks them: the shortest answers first, so that hardly one can be read off
-/// another that was given before. Narration keeps its order.
+/// The questions as one conversation asks them: the shortest answers first, so that hardly one can be read
+/// off another that was given before. Narration keeps its order.
 std::vector<Question> conversation_of(const Sample& sample);
 
 /// The sample in the official format: a conversation, or (single) one a question.
