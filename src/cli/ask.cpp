@@ -52,7 +52,7 @@ struct Ask {
     } else {
       write_out("\n");
     }
-    if (receipt && !json) fmt::print(stderr, "{}", receipt_text(answer.receipt));
+    if (receipt && !json) print_err("{}", receipt_text(answer.receipt));
     VL3_CHECK(answer.finish_reason != "cancelled", kCancelled, "stopped before the answer was whole");
     judge_length(answer);
   }
@@ -69,7 +69,7 @@ struct Ask {
               answer.finish_reason == "length" ? where : "by --stop or --loop-guard");
     VL3_CHECK(!cut || (by_limit && command->count("--max-tokens") > 0), kResourceExhausted,
               "the answer was cut {}", where);
-    if (cut) fmt::print(stderr, "vl3: the answer was cut {}\n", where);
+    if (cut) print_err("vl3: the answer was cut {}\n", where);
   }
 };
 

@@ -143,11 +143,11 @@ class Chat {
     std::optional<InterruptGuard> guard;
     if (prompt) guard.emplace(InterruptGuard::kPrompt);
     while (true) {
-      if (prompt) fmt::print(stderr, "{}", bold(">>> ", STDERR_FILENO));
+      if (prompt) print_err("{}", bold(">>> ", STDERR_FILENO));
       InterruptGuard::forget();
       if (!read_line(line)) {
         if (!InterruptGuard::interrupted()) return !failed_;
-        fmt::print(stderr, "\n(Ctrl-D or /bye leaves)\n");
+        print_err("\n(Ctrl-D or /bye leaves)\n");
         continue;
       }
       if (line.empty()) continue;
@@ -159,12 +159,12 @@ class Chat {
         }
       } catch (const Error& error) {
         failed_ = true;
-        fmt::print(stderr, "vl3: {}: {}\n", error_code_name(error.code()), error.what());
+        print_err("vl3: {}: {}\n", error_code_name(error.code()), error.what());
       } catch (const OutputError&) {
         throw;
       } catch (const std::exception& error) {  // the conversation so far is worth more than this line
         failed_ = true;
-        fmt::print(stderr, "vl3: {}: {}\n", error_code_name(ErrorCode::kInternal), printable(error.what()));
+        print_err("vl3: {}: {}\n", error_code_name(ErrorCode::kInternal), printable(error.what()));
       }
     }
   }
@@ -215,15 +215,15 @@ class Chat {
     const Answer result = session_.ask(whole(parts), options_, callbacks);
     progress.clear();
     write_out("\n");
-    if (result.finish_reason == "cancelled") fmt::print(stderr, "(stopped)\n");
+    if (result.finish_reason == "cancelled") print_err("(stopped)\n");
     const int64_t max_tokens = options_.generation.max_tokens;
     const bool by_limit = static_cast<int64_t>(result.token_ids.size()) >= max_tokens;
     const bool cut = result.finish_reason == "length";
-    if (cut && by_limit) fmt::print(stderr, "(cut at {} tokens; /set max_tokens raises it)\n", max_tokens);
-    if (cut && !by_limit) fmt::print(stderr, "(cut at the end of the model's context; /clear begins anew)\n");
+    if (cut && by_limit) print_err("(cut at {} tokens; /set max_tokens raises it)\n", max_tokens);
+    if (cut && !by_limit) print_err("(cut at the end of the model's context; /clear begins anew)\n");
     // As of ask: an answer cut where the user said so himself is what he asked for.
     const bool asked_for = options_.generation.ignore_eos || (by_limit && own_limit_);
-    if (!result.constraint_met) fmt::print(stderr, "(it does not satisfy its constraint)\n");
+    if (!result.constraint_met) print_err("(it does not satisfy its constraint)\n");
     if (result.finish_reason == "cancelled" || (cut && !asked_for) || !result.constraint_met) failed_ = true;
     last_ = result.receipt;
     history_.push_back(user_message(std::move(parts)));
@@ -250,7 +250,7 @@ class Chat {
       VL3_CHECK(!waiting_.empty(), kInvalidArgument,
                 "nothing waits to be asked about: add media with /image or /video");
       const Plan plan = engine_.plan(whole(waiting_), options_);
-      for (const std::string& warning : plan.warnings) fmt::print(stderr, "vl3: note: {}\n", warning);
+      for (const std::string& warning : plan.warnings) print_err("vl3: note: {}\n", warning);
       write_out(plan_text(plan));
     } else if (name == "/system") {
       check_utf8(rest, "/system");
@@ -383,9 +383,9 @@ class Chat {
       }
     }
     write_file_atomically(path, to_json(conversation).dump(1) + "\n");
-    if (!waiting_.empty()) fmt::print(stderr, "(media that wait for a question are not saved)\n");
+    if (!waiting_.empty()) print_err("(media that wait for a question are not saved)\n");
     if (system_.empty() && options_.add_system_prompt)
-      fmt::print(stderr, "(that there is no system prompt is not saved)\n");
+      print_err("(that there is no system prompt is not saved)\n");
   }
 
   void load(const std::string& path) {
@@ -429,7 +429,7 @@ struct ChatCommand {
     const Engine engine = model.load();
     engine.check(options);
     const bool person = isatty(STDIN_FILENO) != 0;
-    if (person) fmt::print(stderr, "{}\n/help lists the commands.\n", model.folder().string());
+    if (person) print_err("{}\n/help lists the commands.\n", model.folder().string());
     const bool whole = Chat(engine, options, system, command->count("--max-tokens") > 0).run();
     // Each failure has been told where it came up; a person has seen them, a script looks at the status.
     if (!whole && !person) throw CLI::RuntimeError(1);

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "core/check.h"
 #include "core/printable.h"
@@ -65,8 +66,8 @@ struct Convert {
       options.progress = progress;
       weights::write_random_checkpoint(std::filesystem::path(source), out, options);
       line.clear();
-      fmt::print(stderr, "{}: random weights of seed {}, {} bytes, {}\n", printable(out), seed, written,
-                 weights::torch_dtype_name(options.dtype));
+      print_err("{}: random weights of seed {}, {} bytes, {}\n", printable(out), seed, written,
+                weights::torch_dtype_name(options.dtype));
       return;
     }
     VL3_CHECK(!to.empty(), kInvalidArgument, "give the layout to write: --to native or --to remote");
@@ -77,8 +78,8 @@ struct Convert {
     options.progress = progress;
     const weights::ConvertReport report = weights::convert_checkpoint(source, out, options);
     line.clear();
-    fmt::print(stderr, "{}: {} tensors, {} bytes, {}\n", printable(out), report.tensors, report.bytes,
-               weights::torch_dtype_name(report.dtype));
+    print_err("{}: {} tensors, {} bytes, {}\n", printable(out), report.tensors, report.bytes,
+              weights::torch_dtype_name(report.dtype));
   }
 };
 

@@ -70,7 +70,7 @@ struct Curate {
     hooks.captioner = make_captioner;
     hooks.note = [&](const std::string& line) {
       progress.clear();
-      if (!quiet) fmt::print(stderr, "vl3: {}\n", line);
+      if (!quiet) print_err("vl3: {}\n", line);
     };
     hooks.progress = [&](const curate::ScoreProgress& state) {
       progress.show({"items", state.done, state.total});

@@ -204,7 +204,7 @@ struct Eval {
     if (!speaks) return hooks;
     hooks.on_note = [this](const std::string& text) {
       line.clear();
-      fmt::print(stderr, "vl3: {}\n", text);
+      print_err("vl3: {}\n", text);
     };
     hooks.on_progress = [this](const eval::RunProgress& p) {
       std::string text = fmt::format("{} {}/{}, score {:.1f}", p.task, p.done, p.total, p.score);
@@ -241,7 +241,7 @@ struct Eval {
           eval::results_json(reports, facts).dump(2, ' ', false, OrderedJson::error_handler_t::replace));
     else
       print_out("{}", eval::results_table(reports));
-    fmt::print(stderr, "vl3: results, samples and failures are in {}\n", output);
+    print_err("vl3: results, samples and failures are in {}\n", output);
     int64_t failed = 0;
     for (const eval::ScoredTask& task : scored) failed += task.failed;
     VL3_CHECK(failed == 0, kCorrupt,

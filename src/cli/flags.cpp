@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "cli/output.h"
 #include "core/check.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -162,7 +163,7 @@ Engine ModelFlags::load() const {
   resolved.model = chosen.string();
   // The embedded model says what it is wherever it speaks.
   if (chosen == embedded_model() && std::filesystem::exists(chosen / "NOTICE")) {
-    fmt::print(stderr, "vl3: {}", read_file(chosen / "NOTICE", 4096));
+    print_err("vl3: {}", read_file(chosen / "NOTICE", 4096));
   }
   return Engine::load(resolved);
 }
@@ -302,8 +303,7 @@ void MediaFlags::note_idle_flags(const std::vector<MediumReceipt>& media) const 
                            "--prune-reference", "--prune-to", "--no-prune"}) {
     if (command_->count(flag) > 0) idle.emplace_back(flag);
   }
-  if (!idle.empty())
-    fmt::print(stderr, "vl3: note: there is no video, {} changed nothing\n", fmt::join(idle, ", "));
+  if (!idle.empty()) print_err("vl3: note: there is no video, {} changed nothing\n", fmt::join(idle, ", "));
 }
 
 void add_generation_flags(CLI::App& command, GenerationConfig& config, std::string& json_schema_file) {

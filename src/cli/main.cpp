@@ -94,7 +94,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::RuntimeError& error) {
     return error.get_exit_code();  // the command has said why
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "vl3: {}\n", usage_error(app, error, argc, argv));
+    print_err("vl3: {}\n", usage_error(app, error, argc, argv));
     return kUsage;
   }
   return 0;
@@ -118,15 +118,15 @@ int main(int argc, char** argv) {
     vl3::cli::log_to_stderr();
     return vl3::cli::run(argc, argv);
   } catch (const vl3::cli::OutputError& error) {
-    fmt::print(stderr, "vl3: {}\n", error.what());
+    print_err("vl3: {}\n", error.what());
   } catch (const vl3::Error& error) {
-    fmt::print(stderr, "vl3: {}: {}\n", vl3::error_code_name(error.code()), error.what());
+    print_err("vl3: {}: {}\n", vl3::error_code_name(error.code()), error.what());
     return vl3::cli::exit_status(error.code());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "vl3: limit reached: out of memory\n");
+    print_err("vl3: limit reached: out of memory\n");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "vl3: internal: {}\n",
-               std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
+    print_err("vl3: internal: {}\n",
+              std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
   }
   return vl3::cli::kFailure;
 }

@@ -34,6 +34,15 @@ void write_out(std::string_view text) {
   }
 }
 
+void write_err(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t put = ::write(STDERR_FILENO, text.data(), text.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return;
+    text.remove_prefix(static_cast<size_t>(put));
+  }
+}
+
 void check_no_input(const std::filesystem::path& out, const std::string& input) {
   std::error_code missing;
   VL3_CHECK(out.empty() || input.empty() || !std::filesystem::equivalent(out, input, missing),

@@ -1,4 +1,5 @@
-// What the commands write to stdout: every write is checked, for an answer that did not arrive is no success.
+// What the commands write. To stdout every write is checked, for an answer that did not arrive is no success;
+// stderr may be gone.
 #pragma once
 
 #include <fmt/format.h>
@@ -25,6 +26,14 @@ void write_out(std::string_view text);
 template <typename... Args>
 void print_out(fmt::format_string<Args...> format, Args&&... args) {
   write_out(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// A line for people on stderr. Where it can't be written (full disk, closed pipe) work goes on without it.
+void write_err(std::string_view text);
+
+template <typename... Args>
+void print_err(fmt::format_string<Args...> format, Args&&... args) {
+  write_err(fmt::format(format, std::forward<Args>(args)...));
 }
 
 /// @throws Error(kInvalidArgument) where `out` is the file that `input` names: it would be lost.

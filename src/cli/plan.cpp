@@ -26,7 +26,7 @@ struct PlanCommand {
     if (media.no_system_prompt) options.add_system_prompt = false;
     const Plan plan = model.load().plan(conversation, options, measure);
     media.note_idle_flags(plan.media);
-    for (const std::string& warning : plan.warnings) fmt::print(stderr, "vl3: note: {}\n", warning);
+    for (const std::string& warning : plan.warnings) print_err("vl3: note: {}\n", warning);
     if (json) {
       print_out("{}\n", engine::to_json(plan).dump(2, ' ', false, OrderedJson::error_handler_t::replace));
     } else {

@@ -40,9 +40,9 @@ struct Quantize {
                                      "use fewer samples (--samples, --measured)");
     line.clear();
     print_out("{}", json ? quantize::to_json(report).dump(2) + "\n" : quantize::table_of(report));
-    fmt::print(stderr, "{}: {} MiB, before {} MiB{}\n", printable(out), report.bytes_after >> 20,
-               report.bytes_before >> 20,
-               report.within_limits() ? "" : "; the loss is above the limits (--force)");
+    print_err("{}: {} MiB, before {} MiB{}\n", printable(out), report.bytes_after >> 20,
+              report.bytes_before >> 20,
+              report.within_limits() ? "" : "; the loss is above the limits (--force)");
   }
 };
 

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/output.h"
 #include "core/check.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -171,8 +172,8 @@ struct Serve {
       logger().warn("listening on {} without --api-key: whoever reaches this port may use it", host);
     auto runtime = model.load_runtime();
     serve::run_server(std::move(runtime), std::move(options), [&](uint16_t port) {
-      fmt::print(stderr, "vl3: serving {} at http://{}:{}/\n", model.folder().string(),
-                 host.find(':') == std::string::npos ? host : "[" + host + "]", port);
+      print_err("vl3: serving {} at http://{}:{}/\n", model.folder().string(),
+                host.find(':') == std::string::npos ? host : "[" + host + "]", port);
     });
   }
 };

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "cli/output.h"
 #include "core/printable.h"
 
 namespace vl3::cli {
@@ -42,8 +43,7 @@ void ProgressLine::show(const std::string& text, bool last) {
   if (!enabled_ || (drawn_ && !last && now - last_ < std::chrono::milliseconds(100))) return;
   last_ = now;
   drawn_ = true;
-  fmt::print(stderr, "\r\x1b[K{}", text);
-  std::fflush(stderr);
+  print_err("\r\x1b[K{}", text);
 }
 
 int ProgressLine::width() const {
@@ -55,8 +55,7 @@ int ProgressLine::width() const {
 void ProgressLine::clear() {
   if (!drawn_) return;
   drawn_ = false;
-  fmt::print(stderr, "\r\x1b[K");
-  std::fflush(stderr);
+  print_err("\r\x1b[K");
 }
 
 InterruptGuard::InterruptGuard(Mode mode) {

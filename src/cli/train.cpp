@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/flags.h"
@@ -14,6 +15,7 @@
 #include "train/planner.h"
 #include "train/recipe.h"
 #include "train/run_data.h"
+#include "train/stop_signal.h"
 #include "train/trainer.h"
 #include "weights/model_config.h"
 
@@ -31,12 +33,14 @@ struct Train {
   void run() {
     if (max_steps) set.push_back(fmt::format("max_steps={}", *max_steps));
     const train::TrainConfig config = train::load_recipe(recipe, set);
+    train::check_output(config, recipe);
     if (plan) return print_plan(config);
     run_training(config);
   }
 
   void run_training(const train::TrainConfig& config) const {
     ProgressLine progress;
+    std::optional<OutputError> lost_output;
     const auto start = std::chrono::steady_clock::now();
     const auto elapsed = [&] {
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -45,15 +49,22 @@ struct Train {
     hooks.on_step = [&](const train::StepMetrics& metrics, int64_t total, int64_t first) {
       progress.show(train::progress_text(metrics, total, first, elapsed(), progress.width()),
                     metrics.step >= total);
-      if (json) print_out("{}\n", train::to_json(metrics).dump());
+      if (!json || lost_output) return;
+      try {
+        print_out("{}\n", train::to_json(metrics).dump());
+      } catch (const OutputError& error) {  // no reason to lose what was trained
+        lost_output = error;
+        train::StopSignal::ask();
+      }
     };
     hooks.on_note = [&](const std::string& line) {
       progress.clear();
-      fmt::print(stderr, "vl3: {}\n", line);
+      print_err("vl3: {}\n", line);
     };
     const train::TrainReport report = train::train(config, resume, hooks);
     progress.clear();
     if (report.writes) print_report(report, elapsed());
+    if (lost_output) throw OutputError(*lost_output);
     VL3_CHECK(
         report.end != train::RunEnd::kStopped, kCancelled, "stopped at step {} of {}: {}", report.steps,
         report.total_steps,
@@ -63,8 +74,8 @@ struct Train {
   static void print_report(const train::TrainReport& report, double elapsed_s) {
     const std::string output = report.output.string();
     if (report.bad_samples > 0)
-      fmt::print(stderr, "vl3: {} bad samples were left out: {}\n", report.bad_samples,
-                 (report.output / "bad_samples.jsonl").string());
+      print_err("vl3: {} bad samples were left out: {}\n", report.bad_samples,
+                (report.output / "bad_samples.jsonl").string());
     if (report.end == train::RunEnd::kNothingToDo)
       fmt::print(
           stderr,
@@ -72,8 +83,8 @@ struct Train {
           "starts anew, --resume DIR trains on from a checkpoint\n",
           report.steps, output);
     if (report.end == train::RunEnd::kFinished)
-      fmt::print(stderr, "vl3: {} steps in {}, last loss {:.4f}; the model is in {}\n", report.steps,
-                 train::duration_text(elapsed_s), report.last_loss, output);
+      print_err("vl3: {} steps in {}, last loss {:.4f}; the model is in {}\n", report.steps,
+                train::duration_text(elapsed_s), report.last_loss, output);
   }
 
   static std::filesystem::path model_to_plan(const train::TrainConfig& config) {
@@ -88,7 +99,6 @@ struct Train {
   }
 
   void print_plan(const train::TrainConfig& config) const {
-    train::check_output(config);
     const std::filesystem::path folder = model_to_plan(config);
     const weights::ModelConfig model = weights::load_model_config(folder);
     const train::SampleCount count = train::count_samples(config.data);

@@ -55,6 +55,8 @@ std::optional<Process> find_process(const GetVariable& get) {
       {Launcher::kPmi, {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"}},
       {Launcher::kSlurm, {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"}}};
   for (const auto& [launcher, names] : kLaunchers) {
+    // Inside an allocation, but started by hand and not by srun.
+    if (launcher == Launcher::kSlurm && !get(names.rank)) continue;
     if (const auto place = read(get, names)) return Process{launcher, *place};
   }
   return std::nullopt;

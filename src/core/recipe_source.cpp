@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/check.h"
+#include "core/printable.h"
 #include "core/recipe_lines.h"
 
 namespace vl3::recipe {
@@ -51,8 +52,8 @@ toml::table parse_toml(std::string_view text, const std::string& where) {
 // A value that is no TOML is meant as a string, unless it begins like another kind of value.
 toml::table parse_value(const std::string& key, const std::string& text) {
   const std::string where = fmt::format("--set {}={}", key, text);
-  VL3_CHECK(std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }),
-            kInvalidArgument, "{}: control characters in the value", where);
+  VL3_CHECK(printable(text) == text, kInvalidArgument,
+            "{}: control characters in the value, or bytes that are no UTF-8", where);
   check_key_depth(text, where);
   const bool plain = text.empty() || std::string_view("\"'[{").find(text[0]) == std::string_view::npos;
   try {

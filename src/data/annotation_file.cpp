@@ -71,8 +71,8 @@ void AnnotationFile::index_lines() {
 
 void AnnotationFile::index_list() {
   int64_t line = 1;
-  int depth = 0;
-  bool in_string = false, escaped = false, in_element = false, closed = false;
+  std::string open;  // brackets that are not closed yet
+  bool in_string = false, escaped = false, in_element = false, element_closed = false, closed = false;
   digest_ = scan(file_, [&](uint64_t offset, char c) {
     if (c == '\n') ++line;
     if (in_string) {
@@ -87,28 +87,37 @@ void AnnotationFile::index_list() {
     }
     if (is_space(c)) return;
     VL3_CHECK(!closed, kCorrupt, "{}:{}: something follows the list's end", path().string(), line);
-    if (depth == 0) {
+    if (open.empty()) {
       VL3_CHECK(
           c == '[', kCorrupt,
           "{}:{}: a .json of annotations is one list, found '{}'; write one object a line as .jsonl instead",
           path().string(), line, c);
-      depth = 1;
+      open = c;
       return;
     }
-    if (depth == 1 && c == ',') {
-      in_element = false;
+    if (open.size() == 1 && c == ',') {
+      in_element = element_closed = false;
       return;
     }
-    if ((c == ']' || c == '}') && --depth == 0) {
-      closed = true;
-      end_ = offset;
+    if (c == ']' || c == '}') {
+      const char opened = c == ']' ? '[' : '{';
+      VL3_CHECK(open.back() == opened, kCorrupt, "{}:{}: '{}' where a '{}' is open", path().string(), line, c,
+                open.back());
+      open.pop_back();
+      if (open.empty()) {
+        closed = true;
+        end_ = offset;
+      }
+      element_closed = open.size() == 1;
       return;
     }
+    VL3_CHECK(!element_closed, kCorrupt, "{}:{}: '{}' where ',' or the list's end is expected",
+              path().string(), line, c);
     if (!in_element) {
       in_element = true;
       add(offset, line);
     }
-    if (c == '[' || c == '{') ++depth;
+    if (c == '[' || c == '{') open += c;
     in_string = c == '"';
   });
   VL3_CHECK(closed, kCorrupt, "{}: the file ends before its list does; it is cut off", path().string());

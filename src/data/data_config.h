@@ -43,7 +43,7 @@ struct DataConfig {
   int64_t row_samples = 2;
   int64_t shuffle_window = 10'000;  ///< records (WebDataset)
   int64_t dataloader_num_workers = 2;
-  int64_t prefetch_bytes = 512 << 20;  ///< samples held ready
+  int64_t prefetch_bytes = 512 << 20;  ///< samples held ready; a whole step where that is more
   double sample_timeout_s = 60;
   double max_bad_share = 0.05;  ///< of the samples seen; more stops the run
 };

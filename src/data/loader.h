@@ -13,8 +13,8 @@
 // whose headers hang would have to be given up by all at once; next() throws when one takes longer than
 // sample_timeout_s.
 //
-// One thread calls next(), state() and restore(). Memory: prefetch_bytes, or one step where that is more, and
-// one sample a worker.
+// One thread calls next(), state() and restore(). Memory: prefetch_bytes, or one step where that is more,
+// beside what next() gave, and one sample a worker.
 #pragma once
 
 #include <atomic>

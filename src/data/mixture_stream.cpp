@@ -28,6 +28,11 @@ MixtureStream::MixtureStream(std::vector<std::shared_ptr<const RecordList>> list
   }
   VL3_CHECK(epochs >= 0 && epochs <= kMaxEpochs, kInvalidArgument, "{} epochs; it must be 0..{}", epochs,
             kMaxEpochs);
+  constexpr double kMostRecords = 1e15;  // numbers that a double counts exactly, and sums of them
+  VL3_CHECK(
+      records_per_epoch() * std::max(epochs, 1.0) <= kMostRecords, kInvalidArgument,
+      "the data has {:.3g} records in {} epochs; at most {:.0g} can be counted: lower weights or epochs",
+      records_per_epoch() * std::max(epochs, 1.0), std::max(epochs, 1.0), kMostRecords);
   const double whole = std::floor(epochs);
   for (size_t i = 0; i < lists_.size(); ++i) total_ += taken_before(i, static_cast<int64_t>(whole));
   total_ += static_cast<int64_t>(

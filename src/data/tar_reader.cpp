@@ -127,9 +127,11 @@ TarReader::TarReader(std::filesystem::path path) : file_(std::move(path)) {
     // Cut off within a member: reading that sample will tell.
     const bool at_end = broken == good || static_cast<uint64_t>(broken) >= file_.size();
     if (at_end && !begins_.empty()) return;
-    damage_ =
-        fmt::format("{} at byte {}: what follows in this tar is lost; make it anew", bad.what(), broken);
-    begins_.push_back(std::min(static_cast<uint64_t>(broken), file_.size()));
+    const uint64_t begin = std::min(static_cast<uint64_t>(broken), file_.size());
+    damage_ = fmt::format(
+        "{} at byte {}: what follows in this tar, {:.0f} % of it, is lost; make it anew", bad.what(), broken,
+        100.0 * static_cast<double>(file_.size() - begin) / static_cast<double>(file_.size()));
+    begins_.push_back(begin);
   }
 }
 

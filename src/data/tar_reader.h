@@ -34,6 +34,9 @@ class TarReader {
   /// @throws BadSample(kDecode) for a damaged or cut off part, BadSample(kLimit) past kMaxSampleBytes,
   /// BadSample(kSchema) for two members of one name.
   std::vector<TarMember> read(int64_t index, uint64_t most_bytes = kMaxSampleBytes) const;
+  /// Where the tar is damaged and what share of its bytes is lost by that; "" for one that is whole, or that
+  /// breaks off within its last sample.
+  const std::string& damage() const { return damage_; }
   const std::filesystem::path& path() const { return file_.path(); }
   uint64_t bytes() const { return file_.size(); }
   /// SHA-256 in hex of the members' names, sizes and times: their contents are not read for it.

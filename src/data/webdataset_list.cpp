@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/check.h"
+#include "core/log.h"
 #include "data/bad_sample.h"
 #include "data/random.h"
 #include "text/white_space.h"
@@ -106,6 +107,8 @@ WebDatasetList::WebDatasetList(const std::vector<std::filesystem::path>& shards,
   VL3_CHECK(window_ >= 1, kInvalidArgument, "data.shuffle_window is {}; it must be 1 or more", window_);
   for (const std::filesystem::path& path : shards) {
     auto shard = std::make_shared<const TarReader>(path);
+    // One bad sample stands for all that is lost, so max_bad_share does not see it.
+    if (!shard->damage().empty()) logger().warn("{}: {}", path.string(), shard->damage());
     size_ += shard->size();
     ends_.push_back(size_);
     fingerprint_ += file_fingerprint(path, shard->size(), shard->bytes(), shard->digest());

@@ -46,9 +46,9 @@ class Staging {
   // Takes the place of a folder of that name in one step, where the file system can exchange names.
   void put_in_place() {
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(path_)) {
-      if (entry.is_directory()) sync_folder(entry.path());
+      if (entry.is_directory()) sync(entry.path());
     }
-    sync_folder(path_);
+    sync(path_);
     if (fs::exists(target_)) {
       if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
         done_ = true;
@@ -110,7 +110,10 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
   const fs::path temporary = beside(to, "tmp");
   std::error_code error;
   fs::create_hard_link(from, temporary, error);
-  if (error) fs::copy_file(from, temporary);
+  if (error) {
+    fs::copy_file(from, temporary);
+    sync(temporary);
+  }
   fs::rename(temporary, to);
 }
 
@@ -119,7 +122,7 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
 ModelFiles::ModelFiles(const weights::ModelConfig& source, weights::DType dtype, bool use_token_compression,
                        const fs::path& scratch)
     : layout_(source.layout) {
-  const Staging staging(scratch / "model-files");  // never put in place
+  const Staging staging(scratch / kModelFiles);  // never put in place
   weights::write_side_files(source, layout_, dtype, staging.path());
   for (const fs::directory_entry& entry : fs::directory_iterator(staging.path())) {
     files_[entry.path().filename().string()] = read_file(entry.path(), kMaxSideFileBytes);
@@ -158,7 +161,7 @@ fs::path CheckpointStore::save(const CheckpointContents& contents) {
                 fmt::format("{}: not written: {}; earlier checkpoints are whole", target.string(),
                             error.code().message()));
   }
-  sync_folder(run_);
+  sync(run_);
 
   std::vector<CheckpointPlace> places = list_checkpoints(run_);
   const auto surplus = std::max<int64_t>(0, static_cast<int64_t>(places.size()) - limit_);
@@ -186,6 +189,9 @@ void CheckpointStore::publish(const fs::path& checkpoint) {
       if (entry.is_directory()) {
         fs::remove_all(run_ / name);
         fs::copy(entry.path(), run_ / name, fs::copy_options::recursive);
+        for (const fs::directory_entry& copy : fs::recursive_directory_iterator(run_ / name))
+          sync(copy.path());
+        sync(run_ / name);
       } else if (name != "config.json") {
         link_or_copy(entry.path(), run_ / name);
       }
@@ -193,14 +199,12 @@ void CheckpointStore::publish(const fs::path& checkpoint) {
     std::vector<fs::path> stale;
     for (const fs::directory_entry& entry : fs::directory_iterator(run_)) {
       const std::string name = entry.path().filename().string();
-      const bool of_weights =
-          name.starts_with("model") && (name.ends_with(".safetensors") || name.ends_with(".index.json"));
-      if (of_weights && names.count(name) == 0) stale.push_back(entry.path());
+      if (is_weights_file(name) && names.count(name) == 0) stale.push_back(entry.path());
     }
     for (const fs::path& path : stale) fs::remove(path);
-    sync_folder(run_);
+    sync(run_);
     link_or_copy(checkpoint / "config.json", run_ / "config.json");
-    sync_folder(run_);
+    sync(run_);
   } catch (const fs::filesystem_error& error) {
     const bool full = error.code() == std::errc::no_space_on_device;
     throw Error(full ? ErrorCode::kResourceExhausted : ErrorCode::kInvalidArgument,

@@ -93,6 +93,7 @@ OrderedJson to_json(const TrainPlan& plan) {
                       {"flops_per_token", plan.flops_per_token},
                       {"memory", memory},
                       {"prefetch_bytes", plan.prefetch_bytes},
+                      {"step_bytes", plan.step_bytes},
                       {"refusals", plan.refusals}};
   if (plan.means) {
     json["sample_means"] = {{"samples", plan.means->samples}, {"tokens", plan.means->tokens},
@@ -137,8 +138,12 @@ std::string plan_text(const TrainPlan& plan) {
                         unit(one.weights), unit(one.gradients), unit(one.masters), unit(one.moments),
                         unit(one.activations), unit(one.logits), unit(one.total()));
   }
-  text += fmt::format("  and of main memory up to {} a process for samples that wait (data.prefetch_bytes)\n",
-                      bytes_text(plan.prefetch_bytes));
+  text += fmt::format(
+      "  and of main memory up to {} a process for samples that wait (data.prefetch_bytes, or one step), {} "
+      "for a "
+      "step's own\n",
+      bytes_text(plan.prefetch_bytes),
+      plan.step_bytes > 0 ? bytes_text(plan.step_bytes) : "as much as it has");
   if (plan.step_seconds) {
     text += fmt::format("  time: {}{} a step", plan.step_tokens_known ? "at least " : "about ",
                         duration_text(*plan.step_seconds));

@@ -203,7 +203,17 @@ void plan_memory(const TrainConfig& config, const weights::ModelConfig& model, c
     one.moments = (whole.moments + n - 1) / n;
     plan->memory.push_back(one);
   }
-  plan->prefetch_bytes = static_cast<uint64_t>(config.data.prefetch_bytes);
+}
+
+// Samples wait as the encoder's patches, a byte a value.
+void plan_samples(const TrainConfig& config, const weights::ModelConfig& model, const PlanInputs& inputs,
+                  TrainPlan* plan) {
+  if (inputs.means) {
+    const double samples = plan->step_tokens / inputs.means->tokens / static_cast<double>(inputs.processes);
+    const auto patch_bytes = static_cast<double>(3 * model.vision.patch_size * model.vision.patch_size);
+    plan->step_bytes = static_cast<uint64_t>(samples * inputs.means->patches * patch_bytes);
+  }
+  plan->prefetch_bytes = std::max(static_cast<uint64_t>(config.data.prefetch_bytes), plan->step_bytes);
 }
 
 void plan_time(const TrainConfig& config, const PlanInputs& inputs, TrainPlan* plan) {
@@ -257,6 +267,7 @@ TrainPlan make_train_plan(const TrainConfig& config, const weights::ModelConfig&
   const Row worked = inputs.means ? mean_sample(*inputs.means) : row;
   plan.flops_per_token = row_flops(worked, tensors, model, config, trains) / worked.tokens;
   plan_time(config, inputs, &plan);
+  plan_samples(config, model, inputs, &plan);
   return plan;
 }
 

@@ -66,7 +66,9 @@ struct TrainPlan {
   uint64_t activations_without_checkpointing = 0;
   double flops_per_token = 0;  ///< forward, backward and recomputation: of mean samples, or of a full row
   std::optional<double> step_seconds, run_seconds;  ///< of the matrix products alone: a lower limit
-  uint64_t prefetch_bytes = 0;        ///< main memory of each process for samples that wait, beside `memory`
+  /// Main memory of each process beside `memory`: for samples that wait (data.prefetch_bytes, or a whole step
+  /// where that is known to be more), and for those of the step that is being trained (0: not known).
+  uint64_t prefetch_bytes = 0, step_bytes = 0;
   std::vector<std::string> refusals;  ///< why the run would not begin: check_batch(), check_trains()
 };
 

@@ -54,7 +54,9 @@ std::vector<std::string> changed_keys(const TrainConfig& before, const TrainConf
 std::filesystem::path resolve_model(const TrainConfig& config);
 
 /// Refuses an output whose model would be overwritten by the run's.
-/// @throws Error(kInvalidArgument) for the folder of `model`, and for a model folder that is no run.
-void check_output(const TrainConfig& config);
+/// @param recipe  the file that the config was read from.
+/// @throws Error(kInvalidArgument) for the folder of `model`, for a model folder that is no run, for a
+/// checkpoint of one, and where the run's record would take the recipe's place.
+void check_output(const TrainConfig& config, const std::filesystem::path& recipe = {});
 
 }  // namespace vl3::train

@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "core/check.h"
+#include "core/printable.h"
 #include "hub/hub.h"
 #include "train/recipe.h"
 #include "train/run_folder.h"
+#include "train/trainer_state.h"
 
 namespace vl3::train {
 namespace {
@@ -17,6 +19,16 @@ bool is_device(const std::string& device) {
   if (device == "auto" || device == "cpu" || device == "cuda") return true;
   const std::string index = device.starts_with("cuda:") ? device.substr(5) : "";
   return !index.empty() && index.size() <= 3 && index.find_first_not_of("0123456789") == std::string::npos;
+}
+
+bool is_plain(const std::string& text) { return printable(text) == text; }
+
+bool has_weights(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (is_weights_file(it->path().filename().string())) return true;
+  }
+  return false;
 }
 
 bool has_model(const fs::path& folder) {
@@ -39,6 +51,9 @@ void check_recipe(const TrainConfig& config, const std::string& where) {
                 config.name.find('/') == std::string::npos && config.name.size() <= 200,
             kInvalidArgument, "{}: name \"{}\"; expected a plain name without \"/\", it becomes a folder's",
             where, config.name);
+  VL3_CHECK(is_plain(config.name) && is_plain(config.output), kInvalidArgument,
+            "{}: name \"{}\" or output \"{}\" has control characters or is no UTF-8", where, config.name,
+            config.output);
   VL3_CHECK(!config.model.empty(), kInvalidArgument,
             "{}: model is missing; give a model folder, a pulled ORG/NAME, or the name of an earlier run",
             where);
@@ -123,7 +138,7 @@ fs::path resolve_model(const TrainConfig& config) {
            model, folder.string());
 }
 
-void check_output(const TrainConfig& config) {
+void check_output(const TrainConfig& config, const fs::path& recipe) {
   const fs::path output(config.output);
   std::error_code ignored;
   VL3_CHECK(
@@ -131,9 +146,19 @@ void check_output(const TrainConfig& config) {
       "output {} is the folder of the model that training begins with, which would be overwritten; give "
       "another output",
       config.output);
-  VL3_CHECK(!has_model(output) || fs::exists(output / kRecipeFile, ignored), kInvalidArgument,
+  VL3_CHECK(!fs::exists(output / kStateFile, ignored), kInvalidArgument,
+            "output {} is a checkpoint, which would be overwritten; give its run's folder, or another output",
+            config.output);
+  const bool is_run = fs::exists(output / kRecipeFile, ignored);
+  VL3_CHECK(is_run || (!has_model(output) && !has_weights(output)), kInvalidArgument,
             "output {} holds a model that no run has made, and it would be overwritten; give another output",
             config.output);
+  // A run's own record may be run again: it is what would be written.
+  VL3_CHECK(
+      fs::exists(output / kLogFile, ignored) || !fs::equivalent(recipe, output / kRecipeFile, ignored),
+      kInvalidArgument,
+      "{}: the run would write its own record over this recipe; keep it elsewhere, or give another output",
+      recipe.string());
 }
 
 }  // namespace vl3::train

@@ -30,7 +30,7 @@ void visit_data(Visitor& v, DataConfig& data) {
   v.integer("image_merge_size", data.image_merge_size, Range{1, 16});
   v.integer("video_merge_size", data.video_merge_size, Range{1, 16});
   v.number("fps", data.fps, Range{0, 1000, false});
-  v.integer("max_frames", data.max_frames, Range{1, 1e6});
+  v.integer("max_frames", data.max_frames, Range{1, 65536});
   v.integer("mm_max_length", data.mm_max_length, Range{1, kMostRowTokens});
   v.integer("model_max_length", data.model_max_length, Range{2, kMostRowTokens});
   v.text("over_length", data.over_length, Text{{"skip", "cut"}});

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <system_error>
 
 #include "core/check.h"
@@ -19,13 +20,30 @@ namespace {
 
 constexpr std::string_view kCheckpoint = "checkpoint-";
 
-// What writers of this folder leave when they are killed: NAME.tmp-PID-N and NAME.trash-PID-N.
-bool is_debris(const std::string& name) {
+bool is_number(const std::string& text) {
+  return !text.empty() && text.size() <= 15 && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
+// The step of "checkpoint-N".
+std::optional<int64_t> checkpoint_step(const std::string& name) {
+  const std::string digits = name.starts_with(kCheckpoint) ? name.substr(kCheckpoint.size()) : "";
+  return is_number(digits) ? std::optional(std::stoll(digits)) : std::nullopt;
+}
+
+// What writers of this folder leave when they are killed: files NAME.tmp-PID-N, and folders of checkpoints
+// and of model files under such names or NAME.trash-PID-N. Anything else is the user's.
+bool is_debris(const fs::directory_entry& entry) {
+  const std::string name = entry.path().filename().string();
   for (const std::string_view mark : {".tmp-", ".trash-"}) {
     const size_t at = name.rfind(mark);
     if (at == std::string::npos || at == 0) continue;
-    const std::string tail = name.substr(at + mark.size());
-    if (!tail.empty() && tail.find_first_not_of("0123456789-") == std::string::npos) return true;
+    const std::string stem = name.substr(0, at), tail = name.substr(at + mark.size());
+    const size_t dash = tail.find('-');
+    if (dash == std::string::npos || !is_number(tail.substr(0, dash)) || !is_number(tail.substr(dash + 1)))
+      continue;
+    if (entry.is_symlink()) return false;
+    if (entry.is_regular_file()) return mark == ".tmp-";
+    return entry.is_directory() && (checkpoint_step(stem) || stem == kModelFiles);
   }
   return false;
 }
@@ -36,17 +54,24 @@ std::vector<CheckpointPlace> list_checkpoints(const fs::path& run) {
   std::vector<CheckpointPlace> places;
   std::error_code error;
   for (fs::directory_iterator it(run, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    const std::string digits = name.starts_with(kCheckpoint) ? name.substr(kCheckpoint.size()) : "";
     std::error_code ignored;
-    if (digits.empty() || digits.size() > 15 || digits.find_first_not_of("0123456789") != std::string::npos ||
-        !it->is_directory(ignored)) {
-      continue;
-    }
-    places.push_back({std::stoll(digits), it->path()});
+    const auto step = checkpoint_step(it->path().filename().string());
+    if (step && it->is_directory(ignored)) places.push_back({*step, it->path()});
   }
   std::sort(places.begin(), places.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
   return places;
+}
+
+bool is_weights_file(const std::string& name) {
+  if (name == "model.safetensors" || name == "model.safetensors.index.json") return true;
+  // model-00001-of-00002.safetensors
+  constexpr std::string_view begin = "model-", middle = "-of-", end = ".safetensors";
+  if (!name.starts_with(begin) || !name.ends_with(end) || name.size() < begin.size() + end.size())
+    return false;
+  const std::string shard = name.substr(begin.size(), name.size() - begin.size() - end.size());
+  const size_t of = shard.find(middle);
+  return of != std::string::npos && is_number(shard.substr(0, of)) &&
+         is_number(shard.substr(of + middle.size()));
 }
 
 bool is_unfinished_run(const fs::path& folder) {
@@ -55,8 +80,8 @@ bool is_unfinished_run(const fs::path& folder) {
          !fs::exists(folder / kFinishedFile, error);
 }
 
-void sync_folder(const fs::path& folder) {
-  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+void sync(const fs::path& path) {
+  const int fd = ::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
   (void)::fsync(fd);
   ::close(fd);
@@ -82,7 +107,6 @@ RunFolder::RunFolder(fs::path path) : path_(std::move(path)) {
   if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, pid.data(), pid.size(), 0) < 0) {
     logger().debug("{}: the process id could not be noted", file.string());  // the lock itself holds
   }
-  remove_debris();
 }
 
 RunFolder::~RunFolder() { ::close(lock_); }
@@ -90,8 +114,9 @@ RunFolder::~RunFolder() { ::close(lock_); }
 void RunFolder::remove_debris() const {
   std::vector<fs::path> found;
   std::error_code error;
+  if (!fs::exists(path_ / kRecipeFile, error)) return;
   for (fs::directory_iterator it(path_, error), end; !error && it != end; it.increment(error)) {
-    if (is_debris(it->path().filename().string())) found.push_back(it->path());
+    if (is_debris(*it)) found.push_back(it->path());
   }
   for (const fs::path& path : found) {
     logger().info("{}: removed, it was not whole", path.string());

@@ -17,7 +17,12 @@
 namespace vl3::train {
 
 inline constexpr const char* kRecipeFile = "recipe.toml";
+inline constexpr const char* kLogFile = "train_log.jsonl";
 inline constexpr const char* kFinishedFile = "finished.json";
+inline constexpr const char* kModelFiles = "model-files";  ///< where ModelFiles puts its own together
+
+/// Whether a file of this name holds a model's weights, or says in which shards they lie.
+bool is_weights_file(const std::string& name);
 
 struct CheckpointPlace {
   int64_t step = 0;
@@ -31,14 +36,14 @@ std::vector<CheckpointPlace> list_checkpoints(const std::filesystem::path& run);
 /// Whether a folder is a run's that has not ended: what model lies in it, if any, is an earlier one.
 bool is_unfinished_run(const std::filesystem::path& folder);
 
-/// fsync of a folder, so that the names in it survive a power cut; a file system that cannot is left alone.
-void sync_folder(const std::filesystem::path& folder);
+/// fsync of a file, or of a folder, so that the names in it survive a power cut; a file system that cannot is
+/// left alone.
+void sync(const std::filesystem::path& path);
 
 /// Held by the one process that writes (rank 0). Not thread-safe.
 class RunFolder {
  public:
-  /// Makes the folder, locks it, and removes what an interrupted process left: half-written and half-deleted
-  /// parts.
+  /// Makes the folder and locks it.
   /// @throws Error(kInvalidArgument) naming the process that holds it, or where the folder cannot be made.
   explicit RunFolder(std::filesystem::path path);
   ~RunFolder();
@@ -46,9 +51,11 @@ class RunFolder {
   RunFolder& operator=(const RunFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  /// Removes what an interrupted process of this run left: half-written and half-deleted parts. Of a folder
+  /// that no run has begun in, nothing.
+  void remove_debris() const;
 
  private:
-  void remove_debris() const;
   std::filesystem::path path_;
   int lock_ = -1;
 };

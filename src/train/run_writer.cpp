@@ -12,12 +12,13 @@ namespace fs = std::filesystem;
 
 void RunWriter::begin(const weights::ModelConfig& model, int64_t resumed_step) {
   layout_ = model.layout;
+  folder_.remove_debris();
   abandon_later_checkpoints(folder_, resumed_step);
   unmark_finished(folder_);
   const weights::DType dtype = config_.dtype == "float32" ? weights::DType::kF32 : weights::DType::kBF16;
   store_.emplace(folder_, ModelFiles(model, dtype, config_.data.use_token_compression, folder_.path()),
                  config_.save_total_limit);
-  log_.emplace(folder_.path() / "train_log.jsonl", resumed_step);
+  log_.emplace(folder_.path() / kLogFile, resumed_step);
   bad_samples_.emplace(folder_.path() / kBadSamplesFile, resumed_step);
   if (config_.tensorboard) events_.emplace(folder_.path() / "tensorboard", resumed_step);
   write_file_atomically(folder_.path() / kRecipeFile, recipe_toml(config_));

@@ -8,11 +8,13 @@ namespace vl3::train {
 namespace {
 
 volatile std::sig_atomic_t asked = 0;
-constexpr std::array<int, 2> kSignals = {SIGTERM, SIGINT};
-std::array<struct sigaction, 2> before;
+constexpr std::array<int, 3> kSignals = {SIGTERM, SIGINT, SIGHUP};
+std::array<struct sigaction, 3> before;
 
 void on_signal(int signal) {
-  if (asked != 0) {  // the default action, by which the parent sees what ended the process
+  // A terminal that closes may send several.
+  if (asked != 0 &&
+      signal != SIGHUP) {  // the default action, by which the parent sees what ended the process
     std::signal(signal, SIG_DFL);
     sigset_t one;
     sigemptyset(&one);
@@ -31,7 +33,10 @@ StopSignal::StopSignal() {
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;  // reads and writes of the loop go on
-  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &before[i]);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    sigaction(kSignals[i], nullptr, &before[i]);
+    if (kSignals[i] != SIGHUP || before[i].sa_handler != SIG_IGN) sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 StopSignal::~StopSignal() {
@@ -39,5 +44,6 @@ StopSignal::~StopSignal() {
 }
 
 int StopSignal::requested() { return asked; }
+void StopSignal::ask() { asked = SIGTERM; }
 
 }  // namespace vl3::train

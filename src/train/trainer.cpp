@@ -111,19 +111,32 @@ class Run {
     step_ = std::make_unique<TrainStep>(std::move(checkpoint), config_, total_steps_, device_, collective_);
     loader_ = make_loader(std::move(records), config_, model, collective_.rank(), collective_.world_size());
     if (!from.empty()) go_on_from(from);
-    VL3_CHECK(
-        state_.step <= total_steps_, kInvalidArgument,
-        "{} is of step {}, but the run has {} steps: raise max_steps or num_train_epochs, or go on from an "
-        "earlier one",
-        from.string(), state_.step, total_steps_);
+    if (config_.lora) check_base(base, from, resume == "auto");
     first_step_ = state_.step;
     collective_.barrier();  // from here on the folder changes: an error of any process ended all before
     state_.versions = {{"vl3", kVersion}, {"torch", TORCH_VERSION}};
     if (writer_) writer_->begin(model, first_step_);
   }
 
+  // Adapters belong to the weights they were trained on; checkpoints of LoRA do not hold those apart.
+  void check_base(const fs::path& base, const fs::path& from, bool refuse) {
+    const std::string before = std::exchange(state_.base_model, weights_fingerprint(base));
+    if (before.empty() || before == state_.base_model) return;
+    const std::string what =
+        fmt::format("the weights of model {} have changed since {}", base.string(), from.string());
+    VL3_CHECK(!refuse, kInvalidArgument,
+              "{}; put the earlier ones back, give another output, or go on regardless with --resume {}",
+              what, from.string());
+    note(what);
+  }
+
   void go_on_from(const fs::path& from) {
     state_ = read_trainer_state(from);
+    VL3_CHECK(
+        state_.step <= total_steps_, kInvalidArgument,
+        "{} is of step {}, but the run has {} steps: raise max_steps or num_train_epochs, or go on from an "
+        "earlier one",
+        from.string(), state_.step, total_steps_);
     samples_seen_ = state_.samples_seen;
     bad_samples_ = state_.bad_samples;
     if (config_.lora) {

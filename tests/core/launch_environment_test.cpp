@@ -72,6 +72,10 @@ TEST(LaunchEnvironment, Slurm) {
   EXPECT_EQ(found->local_rank, 1);
 }
 
+TEST(LaunchEnvironment, InsideAnAllocationWithoutSrunIsOneProcess) {
+  EXPECT_FALSE(launched({{"SLURM_NTASKS", "4"}, {"SLURM_JOB_NODELIST", "gpu1"}, {"SLURM_JOB_ID", "7"}}));
+}
+
 TEST(LaunchEnvironment, FirstHost) {
   EXPECT_EQ(first_host("login"), "login");
   EXPECT_EQ(first_host("a1,b2"), "a1");

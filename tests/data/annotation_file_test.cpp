@@ -68,6 +68,9 @@ TEST(AnnotationFile, WhatIsNoListIsAnError) {
   EXPECT_EQ(error("a.json", "[{\"id\": 1},\n"),
             "corrupt: a.json: the file ends before its list does; it is cut off");
   EXPECT_EQ(error("a.json", "[1]\n[2]"), "corrupt: a.json:2: something follows the list's end");
+  EXPECT_EQ(error("a.json", "[{\"a\": [1, 2]}}"), "corrupt: a.json:1: '}' where a '[' is open");
+  EXPECT_EQ(error("a.json", "[{\"a\": [1}]"), "corrupt: a.json:1: '}' where a '[' is open");
+  EXPECT_EQ(error("a.json", "[{}\n{}]"), "corrupt: a.json:2: '{' where ',' or the list's end is expected");
   EXPECT_EQ(error("a.json", ""), "corrupt: a.json: the file ends before its list does; it is cut off");
   EXPECT_EQ(error("a.csv", "1"),
             "unsupported: a.csv: annotations are .json lists, .jsonl lines or .tar files");

@@ -159,6 +159,23 @@ TEST_F(MixtureStreamTest, AnEndlessStreamHasNoTotal) {
   EXPECT_EQ(take(*stream, 100).size(), 100u);
 }
 
+TEST_F(MixtureStreamTest, MoreRecordsThanCanBeCountedAreAnError) {
+  class Endless final : public RecordList {
+   public:
+    int64_t size() const override { return 1'000'000'000'000; }
+    Record record(int64_t) const override { return {}; }
+    int64_t order(uint64_t, int64_t, int64_t k) const override { return k; }
+    std::string fingerprint() const override { return ""; }
+  };
+  const auto open = [](double weight, double epochs) {
+    return test::error_of([&] { MixtureStream({std::make_shared<Endless>()}, {weight}, 1, epochs); });
+  };
+  EXPECT_EQ(open(1, 10), "");
+  EXPECT_EQ(open(1000, 0), "");
+  EXPECT_NE(open(1000, 1e6).find("the data has 1e+21 records in 1000000 epochs"), std::string::npos)
+      << open(1000, 1e6);
+}
+
 TEST_F(MixtureStreamTest, SourcesThatCannotBeReadAreErrors) {
   const auto error = [&](auto&& change) {
     DataConfig config;

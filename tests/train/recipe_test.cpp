@@ -339,6 +339,17 @@ TEST(ResolveModel, FindsFoldersRunsAndSaysWhatIsMissing) {
   EXPECT_NE(error_of([&] { resolve_model(config); }).find("`vl3 convert` makes one"), std::string::npos);
 }
 
+TEST(Recipe, NamesOfFoldersArePlainText) {
+  for (const std::string key : {"name", "output"}) {
+    EXPECT_NE(error(with(key + " = \"a\\nb\"")).find("has control characters or is no UTF-8"),
+              std::string::npos);
+    EXPECT_NE(error(with(key + " = \"a\\u0000b\"")).find("has control characters or is no UTF-8"),
+              std::string::npos);
+    EXPECT_NE(error(kSmall, {key + "=\xff\xfe"}).find("bytes that are no UTF-8"), std::string::npos);
+    EXPECT_EQ(error(kSmall, {key + "=Größe"}), "");
+  }
+}
+
 TEST(RecipeOutput, AModelIsNotOverwritten) {
   const TempDir dir;
   TrainConfig config = parse(kSmall);

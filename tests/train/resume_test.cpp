@@ -84,14 +84,38 @@ TEST_F(Resume, LaterCheckpointsAreAbandonedOnlyOnceTheRunGoesOn) {
   EXPECT_NE(auto_error().find("holds abandoned-checkpoint-N only"), std::string::npos) << auto_error();
 }
 
-TEST_F(Resume, WhatAnInterruptedProcessLeftIsRemoved) {
+TEST_F(Resume, WhatAnInterruptedProcessLeftIsRemovedAndNothingElse) {
   const fs::path other = dir_ / "other";
+  const std::set<std::string> own = {"checkpoint-notes.txt", "backup.tmp-2024",        "backup.tmp-2024-11",
+                                     "backup.trash-77-1",    "checkpoint-8.tmp-final", "link.tmp-77-5"};
+  fs::create_directories(other / "backup.tmp-2024/thesis");
+  fs::create_directories(other / "backup.tmp-2024-11/thesis");
+  fs::create_directories(other / "checkpoint-8.tmp-final");
+  fs::create_directory_symlink(dir_.path(), other / "link.tmp-77-5");
+  for (const char* name : {"checkpoint-notes.txt", "backup.trash-77-1"})
+    dir_.write(std::string("other/") + name, "mine");
   fs::create_directories(other / "checkpoint-200.tmp-77-0");
   fs::create_directories(other / "checkpoint-8.trash-77-1");
+  fs::create_directories(other / "model-files.tmp-77-2");
   dir_.write("other/model.safetensors.tmp-77-3", "half");
-  dir_.write("other/checkpoint-notes.txt", "mine");
   const RunFolder run(other);
-  EXPECT_EQ(names_in(other), (std::set<std::string>{".lock", "checkpoint-notes.txt"}));
+  const auto all = names_in(other);
+  run.remove_debris();
+  EXPECT_EQ(names_in(other), all) << "no run has begun here";
+  dir_.write("other/recipe.toml", "");
+  run.remove_debris();
+  auto left = own;
+  left.insert({".lock", "recipe.toml"});
+  EXPECT_EQ(names_in(other), left);
+}
+
+TEST(RunFolder, KnowsTheNamesOfWeights) {
+  for (const char* name :
+       {"model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors"})
+    EXPECT_TRUE(is_weights_file(name)) << name;
+  for (const char* name : {"model-mine.safetensors", "optimizer.safetensors", "model-1-of-x.safetensors",
+                           "model-.safetensors", "model-of-.safetensors", "model.safetensors.bak"})
+    EXPECT_FALSE(is_weights_file(name)) << name;
 }
 
 TEST_F(Resume, AChangedRecipeNeedsTheFoldersName) {

@@ -10,12 +10,35 @@ namespace vl3::train {
 namespace {
 
 TEST(StopSignal, TheFirstOneSetsAFlagOnly) {
-  for (const int signal : {SIGTERM, SIGINT}) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     const StopSignal guard;
     EXPECT_EQ(StopSignal::requested(), 0);
     std::raise(signal);
     EXPECT_EQ(StopSignal::requested(), signal);
   }
+}
+
+TEST(StopSignal, AClosedTerminalMaySendSeveral) {
+  const StopSignal guard;
+  std::raise(SIGHUP);
+  std::raise(SIGHUP);
+  EXPECT_EQ(StopSignal::requested(), SIGHUP);
+}
+
+TEST(StopSignal, UnderNohupATerminalMayClose) {
+  std::signal(SIGHUP, SIG_IGN);
+  {
+    const StopSignal guard;
+    std::raise(SIGHUP);
+    EXPECT_EQ(StopSignal::requested(), 0);
+  }
+  EXPECT_EQ(std::signal(SIGHUP, SIG_DFL), SIG_IGN);
+}
+
+TEST(StopSignal, CanBeAskedForWithoutASignal) {
+  const StopSignal guard;
+  StopSignal::ask();
+  EXPECT_EQ(StopSignal::requested(), SIGTERM);
 }
 
 TEST(StopSignal, ASecondOneEndsTheProcess) {

@@ -38,6 +38,28 @@ TEST(TrainerOutputs, JsonLinesOnStdoutAndInTheLog) {
   EXPECT_EQ(logged, (std::vector<int64_t>{2, 4, 6}));
 }
 
+TEST(TrainerOutputs, AStderrThatIsFullLosesNothing) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  const auto arguments = recipe.arguments("run", {"max_steps=4", "save_steps=2"});
+  EXPECT_EQ(TrainProcess(arguments, {.err = "/dev/full"}).wait().status, 0);
+  EXPECT_TRUE(fs::exists(recipe.folder("run") / "finished.json"));
+  EXPECT_EQ(TrainProcess({"none.toml"}, {.err = "/dev/full"}).wait().status, 1) << "an error has its status";
+}
+
+TEST(TrainerOutputs, AStdoutThatIsFullEndsTheRunAfterACheckpoint) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  auto arguments = recipe.arguments("run", {"max_steps=4"});
+  arguments.emplace_back("--json");
+  const auto result = TrainProcess(arguments, {}, "/dev/full").wait();
+  EXPECT_EQ(result.status, 1) << result.err;
+  EXPECT_NE(result.err.find("stdout: cannot be written"), std::string::npos) << result.err;
+  EXPECT_TRUE(fs::exists(recipe.folder("run") / "checkpoint-1/trainer_state.json"));
+  recipe.run("run", {"max_steps=4"});
+  EXPECT_EQ(recipe.log("run").size(), 4u);
+}
+
 TEST(TrainerOutputs, TensorBoardReadsTheRunAfterAKill) {
   const TempDir dir;
   const TrainRecipe recipe(dir);

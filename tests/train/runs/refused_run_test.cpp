@@ -167,6 +167,61 @@ TEST(TrainerRefusals, ProcessesWithOtherRecipesOrData) {
   EXPECT_NE(error.find("process 1 has other data than process 0: \"own.jsonl: "), std::string::npos) << error;
 }
 
+TEST(TrainerRefusals, AdaptersOfOtherWeights) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  const fs::path base = recipe.folder("base");
+  fs::copy(golden_train_dir() / "model", base, fs::copy_options::recursive);
+  const std::vector<std::string> set = {"max_steps=4", "save_steps=2", "lora.r=2",
+                                        "lr.vision_encoder_lr=none", "model=" + base.string()};
+  recipe.run("run", set);
+  fs::remove(recipe.folder("run") / "finished.json");
+  fs::remove_all(recipe.folder("run") / "checkpoint-4");
+  std::string weights = recipe.file("base", "model.safetensors");
+  weights[weights.size() - 200] = static_cast<char>(weights[weights.size() - 200] ^ 1);
+  dir.write("base/model.safetensors", weights);
+  const auto before = names_in(recipe.folder("run"));
+  expect_refused(
+      recipe, "run", set, 2,
+      "the weights of model " + base.string() + " have changed since " + checkpoint(recipe, "run", 2));
+  EXPECT_EQ(names_in(recipe.folder("run")), before);
+  auto regardless = set;
+  regardless.push_back("--resume=" + checkpoint(recipe, "run", 2));
+  const auto result = TrainProcess(recipe.arguments("run", regardless)).wait();
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.err.find("have changed since"), std::string::npos) << result.err;
+}
+
+TEST(TrainerRefusals, WhatLiesInTheOutputStays) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  // Not even where the run would be refused a moment later.
+  dir.write("mine/backup.tmp-7-1/thesis", "x");
+  expect_refused(recipe, "mine", {"data.sources.0.data_path=nowhere.jsonl"}, 1, "nowhere.jsonl");
+  EXPECT_TRUE(fs::exists(recipe.folder("mine") / "backup.tmp-7-1/thesis"));
+  dir.write("weights/model-00001-of-00002.safetensors", "x");
+  expect_refused(recipe, "weights", {}, 2, "holds a model that no run has made");
+  // A recipe that lies where the run's record goes.
+  const std::string text = recipe.file("", "recipe.toml") + "# a comment\n";
+  dir.write("own/recipe.toml", text);
+  const auto result =
+      TrainProcess({(dir / "own/recipe.toml").string(), "--set", "output=" + (dir / "own").string()}).wait();
+  EXPECT_EQ(result.status, 2) << result.err;
+  EXPECT_NE(result.err.find("would write its own record over this recipe"), std::string::npos) << result.err;
+  EXPECT_EQ(recipe.file("own", "recipe.toml"), text);
+}
+
+TEST(TrainerRefusals, ACheckpointAsOutput) {
+  const TempDir dir;
+  const TrainRecipe recipe(dir);
+  recipe.run("run", {"max_steps=2", "save_steps=2"});
+  expect_refused(recipe, "run/checkpoint-2", {"max_steps=4"}, 2,
+                 "is a checkpoint, which would be overwritten");
+  // The record of a run may be run again.
+  const std::string record = (recipe.folder("run") / "recipe.toml").string();
+  EXPECT_EQ(TrainProcess({record}).wait().status, 0);
+}
+
 TEST(TrainerRefusals, TheModelThatTrainingBeginsWith) {
   const TempDir dir;
   const TrainRecipe recipe(dir);

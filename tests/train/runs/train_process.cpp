@@ -62,7 +62,7 @@ TrainProcess::TrainProcess(const std::vector<std::string>& arguments, const Trai
     ::setrlimit(RLIMIT_FSIZE, &limit);
   }
   ::dup2(::open(out.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644), 1);
-  ::dup2(err_, 2);
+  ::dup2(options.err.empty() ? err_ : ::open(options.err.c_str(), O_WRONLY | O_CLOEXEC), 2);
   ::execve(argv[0], argv.data(), envp.data());
   ::_exit(127);
 }

@@ -19,6 +19,7 @@ namespace vl3::test {
 struct TrainOptions {
   std::map<std::string, std::string> environment = {};
   std::optional<uint64_t> file_size_limit = {};  ///< bytes that a file may grow to (RLIMIT_FSIZE)
+  std::string err = {};                          ///< where stderr goes instead of being kept
 };
 
 class TrainProcess {
