@@ -35,16 +35,17 @@ add_library(vl3_xgrammar STATIC
   ${vl3_xgrammar_cpp}/support/logging.cc
   ${vl3_xgrammar_cpp}/support/recursion_guard.cc
   ${vl3_xgrammar_cpp}/testing.cc
-  ${vl3_xgrammar_cpp}/tokenizer_info.cc)
+  ${vl3_xgrammar_cpp}/tokenizer_info.cc
+  ${PROJECT_SOURCE_DIR}/src/sampling/xgrammar_log.cpp)
 target_include_directories(vl3_xgrammar SYSTEM PUBLIC
   $<BUILD_INTERFACE:${XGRAMMAR_SOURCE_DIR}/include>
   $<BUILD_INTERFACE:${XGRAMMAR_SOURCE_DIR}/3rdparty/dlpack/include>
-  PRIVATE ${XGRAMMAR_SOURCE_DIR}/3rdparty/picojson ${vl3_xgrammar_cpp})
+  PRIVATE ${XGRAMMAR_SOURCE_DIR}/3rdparty/picojson ${vl3_xgrammar_cpp} ${PROJECT_SOURCE_DIR}/src)
 # Its parser gets a budget of time and memory (see that header).
 set_source_files_properties(${vl3_xgrammar_cpp}/grammar_compiler.cc ${vl3_xgrammar_cpp}/grammar_matcher.cc PROPERTIES
   COMPILE_OPTIONS "-include;${PROJECT_SOURCE_DIR}/src/sampling/xgrammar_budget.h"
   OBJECT_DEPENDS ${PROJECT_SOURCE_DIR}/src/sampling/xgrammar_budget.h)
-# XGRAMMAR_LOG_CUSTOMIZE: its messages come to src/sampling/xgrammar_log.cpp instead of going to stderr.
+# XGRAMMAR_LOG_CUSTOMIZE: its messages come to xgrammar_log.cpp instead of going to stderr.
 target_compile_definitions(vl3_xgrammar PRIVATE
   XGRAMMAR_ENABLE_CPPTRACE=0 XGRAMMAR_ENABLE_INTERNAL_CHECK=0 XGRAMMAR_LOG_CUSTOMIZE=1)
 # Under sanitizers: addresses only, and -O1, for its large sources then compile for many minutes at -O2.

@@ -118,15 +118,15 @@ int main(int argc, char** argv) {
     vl3::cli::log_to_stderr();
     return vl3::cli::run(argc, argv);
   } catch (const vl3::cli::OutputError& error) {
-    print_err("vl3: {}\n", error.what());
+    vl3::cli::print_err("vl3: {}\n", error.what());
   } catch (const vl3::Error& error) {
-    print_err("vl3: {}: {}\n", vl3::error_code_name(error.code()), error.what());
+    vl3::cli::print_err("vl3: {}: {}\n", vl3::error_code_name(error.code()), error.what());
     return vl3::cli::exit_status(error.code());
   } catch (const std::bad_alloc&) {
-    print_err("vl3: limit reached: out of memory\n");
+    vl3::cli::print_err("vl3: limit reached: out of memory\n");
   } catch (const std::exception& error) {
-    print_err("vl3: internal: {}\n",
-              std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
+    vl3::cli::print_err("vl3: internal: {}\n",
+                        std::string(error.what()).substr(0, std::string(error.what()).find('\n')));
   }
   return vl3::cli::kFailure;
 }

@@ -198,7 +198,9 @@ TEST(Writer, OneAnnotationAQuestionWhereWanted) {
 }
 
 TEST(Writer, ConversationsAskFirstWhatGivesLeastAway) {
-  const Generator generator({.mixture = {{.kind = "chart", .levels = {"bars3"}}, {.kind = "stream"}}});
+  SynthOptions options;
+  options.mixture = {{.kind = "chart", .levels = {"bars3"}}, {.kind = "stream", .levels = {}}};
+  const Generator generator(options);
   int longer = 0;
   for (uint64_t index = 0; index < 40; ++index) {
     const Sample sample = generator.sample(index);

@@ -262,6 +262,8 @@ TEST_F(Checkpoints, SurviveKillsAtAnyMoment) {
       EXPECT_LE(weight_of(run_), static_cast<float>(newest));
     }
     const RunFolder run(run_);
+    write_file_atomically(run_ / kRecipeFile, "");
+    run.remove_debris();
     for (const std::string& name : names_in(run_)) EXPECT_EQ(name.find(".t"), std::string::npos) << name;
   }
   EXPECT_GE(newest, 5);

@@ -190,8 +190,9 @@ TEST(TrainPlan, TimeGoesByWhatSamplesAreLike) {
   EXPECT_EQ(to_json(plan).at("sample_means").at("patches"), 600);
   EXPECT_FALSE(to_json(make_train_plan(config, model_2b())).contains("sample_means"));
   // The warm-up of the encoder runs nothing else.
-  const TrainPlan warm_up = make_train_plan(
-      recipe({"objective=patch_labels", "gradient_checkpointing=false"}), model_2b(), {.means = means});
+  const TrainPlan warm_up = make_train_plan(recipe({"objective=patch_labels", "gradient_checkpointing=false",
+                                                    "lr.llm_lr=none", "lr.mm_projector_lr=none"}),
+                                            model_2b(), {.means = means});
   EXPECT_NEAR(warm_up.flops_per_token * 200 / (3 * encoder), 1, 1e-9);
 }
 

@@ -90,7 +90,7 @@ size_t read_tag(std::string_view text, std::string& replacement) {
   if (at >= text.size() || !is_letter(text[at])) return 0;
   const size_t end = text.find('>', at);
   if (end == std::string_view::npos) return 0;
-  const std::string_view name = rstrip(text.substr(at, end - at), " ");
+  const std::string name = rstrip(text.substr(at, end - at), " ");
   const bool styled = name == "i" || name == "b" || name == "u" || name == "s";
   replacement = styled ? fmt::format("{{\\{}{}}}", name, closing ? 0 : 1) : "";
   return end + 1;

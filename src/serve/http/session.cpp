@@ -40,8 +40,9 @@ bool connection_ended(const boost::system::error_code& error) {
 /// The handler's end of a request; outlives the session harmlessly.
 class Session::Reply : public Responder {
  public:
-  Reply(std::weak_ptr<Session> session, asio::io_context& io, uint64_t turn, size_t max_pending)
-      : session_(std::move(session)), io_(io), turn_(turn), max_pending_(max_pending) {}
+  Reply(std::weak_ptr<Session> session, std::shared_ptr<asio::io_context> io, uint64_t turn,
+        size_t max_pending)
+      : session_(std::move(session)), io_(std::move(io)), turn_(turn), max_pending_(max_pending) {}
 
   void send(HttpResponse response) override {
     post([response = std::move(response)](Session& s, uint64_t turn) mutable {
@@ -96,13 +97,13 @@ class Session::Reply : public Responder {
  private:
   template <typename Action>
   void post(Action action) {
-    asio::post(io_, [session = session_, turn = turn_, action = std::move(action)]() mutable {
+    asio::post(*io_, [session = session_, turn = turn_, action = std::move(action)]() mutable {
       if (const auto alive = session.lock()) action(*alive, turn);
     });
   }
 
   std::weak_ptr<Session> session_;
-  asio::io_context& io_;
+  const std::shared_ptr<asio::io_context> io_;
   const uint64_t turn_;
   const size_t max_pending_;
   std::mutex mutex_;
@@ -270,7 +271,8 @@ void Session::refuse(HttpResponse response) {
 void Session::dispatch() {
   state_ = State::kAnswering;
   disarm();
-  reply_ = std::make_shared<Reply>(weak_from_this(), owner_.io, turn_, owner_.options_.max_pending_bytes);
+  reply_ =
+      std::make_shared<Reply>(weak_from_this(), owner_.shared_io, turn_, owner_.options_.max_pending_bytes);
   watch();
   owner_.handler(std::move(request_), reply_);
 }

@@ -33,7 +33,9 @@ struct SessionOwner {
   HttpServer::Gate gate;
   HttpServer::Handler handler;
   HttpServer::ErrorBody error_body;
-  boost::asio::io_context io{1};
+  /// Answers may come after the server is gone: what they are posted to outlives it.
+  const std::shared_ptr<boost::asio::io_context> shared_io = std::make_shared<boost::asio::io_context>(1);
+  boost::asio::io_context& io = *shared_io;
   bool draining = false;        // server's thread only
   uint64_t buffered_bytes = 0;  // server's thread only
   std::atomic<size_t> connections{0}, busy{0};

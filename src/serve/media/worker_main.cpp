@@ -29,7 +29,9 @@ void set_limit(int resource, rlim_t value) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGCHLD, SIG_DFL);
   set_limit(RLIMIT_CORE, 0);
+#ifndef __SANITIZE_ADDRESS__  // whose shadow memory is address space, too
   set_limit(RLIMIT_AS, memory);
+#endif
   set_limit(RLIMIT_FSIZE, 0);
   // When the server closes its end nobody wants the result: even a hung decoder ends then.
   std::thread([fd] {
