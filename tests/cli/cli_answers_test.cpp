@@ -189,7 +189,7 @@ TEST_F(CliRuns, TheAnswerAloneIsOnStdout) {
 
 TEST_F(CliRuns, FlagsOfVideosWithoutOneAreNoted) {
   const std::string note = "vl3: note: there is no video, --fps, --prune-to changed nothing\n";
-  const Words flags{"--prune-to", "9", "--fps", "2"};
+  const Words flags{"--prune-to", "4000", "--fps", "2"};
   const auto err = [&](const char* command, const char* medium) {
     Words words{W::data(medium)};
     if (std::string(command) == "ask") words.insert(words.end(), {"hi", "--max-tokens", "2"});

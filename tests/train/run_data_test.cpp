@@ -12,13 +12,15 @@ namespace {
 const std::string kModel = VL3_SOURCE_DIR "/tests/data/seeded_tiny";
 
 // Eight records, all of them one step.
-TrainConfig config_of(const test::TempDir& dir, const std::string& mixture, const std::string& more = "") {
+TrainConfig config_of(const test::TempDir& dir, const std::string& mixture,
+                      const std::vector<std::string>& set = {}) {
   dir.write("data.json",
             R"({"seed": 3, "questions_per_medium": 3, "max_side": 112, "mixture": )" + mixture + "}");
-  return parse_recipe("name=\"a\"\nmodel=\"" + kModel + "\"\nglobal_batch_size=8\nmax_steps=1\n" + more +
+  return parse_recipe("name=\"a\"\nmodel=\"" + kModel +
+                          "\"\nglobal_batch_size=8\nmax_steps=1\n"
                           "[lr]\nllm_lr=1e-3\nvision_encoder_lr=1e-3\n[[data.sources]]\nsynth=\"" +
                           (dir / "data.json").string() + "\"\nsynth_samples=8\n",
-                      "r.toml", {});
+                      "r.toml", set);
 }
 
 TEST(RunData, MeasuredSamplesAreThoseThatTheStepsHold) {
@@ -62,8 +64,8 @@ TEST(RunData, MeasuringEndsInTimeAfterOneSample) {
 
 TEST(RunData, PatchesWithLabelsAreSamplesToo) {
   const test::TempDir dir;
-  const TrainConfig config =
-      config_of(dir, R"([{"kind": "scene", "levels": ["few"]}])", "objective=\"patch_labels\"\n");
+  const TrainConfig config = config_of(dir, R"([{"kind": "scene", "levels": ["few"]}])",
+                                       {"objective=patch_labels", "lr.llm_lr=none"});
   const auto means = measure_samples(config, weights::load_model_config(kModel), 8, 1e9);
   ASSERT_TRUE(means);
   EXPECT_EQ(means->samples, 8);

@@ -24,7 +24,7 @@ void set_limit(int resource, rlim_t value) {
   (void)::setrlimit(static_cast<__rlimit_resource>(resource), &limit);
 }
 
-[[noreturn]] void run_child(int fd, rlim_t memory) {
+[[noreturn]] void run_child(int fd, [[maybe_unused]] rlim_t memory) {
   ::close(kControl);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::signal(SIGCHLD, SIG_DFL);

@@ -32,8 +32,9 @@ constexpr const char* kErrorKey = "error";  // of the process that failed first:
 constexpr const char* kReadersKey = "error_read";  // processes that know it
 constexpr auto kLookEvery = std::chrono::milliseconds(500);
 constexpr auto kStorePatience = std::chrono::seconds(10);
-constexpr auto kReaderPatience =
-    std::chrono::minutes(2);  // until the slowest process meets its next collective
+constexpr const char* kLostKey = "lost";  // set where one of them found another gone
+// Until the slowest process meets its next collective; and where one is gone, which will never read.
+constexpr std::chrono::seconds kReaderPatience{120}, kLostPatience{10};
 
 std::string packed(const Error& error) {
   return fmt::format("{}\n{}", static_cast<int>(error.code()), error.what());
@@ -106,6 +107,7 @@ struct Link {
     Error first = error;
     try {
       store->setTimeout(kStorePatience);
+      if (lost) store->set(kLostKey, "1");
       first = unpacked(store->compareSet(kErrorKey, "", packed(error)));
       store->add(kReadersKey, 1);
     } catch (const std::exception&) {
@@ -119,9 +121,10 @@ struct Link {
 
  private:
   void wait_for_readers() noexcept {
-    const auto end = std::chrono::steady_clock::now() + kReaderPatience;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto patience = [&] { return store->check({kLostKey}) ? kLostPatience : kReaderPatience; };
     try {
-      while (store->add(kReadersKey, 0) < world_size && std::chrono::steady_clock::now() < end)
+      while (store->add(kReadersKey, 0) < world_size && std::chrono::steady_clock::now() - begin < patience())
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     } catch (const std::exception&) {
     }

@@ -177,9 +177,12 @@ TEST(TrainerRefusals, AdaptersOfOtherWeights) {
   recipe.run("run", set);
   fs::remove(recipe.folder("run") / "finished.json");
   fs::remove_all(recipe.folder("run") / "checkpoint-4");
-  std::string weights = recipe.file("base", "model.safetensors");
-  weights[weights.size() - 200] = static_cast<char>(weights[weights.size() - 200] ^ 1);
-  dir.write("base/model.safetensors", weights);
+  for (const std::string& name : names_in(base)) {
+    if (!name.ends_with(".safetensors")) continue;
+    std::string weights = recipe.file("base", name);
+    weights[weights.size() - 200] = static_cast<char>(weights[weights.size() - 200] ^ 1);
+    dir.write("base/" + name, weights);
+  }
   const auto before = names_in(recipe.folder("run"));
   expect_refused(
       recipe, "run", set, 2,
