@@ -1,5 +1,6 @@
 // bfloat16 weights on the CPU: ops::linear beside libtorch's own product. Weights come from a ring larger
 // than any cache.
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/randn.h>
 #include <benchmark/benchmark.h>

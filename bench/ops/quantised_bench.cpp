@@ -3,6 +3,7 @@
 // beforehand, so that it is charged with less than ours, which rounds its rows). Few rows read their weights
 // from a ring larger than any cache. To hold libtorch to an older CPU: ONEDNN_MAX_CPU_ISA=AVX2 or
 // AVX512_CORE.
+#include <ATen/TensorOperators.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/ones.h>
@@ -166,10 +167,11 @@ void add(const std::string& name, const Run& run) {
   benchmark::RegisterBenchmark(name.c_str(), run)->UseRealTime()->Unit(benchmark::kMillisecond);
 }
 
-const bool registered = [] {
+const bool kRegistered = [] {
   constexpr std::array<std::array<int64_t, 3>, 5> kMany = {
       {{512, 1536, 1536}, {512, 1536, 8960}, {512, 8960, 1536}, {2240, 1152, 4304}, {2240, 4304, 1152}}};
-  for (const auto& [rows, I, O] : kMany) {
+  for (const std::array<int64_t, 3>& shape : kMany) {
+    const int64_t rows = shape[0], I = shape[1], O = shape[2];
     for (const Kind& kind : kinds()) {
       if (kind.bits == 4 && I % 128 != 0) continue;
       add(title(kind.name, "", rows, I, O),

@@ -70,7 +70,7 @@ struct Eval {
     const eval::RunHooks hooks = make_hooks(options.rank == 0);
     const auto start = std::chrono::steady_clock::now();
     eval::answer_share(loaded, *answerer, options, hooks);
-    line.clear();
+    progress_.clear();
     if (options.rank != 0) return;  // rank 0 says how it went
     const eval::Records records = eval::collect(loaded, options, hooks);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -78,7 +78,7 @@ struct Eval {
   }
 
  private:
-  ProgressLine line;
+  ProgressLine progress_;
 
   std::string names() const {
     std::string list;
@@ -203,14 +203,14 @@ struct Eval {
     hooks.cancelled = [] { return InterruptGuard::interrupted(); };
     if (!speaks) return hooks;
     hooks.on_note = [this](const std::string& text) {
-      line.clear();
+      progress_.clear();
       print_err("vl3: {}\n", text);
     };
     hooks.on_progress = [this](const eval::RunProgress& p) {
       std::string text = fmt::format("{} {}/{}, score {:.1f}", p.task, p.done, p.total, p.score);
       if (p.failed > 0) text += fmt::format(", {} failed", p.failed);
       if (p.left_s) text += ", " + duration(*p.left_s) + " left";
-      line.show(text, p.done == p.total);
+      progress_.show(text, p.done == p.total);
     };
     return hooks;
   }

@@ -39,9 +39,10 @@ inline void forget_other_media(FetchedMedia& fetched, const text::Conversation& 
 /// @param progress  called before each reference is fetched: stage ("open", "download", "read stdin"),
 /// references done, references of the conversation; may be empty.
 /// @param fetched  what is there already, and will be.
-inline MediaOpener fetching_once(const text::Conversation& conversation, const media::MediaLimits& limits,
-                                 std::function<void(const char*, int64_t, int64_t)> progress = nullptr,
-                                 std::shared_ptr<FetchedMedia> fetched = std::make_shared<FetchedMedia>()) {
+inline MediaOpener fetching_once(
+    const text::Conversation& conversation, const media::MediaLimits& limits,
+    const std::function<void(const char*, int64_t, int64_t)>& progress = nullptr,
+    const std::shared_ptr<FetchedMedia>& fetched = std::make_shared<FetchedMedia>()) {
   int64_t total = 0;
   for (const text::Message& message : conversation) {
     for (const text::ContentPart& part : message.parts)
