@@ -2,7 +2,6 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "ops/dot_bf16.cpp"
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -26,12 +25,8 @@ HWY_INLINE float widen_one(uint16_t value) {
   return wide;
 }
 
-constexpr int64_t kLine =
-    32;  // bfloat16 values of a 64-byte cache line; 2 * lanes divides it on every target
-constexpr int64_t kAhead = 2048;
-
-// One weight row after the other, so that each thread reads one forward stream; the prefetch runs 4 KiB ahead
-// because the weights of a large model come from memory, not from a cache.
+// One weight row after the other, so that each thread reads one forward stream, which the processor foresees:
+// prefetches by hand were 10 to 20 % slower.
 template <int R>
 HWY_INLINE void dot_rows(const float* x, const uint16_t* w, float* y, int64_t I, int64_t O, int64_t o_begin,
                          int64_t o_end) {
@@ -49,11 +44,6 @@ HWY_INLINE void dot_rows(const float* x, const uint16_t* w, float* y, int64_t I,
         odd[r] = hn::MulAdd(w1, hn::LoadU(d, x + r * I + at + lanes), odd[r]);
       }
     };
-    // One prefetch for each cache line of 32 weights.
-    for (; i + kLine <= I; i += kLine) {
-      hwy::Prefetch(row + i + kAhead);
-      for (int64_t k = 0; k < kLine; k += 2 * lanes) two_vectors(i + k);
-    }
     for (; i + 2 * lanes <= I; i += 2 * lanes) two_vectors(i);
     for (int r = 0; r < R; ++r) {
       float total = hn::GetLane(hn::SumOfLanes(d, hn::Add(even[r], odd[r])));

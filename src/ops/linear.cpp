@@ -25,8 +25,12 @@ void streamed(const at::Tensor& x, const at::Tensor& weight, at::Tensor& y) {
   const float* xp = x.const_data_ptr<float>();
   const uint16_t* wp = bf16_bits(weight);
   float* yp = y.data_ptr<float>();
-  parallel_for(0, O, std::max<int64_t>(1, 32768 / I),
-               [&](int64_t begin, int64_t end) { dot_bf16_rows(xp, wp, yp, rows, I, O, begin, end); });
+  // A thread takes the next 32 KiB to 1 MiB as it gets free: memory serves the threads unevenly.
+  const int64_t least = std::max<int64_t>(1, 16384 / I), most = std::max(least, (1 << 19) / I);
+  const int64_t block = std::clamp((O + 7) / 8, least, most);
+  parallel_items((O + block - 1) / block, [&](int64_t item) {
+    dot_bf16_rows(xp, wp, yp, rows, I, O, item * block, std::min(O, (item + 1) * block));
+  });
 }
 
 // Many rows: the weight is widened tile by tile into one scratch buffer, so that memory stays small.
