@@ -40,7 +40,7 @@ bool still_there(int fd, const fs::path& path) {
 
 }  // namespace
 
-CachedRepo::CachedRepo(fs::path cache_dir, const std::string& repo_id)
+CachedRepo::CachedRepo(const fs::path& cache_dir, const std::string& repo_id)
     : root_(cache_dir / repo_folder(repo_id)), locks_(cache_dir / ".locks" / repo_folder(repo_id)) {}
 
 void CachedRepo::make_folders() const {

@@ -10,7 +10,7 @@ namespace vl3::hub {
 
 class CachedRepo {
  public:
-  CachedRepo(std::filesystem::path cache_dir, const std::string& repo_id);
+  CachedRepo(const std::filesystem::path& cache_dir, const std::string& repo_id);
 
   std::filesystem::path blob(const std::string& etag) const { return root_ / "blobs" / etag; }
   std::filesystem::path incomplete(const std::string& etag) const {

@@ -61,7 +61,7 @@ std::string default_endpoint() {
 }
 
 std::string default_token() {
-  if (const std::string token = trimmed(variable("HF_TOKEN")); !token.empty()) return token;
+  if (std::string token = trimmed(variable("HF_TOKEN")); !token.empty()) return token;
   const std::string named = variable("HF_TOKEN_PATH");
   const std::filesystem::path path = named.empty() ? hf_home() / "token" : expand(named);
   std::error_code error;

@@ -122,10 +122,11 @@ void SampledReader::decode_video() {
     Frame frame = seeker.reader().to_rgb(*found);
     // Frames a decoder held back to the end may have lost their time (MPEG-4 in AVI); the index knows it.
     if (found->best_effort_timestamp == AV_NOPTS_VALUE) frame.pts_s = frames_[i].pts_s;
-    for (; i < frames_.size() && frames_[i].source_index == wanted; ++i, ++put_count) {
-      const bool repeated = i + 1 < frames_.size() && frames_[i + 1].source_index == wanted;
-      if (!put(repeated ? frame : std::move(frame), i)) return;
+    for (; i + 1 < frames_.size() && frames_[i + 1].source_index == wanted; ++i, ++put_count) {
+      if (!put(frame, i)) return;
     }
+    if (!put(std::move(frame), i)) return;
+    ++i, ++put_count;
   }
   const int64_t broken = seeker.reader().broken_packets();
   // Without a single frame next() throws instead.

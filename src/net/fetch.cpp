@@ -101,7 +101,7 @@ Url next_hop(const Url& from, const Reply& reply, int hops, const FetchOptions& 
     throw FetchError(ErrorCode::kResourceExhausted,
                      fmt::format("more than {} redirects", options.max_redirects), reply.status, false);
   }
-  const Url to = parse(reply.location);
+  Url to = parse(reply.location);
   if (from.https && !to.https) {
     throw FetchError(ErrorCode::kUnsupported,
                      fmt::format("redirects to {}, from https to unprotected http: not followed", to.shown()),

@@ -62,7 +62,7 @@ uint16_t parse_port(std::string_view digits) {
 }
 
 std::string check_ipv6(std::string_view literal) {
-  const std::string text = lower(literal);
+  std::string text = lower(literal);
   in6_addr address{};
   VL3_CHECK(inet_pton(AF_INET6, text.c_str(), &address) == 1, kInvalidArgument,
             "URL with host [{}]: not an IPv6 address", text.substr(0, 60));

@@ -60,7 +60,7 @@ JobEvents Exchange::events() {
   events.delta = [self](Delta delta) {
     self->post([delta = std::move(delta)](Exchange& e) mutable { e.on_delta(std::move(delta)); });
   };
-  events.progress = [self](std::string stage, int64_t done, int64_t total, int64_t cached) {
+  events.progress = [self](const std::string& stage, int64_t done, int64_t total, int64_t cached) {
     self->post([=](Exchange& e) {
       if (!e.stream_ || e.done_) return;
       e.open_stream();

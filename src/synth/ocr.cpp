@@ -245,7 +245,6 @@ std::optional<Print> draw_lines(Rng& rng, const Request& request, Sample& sample
   const SynthOptions& options = request.options;
   const bool several = lines.size() > 1;
   // The ink has to be known before the canvas, whose size follows the text: a trial background of one pixel.
-  TextLook look;
   std::optional<Ink> ink;
   const int low = request.level == kMono     ? 16
                   : request.level == kLarge  ? 20

@@ -14,8 +14,8 @@ uint64_t TensorInfo::size_bytes() const {
   return bytes;
 }
 
-SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
-                                     const Metadata& metadata)
+SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path,
+                                     const std::vector<TensorInfo>& tensors, const Metadata& metadata)
     : file_(path), path_(path.string()) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;

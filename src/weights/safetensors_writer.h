@@ -32,7 +32,7 @@ class SafetensorsWriter {
   /// @param tensors  in the order their data will come. Wide dtypes go first: each tensor must begin at a
   /// multiple of
   ///   its element size. @throws Error(kInvalidArgument) where it does not, or for a name given twice.
-  SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+  SafetensorsWriter(const std::filesystem::path& path, const std::vector<TensorInfo>& tensors,
                     const Metadata& metadata = {{"format", "pt"}});
 
   /// The next bytes of the data, in pieces of any size.

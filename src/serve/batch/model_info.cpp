@@ -1,5 +1,7 @@
 #include "serve/batch/model_info.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <vector>
