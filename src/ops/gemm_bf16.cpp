@@ -4,6 +4,8 @@
 
 #if defined(__x86_64__)
 
+#include <cpuid.h>
+
 VL3_BEFORE_AVX512_BF16
 namespace vl3::ops {
 namespace {
@@ -143,7 +145,10 @@ VL3_AFTER_AVX512_BF16
 
 namespace vl3::ops {
 
-bool cpu_has_amx_bf16() { return __builtin_cpu_supports("amx-bf16"); }
+bool cpu_has_amx_bf16() {
+  unsigned a = 0, b = 0, c = 0, d = 0;  // leaf 7: not every compiler knows the feature by name
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> 22 & 1) != 0;
+}
 
 bool cpu_has_avx512_bf16() {
   static const bool found = __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw") &&

@@ -1,5 +1,6 @@
 #include "ops/tiled_cross_entropy.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/maximum.h>

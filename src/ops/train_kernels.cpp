@@ -176,6 +176,7 @@ void rope_all(const T* x, const float* cos, const float* sin, T* y, int64_t head
 }
 
 // Highway exports plain functions, one a type.
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type.
 #define VL3_BOTH(suffix, T)                                                                                  \
   void rms_forward_##suffix(const T* x, const T* w, T* y, float* rstd, int64_t rows, int64_t D, float eps) { \
     rms_forward(x, w, y, rstd, rows, D, eps);                                                                \
@@ -197,6 +198,7 @@ void rope_all(const T* x, const float* cos, const float* sin, T* y, int64_t head
 VL3_BOTH(f32, float)
 VL3_BOTH(bf16, uint16_t)
 #undef VL3_BOTH
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace HWY_NAMESPACE
 }  // namespace vl3::ops
@@ -205,6 +207,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace vl3::ops {
 
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define VL3_DISPATCH(suffix, T)                                                                         \
   HWY_EXPORT(rms_forward_##suffix);                                                                     \
   HWY_EXPORT(rms_backward_##suffix);                                                                    \
@@ -236,6 +239,7 @@ namespace vl3::ops {
 VL3_DISPATCH(f32, float)
 VL3_DISPATCH(bf16, uint16_t)
 #undef VL3_DISPATCH
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace vl3::ops
 #endif

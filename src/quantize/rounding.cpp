@@ -1,5 +1,6 @@
 #include "quantize/rounding.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cholesky_inverse.h>
 #include <ATen/ops/empty.h>

@@ -1,5 +1,6 @@
 #include "train/optimizer.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>

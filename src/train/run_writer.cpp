@@ -1,5 +1,8 @@
 #include "train/run_writer.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <set>
 
 #include "core/file.h"

@@ -270,7 +270,7 @@ std::vector<LazyTensor> TrainStep::merged_weights() const {
     const std::string linear = name.substr(0, name.rfind(".weight"));
     const Parameter* a = impl_->store.find(linear + ".lora_A.weight");
     const Parameter* b = impl_->store.find(linear + ".lora_B.weight");
-    const auto get = [this, weight, a, b] {
+    const auto get = [this, weight = weight, a, b] {
       if (a == nullptr || b == nullptr) return weight;
       const c10::AutoGradMode off(false);
       return merged_weight(weight, a->weight, b->weight, *impl_->config.lora).to(weight.scalar_type());

@@ -56,7 +56,7 @@ void write_sharded(const std::filesystem::path& folder, const std::vector<OutTen
       infos.push_back(tensor->info);
       weight_map[tensor->info.name] = name;
     }
-    SafetensorsWriter writer(folder / name, std::move(infos));
+    SafetensorsWriter writer(folder / name, infos);
     for (const OutTensor* tensor : shards[i]) {
       tensor->produce([&](std::span<const std::byte> bytes) {
         writer.append(bytes);

@@ -17,7 +17,7 @@ ScoreRow good_row() {
   return row;
 }
 
-Reason with(const std::string& score, double value, CurateConfig config = {}) {
+Reason with(const std::string& score, double value, const CurateConfig& config = {}) {
   ScoreRow row = good_row();
   row.scores[score] = value;
   return judge_row(row, config).reason;

@@ -82,7 +82,7 @@ void expect_equal(const Sample& sample, const std::string& prefix, const test::G
 
 class GoldenSample : public testing::Test {
  protected:
-  std::map<std::string, Record> records = records_by_id();
+  std::map<std::string, Record> records_ = records_by_id();
 };
 
 TEST_F(GoldenSample, IdsLabelsMasksGridsAndPatchesAreExact) {
@@ -92,12 +92,12 @@ TEST_F(GoldenSample, IdsLabelsMasksGridsAndPatchesAreExact) {
   int64_t replaced = 0;
   for (const GoldenName& one : golden_names()) {
     SCOPED_TRACE(one.name);
-    ASSERT_TRUE(records.contains(one.id));
+    ASSERT_TRUE(records_.contains(one.id));
     const Json json = set.sample_json(one.name);
     const test::GoldenTensors golden = set.tensors(one.name);
     DataConfig config = set.config();
     config.image_merge_size = one.image_merge;
-    Record record = records.at(one.id);
+    Record record = records_.at(one.id);
     Sample whole = set.builder(config).build(record);
     if (!whole.media.empty() && all_patches(whole) != golden.at("patches_u8").as<uint8_t>() &&
         fs::exists(set.dir / "frames" / one.id)) {
@@ -155,7 +155,7 @@ TEST_F(GoldenSample, StreamFormWithANewlineIsExact) {
     const test::GoldenTensors golden = set.tensors(one.name);
     if (!golden.has("alt.stream_newline.input_ids")) continue;
     SCOPED_TRACE(one.name);
-    const Sample sample = set.builder(config).build(records.at(one.id));
+    const Sample sample = set.builder(config).build(records_.at(one.id));
     EXPECT_EQ(sample.input_ids, golden.at("alt.stream_newline.input_ids").integers());
     std::vector<int64_t> labels = golden.at("alt.stream_newline.labels").integers();
     labels[0] = kIgnoreIndex;
@@ -176,7 +176,7 @@ TEST_F(GoldenSample, BalancingLeavesEqualNumbersOfEachDecision) {
     const std::vector<int64_t> all = set.tensors(one.name).at("labels").integers();
     std::set<std::vector<int64_t>> choices;
     for (uint64_t seed = 0; seed < 8; ++seed) {
-      Record record = records.at(one.id);
+      Record record = records_.at(one.id);
       record.seed = seed;
       const Sample sample = set.builder(config).build(record);
       EXPECT_EQ(sample.labels, set.builder(config).build(record).labels) << "not the same twice";

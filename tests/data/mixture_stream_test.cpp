@@ -19,12 +19,12 @@ class MixtureStreamTest : public testing::Test {
     std::string lines;
     for (int i = 0; i < size; ++i) lines += "\"" + name + ":" + std::to_string(i) + "\"\n";
     DataSource source;
-    source.data_path = {dir.write(name + ".jsonl", lines).string()};
+    source.data_path = {dir_.write(name + ".jsonl", lines).string()};
     source.weight = weight;
     return source;
   }
 
-  test::TempDir dir;
+  test::TempDir dir_;
 };
 
 std::string text_of(const Record& record) { return record.load().json; }
@@ -193,7 +193,7 @@ TEST_F(MixtureStreamTest, SourcesThatCannotBeReadAreErrors) {
             std::string::npos);
   EXPECT_NE(error([](DataConfig& c) { c.sources.clear(); }), "");
   EXPECT_NE(error([&](DataConfig& c) {
-              c.sources[0].data_path = {dir.write("e.jsonl", "\n").string()};
+              c.sources[0].data_path = {dir_.write("e.jsonl", "\n").string()};
             }).find("holds no annotation"),
             std::string::npos);
 }
@@ -203,7 +203,7 @@ TEST_F(MixtureStreamTest, GlobsNameSeveralFiles) {
   source("x2", 4, 1);
   DataConfig config;
   config.sources.resize(1);
-  config.sources[0].data_path = {(dir / "x*.jsonl").string()};
+  config.sources[0].data_path = {(dir_ / "x*.jsonl").string()};
   EXPECT_EQ(open_mixture(config, 1, 1)->total_records(), 7);
 }
 

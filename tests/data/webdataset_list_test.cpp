@@ -54,7 +54,9 @@ std::string picture() { return read_file(golden_train_set().dir / "data" / "imag
 
 class WebDataset : public testing::Test {
  protected:
-  fs::path write(const std::string& name, const Members& members) { return dir.write(name, tar_of(members)); }
+  fs::path write(const std::string& name, const Members& members) {
+    return dir_.write(name, tar_of(members));
+  }
 
   static std::string error_of(const Record& record) {
     const GoldenTrainSet& set = golden_train_set();
@@ -68,7 +70,7 @@ class WebDataset : public testing::Test {
     return "";
   }
 
-  test::TempDir dir;
+  test::TempDir dir_;
 };
 
 TEST_F(WebDataset, SamplesAreMembersThatShareAName) {
@@ -121,11 +123,11 @@ TEST_F(WebDataset, AGlanceReadsTheBeginningOfMembers) {
 TEST_F(WebDataset, NamesLongerThanAHeaderHoldsAreRead) {
   const std::string name(230, 'n');
   for (const bool pax : {true, false}) {
-    const auto path = dir.write("long.tar", tar_of({{"a/" + name + ".png", picture()},
-                                                    {"a/" + name + ".txt", "One."},
-                                                    {"b/" + name + ".txt", "Two."},
-                                                    {"b/" + name + ".png", picture()}},
-                                                   pax));
+    const auto path = dir_.write("long.tar", tar_of({{"a/" + name + ".png", picture()},
+                                                     {"a/" + name + ".txt", "One."},
+                                                     {"b/" + name + ".txt", "Two."},
+                                                     {"b/" + name + ".png", picture()}},
+                                                    pax));
     const WebDatasetList list({path}, 0, 10);
     ASSERT_EQ(list.size(), 2);
     EXPECT_EQ(error_of(list.record(0)), "");
@@ -163,7 +165,7 @@ TEST_F(WebDataset, NothingOutsideTheSampleIsReached) {
   EXPECT_TRUE(error_of(list.record(0)).starts_with("missing_file: ")) << error_of(list.record(0));
   EXPECT_TRUE(error_of(list.record(1)).starts_with("missing_file: ")) << error_of(list.record(1));
   EXPECT_EQ(error_of(list.record(2)), "") << "only a key, whatever it looks like";
-  EXPECT_FALSE(fs::exists(dir.path().parent_path() / "1.png"));
+  EXPECT_FALSE(fs::exists(dir_.path().parent_path() / "1.png"));
 }
 
 TEST_F(WebDataset, SamplesThatMakeNoSenseHaveTheirOwnErrors) {
@@ -202,12 +204,12 @@ TEST_F(WebDataset, ACutOffTarLosesItsEndOnly) {
                                     {"b.png", image},
                                     {"c.txt", "C."},
                                     {"c.png", image}});
-  const WebDatasetList uncut({dir.write("whole.tar", whole)}, 0, 10);
+  const WebDatasetList uncut({dir_.write("whole.tar", whole)}, 0, 10);
   ASSERT_EQ(uncut.size(), 3);
   // Wherever it breaks off, a sample that is whole is good, and none is good that is not.
   const size_t sample = whole.size() / 3;
   for (size_t end = 512; end < whole.size(); end += 700) {
-    const WebDatasetList list({dir.write("cut.tar", whole.substr(0, end))}, 0, 10);
+    const WebDatasetList list({dir_.write("cut.tar", whole.substr(0, end))}, 0, 10);
     int64_t good = 0;
     for (int64_t i = 0; i < list.size(); ++i) {
       const std::string error = error_of(list.record(i));
@@ -226,7 +228,7 @@ TEST_F(WebDataset, DamageInTheMiddleIsTold) {
   const size_t header = bytes.find("b.txt");
   ASSERT_NE(header, bytes.npos);
   bytes[header + 150] = 'z';  // its checksum
-  const WebDatasetList list({dir.write("d.tar", bytes)}, 0, 10);
+  const WebDatasetList list({dir_.write("d.tar", bytes)}, 0, 10);
   ASSERT_EQ(list.size(), 2);
   EXPECT_EQ(error_of(list.record(0)), "");
   EXPECT_NE(error_of(list.record(1)).find("% of it, is lost; make it anew"), std::string::npos)
@@ -235,13 +237,13 @@ TEST_F(WebDataset, DamageInTheMiddleIsTold) {
 
 TEST_F(WebDataset, WhatIsNoTarIsAnError) {
   const auto error = [&](const std::string& content) {
-    return test::error_of([&] { WebDatasetList({dir.write("x.tar", content)}, 0, 10); });
+    return test::error_of([&] { WebDatasetList({dir_.write("x.tar", content)}, 0, 10); });
   };
   EXPECT_NE(error("\x1f\x8b\x08 compressed, they say").find("uncompressed tar"), std::string::npos);
   EXPECT_NE(error(std::string(5000, 'x')).find("uncompressed tar"), std::string::npos);
   EXPECT_NE(error(""), "");
   EXPECT_NE(error(tar_of({})).find("holds no sample"), std::string::npos);
-  EXPECT_NE(test::error_of([&] { WebDatasetList({dir / "none.tar"}, 0, 10); }).find("not found"),
+  EXPECT_NE(test::error_of([&] { WebDatasetList({dir_ / "none.tar"}, 0, 10); }).find("not found"),
             std::string::npos);
 }
 
@@ -280,7 +282,7 @@ TEST_F(WebDataset, MixesWithOtherLists) {
   DataConfig config;
   config.sources.resize(2);
   config.sources[0].data_path = {write("a.tar", {{"0.txt", "x"}, {"1.txt", "y"}}).string()};
-  config.sources[1].data_path = {dir.write("b.jsonl", "{}\n{}\n{}\n").string()};
+  config.sources[1].data_path = {dir_.write("b.jsonl", "{}\n{}\n{}\n").string()};
   EXPECT_EQ(open_mixture(config, 1, 1)->total_records(), 5);
   config.sources[1].data_path.push_back(config.sources[0].data_path[0]);
   EXPECT_NE(test::error_of([&] { open_mixture(config, 1, 1); }).find("make them two"), std::string::npos);

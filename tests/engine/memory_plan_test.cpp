@@ -160,6 +160,7 @@ TEST(Plan, CountsDecodingInTheTimeToTheFirstToken) {
   const Plan plan = test::load_tiny().plan(clip(), test::greedy());
   EXPECT_GT(plan.decode_seconds, 0.0);
   EXPECT_GT(plan.first_token_seconds, plan.decode_seconds);
+  EXPECT_GT(plan.token_seconds, 0);
 }
 
 TEST(OutOfMemory, OfLibtorchIsAPassedLimit) {
@@ -172,14 +173,13 @@ TEST(OutOfMemory, OfLibtorchIsAPassedLimit) {
 }
 
 TEST(StillMemory, KnowsWhatTheDecoderHoldsBesideThePicture) {
-  const auto png = [](const char* rest) {
+  const auto png = [](char depth, char colour, char interlaced) {
     std::string head("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10", 24);
-    return head.append(rest, 5);
+    return head.append({depth, colour, 0, 0, interlaced});
   };
-  EXPECT_EQ(engine::decoder_bytes_per_pixel(png("\x08\x02\0\0\0")), 0.0);
-  EXPECT_EQ(engine::decoder_bytes_per_pixel(png("\x08\x02\0\0\x01")), 3.0);  // interlaced
-  EXPECT_EQ(engine::decoder_bytes_per_pixel(png("\x10\x06\0\0\x01")),
-            8.0);  // RGBA of 16 bits
+  EXPECT_EQ(engine::decoder_bytes_per_pixel(png(8, 2, 0)), 0.0);
+  EXPECT_EQ(engine::decoder_bytes_per_pixel(png(8, 2, 1)), 3.0);
+  EXPECT_EQ(engine::decoder_bytes_per_pixel(png(16, 6, 1)), 8.0);  // RGBA of 16 bits
   const auto jpeg = [](char frame) {
     std::string head("\xff\xd8\xff\xe0\0\x04\0\0\xff", 9);
     head.push_back(frame);

@@ -62,7 +62,8 @@ std::vector<GoldenMedium> read_media(const Json& conversation, Flow flow) {
     }
   }
   if (flow == Flow::kNative) {
-    std::ranges::stable_partition(media, [](const auto& medium) { return medium.kind == MediaKind::kImage; });
+    std::stable_partition(media.begin(), media.end(),
+                          [](const auto& medium) { return medium.kind == MediaKind::kImage; });
   }
   return media;
 }

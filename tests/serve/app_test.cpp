@@ -15,7 +15,7 @@ namespace {
 using test::ScriptedBackend;
 
 class AppTest : public ::testing::Test {
- protected:
+ public:
   AppOptions options;
   MediaPolicy policy;
   ScriptedBackend backend;

@@ -1,5 +1,6 @@
 #include "train/golden_train.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/norm.h>
 

@@ -16,7 +16,7 @@ namespace {
 
 using test::golden_train_dir;
 
-#define REQUIRE_GOLDEN_TRAIN() \
+#define VL3_REQUIRE_GOLDEN_TRAIN() \
   if (!test::has_golden_train()) GTEST_SKIP() << "no golden training set at " << golden_train_dir()
 
 constexpr int64_t kTile = 200;  // rows of the vocabulary at once: several tiles and a rest
@@ -71,7 +71,7 @@ void expect_gradients(const std::map<std::string, at::Tensor>& found, const std:
 }
 
 TEST(GoldenTrain, LossAndGradientOfEveryMicroBatch) {
-  REQUIRE_GOLDEN_TRAIN();
+  VL3_REQUIRE_GOLDEN_TRAIN();
   const auto alone = single_process();
   const auto batches = micro_batches();
   ASSERT_FALSE(batches.empty());
@@ -99,14 +99,14 @@ TEST(GoldenTrain, LossAndGradientOfEveryMicroBatch) {
 }
 
 TEST(GoldenTrain, PackedRowEqualsItsSamplesWeighted) {
-  REQUIRE_GOLDEN_TRAIN();
+  VL3_REQUIRE_GOLDEN_TRAIN();
   const auto alone = single_process();
   for (const auto& [key, entry] : micro_batches()) {
     SCOPED_TRACE(key);
     TrainStep step(test::open_checkpoint(model_of(entry["model"])), everything_trains(), 10, at::kCPU,
                    *alone);
     const std::vector<std::string> samples = entry["samples"];
-    const auto row = [&](const std::vector<std::string>& ids) {
+    const auto row = [&, &entry = entry](const std::vector<std::string>& ids) {
       return std::vector{test::golden_row(ids, entry["image_merge"], entry["prune"], image_token())};
     };
     TrainStep::Loss loss;
@@ -127,7 +127,7 @@ TEST(GoldenTrain, PackedRowEqualsItsSamplesWeighted) {
 }
 
 TEST(GoldenTrain, ParameterGroups) {
-  REQUIRE_GOLDEN_TRAIN();
+  VL3_REQUIRE_GOLDEN_TRAIN();
   const auto checkpoint = test::open_checkpoint(golden_train_dir() / "model");
   const Json groups = read("param_groups.json");
   EXPECT_EQ(groups.size(), checkpoint->tensors().size());
@@ -230,7 +230,7 @@ void expect_run(const std::filesystem::path& file) {
 }
 
 TEST(GoldenTrain, TenStepRuns) {
-  REQUIRE_GOLDEN_TRAIN();
+  VL3_REQUIRE_GOLDEN_TRAIN();
   ASSERT_FALSE(runs().empty());
   for (const auto& file : runs()) {
     SCOPED_TRACE(file.stem().string());
@@ -239,7 +239,7 @@ TEST(GoldenTrain, TenStepRuns) {
 }
 
 TEST(GoldenTrain, LoraLossGradientsAndMerging) {
-  REQUIRE_GOLDEN_TRAIN();
+  VL3_REQUIRE_GOLDEN_TRAIN();
   const auto folder = golden_train_dir() / "lora";
   if (!std::filesystem::exists(folder / "lora.json")) GTEST_SKIP() << "no adapter in " << golden_train_dir();
   const Json golden = read("lora/lora.json");

@@ -45,8 +45,8 @@ TEST(SafetensorsWriter, HoldsTheCallerToWhatWasAnnounced) {
     EXPECT_NE(error_of([&] { writer.append(bytes("12345")); }).find("9 bytes"), std::string::npos);
   }
   EXPECT_TRUE(std::filesystem::is_empty(dir.path()));
-  const auto error = [&](std::vector<TensorInfo> tensors) {
-    return error_of([&] { SafetensorsWriter(dir / "m", std::move(tensors)); });
+  const auto error = [&](const std::vector<TensorInfo>& tensors) {
+    return error_of([&] { SafetensorsWriter(dir / "m", tensors); });
   };
   EXPECT_NE(error({{"a", DType::kF32, {2}}, {"a", DType::kF32, {2}}}).find("twice"), std::string::npos);
   EXPECT_NE(error({{"a", DType::kF32, {-2}}}).find("has no size"), std::string::npos);

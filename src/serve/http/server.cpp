@@ -12,7 +12,7 @@
 namespace vl3::serve {
 
 namespace asio = boost::asio;
-using tcp = asio::ip::tcp;
+using Tcp = asio::ip::tcp;
 
 std::string HttpRequest::header(const std::string& lower_case_name) const {
   const auto it = headers.find(lower_case_name);
@@ -62,28 +62,29 @@ std::string_view reason_phrase(int status) {
 
 class HttpServer::Impl : public SessionOwner {
  public:
-  Impl(HttpServerOptions options, Gate gate_function, Handler handler_function, ErrorBody error_body_function)
-      : SessionOwner(std::move(options), std::move(gate_function), std::move(handler_function),
+  Impl(HttpServerOptions server_options, Gate gate_function, Handler handler_function,
+       ErrorBody error_body_function)
+      : SessionOwner(std::move(server_options), std::move(gate_function), std::move(handler_function),
                      std::move(error_body_function)),
         acceptor_(io),
         retry_(io) {
     boost::system::error_code error;
     const asio::ip::address address =
-        asio::ip::make_address(options_.host == "localhost" ? "127.0.0.1" : options_.host, error);
-    VL3_CHECK(!error, kInvalidArgument, "--host {}: expected an IP address of this machine", options_.host);
-    const tcp::endpoint endpoint(address, options_.port);
+        asio::ip::make_address(options.host == "localhost" ? "127.0.0.1" : options.host, error);
+    VL3_CHECK(!error, kInvalidArgument, "--host {}: expected an IP address of this machine", options.host);
+    const Tcp::endpoint endpoint(address, options.port);
     acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.bind(endpoint, error);
     if (!error) acceptor_.listen(4096, error);
-    VL3_CHECK(!error, kInvalidArgument, "{}:{} cannot be listened on: {}", options_.host, options_.port,
+    VL3_CHECK(!error, kInvalidArgument, "{}:{} cannot be listened on: {}", options.host, options.port,
               error.message());
     port_ = acceptor_.local_endpoint().port();
     accept();
     thread_ = std::thread([this] { io.run(); });
   }
 
-  ~Impl() { stop(); }
+  ~Impl() override { stop(); }
 
   void drain() {
     asio::post(io, [this] {
@@ -119,7 +120,7 @@ class HttpServer::Impl : public SessionOwner {
 
  private:
   void accept() {
-    acceptor_.async_accept([this](boost::system::error_code error, tcp::socket socket) {
+    acceptor_.async_accept([this](boost::system::error_code error, Tcp::socket socket) {
       if (!acceptor_.is_open()) return;
       if (error) {  // out of descriptors: the pending connection stays, so wait a little
         logger().warn("accept: {}", error.message());
@@ -134,21 +135,21 @@ class HttpServer::Impl : public SessionOwner {
     });
   }
 
-  void take(tcp::socket socket) {
-    if (sessions_.size() >= options_.max_connections) {
+  void take(Tcp::socket socket) {
+    if (sessions_.size() >= options.max_connections) {
       ++refused;
       return;  // the socket closes
     }
     ++accepted;
     boost::system::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
+    socket.set_option(Tcp::no_delay(true), ignored);
     auto session = std::make_shared<Session>(std::move(socket), *this);
     sessions_.insert(session);
     connections = sessions_.size();
     session->start();
   }
 
-  tcp::acceptor acceptor_;
+  Tcp::acceptor acceptor_;
   asio::steady_timer retry_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{asio::make_work_guard(io)};
   std::unordered_set<std::shared_ptr<Session>> sessions_;

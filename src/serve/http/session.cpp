@@ -45,12 +45,10 @@ class Session::Reply : public Responder {
       : session_(std::move(session)), io_(std::move(io)), turn_(turn), max_pending_(max_pending) {}
 
   void send(HttpResponse response) override {
-    post([response = std::move(response)](Session& s, uint64_t turn) mutable {
-      s.send(turn, std::move(response));
-    });
+    post([response = std::move(response)](Session& s, uint64_t turn) { s.send(turn, response); });
   }
   void begin(HttpResponse head) override {
-    post([head = std::move(head)](Session& s, uint64_t turn) mutable { s.begin(turn, std::move(head)); });
+    post([head = std::move(head)](Session& s, uint64_t turn) { s.begin(turn, head); });
   }
   bool write(std::string piece) override {
     if (gone_.load()) return false;
@@ -157,12 +155,12 @@ void Session::read_head() {
   ++turn_;
   request_ = HttpRequest();
   parser_.emplace();
-  parser_->header_limit(owner_.options_.max_head_bytes);
-  parser_->body_limit(owner_.options_.max_body_bytes);
+  parser_->header_limit(owner_.options.max_head_bytes);
+  parser_->body_limit(owner_.options.max_body_bytes);
   ended_ = chunked_ = false;
   if (buffer_.size() > 0) return wait_for_bytes();
   buffer_.shrink_to_fit();
-  arm(owner_.options_.idle_timeout_s);
+  arm(owner_.options.idle_timeout_s);
   // No buffer is held while nothing comes: ten thousand idle connections stay cheap.
   socket_.async_wait(asio::ip::tcp::socket::wait_read,
                      [self = shared_from_this(), turn = turn_](ErrorCode error) {
@@ -174,7 +172,7 @@ void Session::read_head() {
 
 void Session::wait_for_bytes() {
   state_ = State::kReading;
-  arm(owner_.options_.head_timeout_s);
+  arm(owner_.options.head_timeout_s);
   http::async_read_header(socket_, buffer_, *parser_,
                           [self = shared_from_this()](ErrorCode error, size_t) { self->on_head(error); });
 }
@@ -207,13 +205,13 @@ void Session::on_head(ErrorCode error) {
     ++owner_.malformed;
     return refuse(400, "more than one length of the body");
   }
-  if (auto refusal = owner_.gate(request_)) return refuse(std::move(*refusal));
+  if (auto refusal = owner_.gate(request_)) return refuse(*refusal);
   const uint64_t length = parser_->content_length().value_or(0);
-  if (length > owner_.options_.max_body_bytes)
+  if (length > owner_.options.max_body_bytes)
     return refuse(
-        413, fmt::format("the body has {} bytes, the limit is {}", length, owner_.options_.max_body_bytes));
-  charged_bytes_ = parser_->chunked() ? std::min<uint64_t>(owner_.options_.max_body_bytes, 16 << 20) : length;
-  if (owner_.buffered_bytes + charged_bytes_ > owner_.options_.max_buffered_bytes) {
+        413, fmt::format("the body has {} bytes, the limit is {}", length, owner_.options.max_body_bytes));
+  charged_bytes_ = parser_->chunked() ? std::min<uint64_t>(owner_.options.max_body_bytes, 16 << 20) : length;
+  if (owner_.buffered_bytes + charged_bytes_ > owner_.options.max_buffered_bytes) {
     charged_bytes_ = 0;
     return refuse(503, "too many large requests at once; try again later");
   }
@@ -232,7 +230,7 @@ void Session::on_head(ErrorCode error) {
 }
 
 void Session::read_body() {
-  arm(owner_.options_.body_timeout_s);
+  arm(owner_.options.body_timeout_s);
   if (parser_->is_done()) return on_body({});
   http::async_read(socket_, buffer_, *parser_,
                    [self = shared_from_this()](ErrorCode error, size_t) { self->on_body(error); });
@@ -242,7 +240,7 @@ void Session::on_body(ErrorCode error) {
   if (state_ != State::kReading) return;
   if (error == http::error::body_limit)
     return refuse(413,
-                  fmt::format("the body is larger than {} bytes, the limit", owner_.options_.max_body_bytes));
+                  fmt::format("the body is larger than {} bytes, the limit", owner_.options.max_body_bytes));
   if (connection_ended(error)) return close();
   if (error) {
     ++owner_.malformed;
@@ -258,12 +256,12 @@ void Session::refuse(int status, const std::string& message) {
   refuse({.status = status, .body = owner_.error_body(status, message)});
 }
 
-void Session::refuse(HttpResponse response) {
+void Session::refuse(const HttpResponse& response) {
   set_busy(true);
   const bool unread = !parser_ || !parser_->is_done();
   if (unread) keep_alive_ = false;
   state_ = State::kAnswering;
-  send(turn_, std::move(response));
+  send(turn_, response);
 }
 
 // ---- answering
@@ -272,7 +270,7 @@ void Session::dispatch() {
   state_ = State::kAnswering;
   disarm();
   reply_ =
-      std::make_shared<Reply>(weak_from_this(), owner_.shared_io, turn_, owner_.options_.max_pending_bytes);
+      std::make_shared<Reply>(weak_from_this(), owner_.shared_io, turn_, owner_.options.max_pending_bytes);
   watch();
   owner_.handler(std::move(request_), reply_);
 }
@@ -314,7 +312,7 @@ std::string Session::head_text(const HttpResponse& response, bool chunked) const
   return head;
 }
 
-void Session::send(uint64_t turn, HttpResponse response) {
+void Session::send(uint64_t turn, const HttpResponse& response) {
   if (!answers(turn) || ended_ || chunked_) return;
   if (owner_.draining) keep_alive_ = false;
   std::string bytes = head_text(response, false);
@@ -323,7 +321,7 @@ void Session::send(uint64_t turn, HttpResponse response) {
   queue(std::move(bytes));
 }
 
-void Session::begin(uint64_t turn, HttpResponse head) {
+void Session::begin(uint64_t turn, const HttpResponse& head) {
   if (!answers(turn) || ended_ || chunked_) return;
   if (owner_.draining) keep_alive_ = false;
   chunked_ = true;
@@ -348,7 +346,7 @@ void Session::queue(std::string bytes) {
 
 void Session::write_next() {
   writing_ = true;
-  arm(owner_.options_.write_timeout_s);
+  arm(owner_.options.write_timeout_s);
   socket_.async_write_some(
       asio::buffer(out_.front().data() + out_offset_, out_.front().size() - out_offset_),
       [self = shared_from_this()](ErrorCode error, size_t size) { self->on_written(error, size); });

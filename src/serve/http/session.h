@@ -20,16 +20,16 @@ class Session;
 
 /// What sessions share with their server.
 struct SessionOwner {
-  SessionOwner(HttpServerOptions options, HttpServer::Gate gate_function,
+  SessionOwner(HttpServerOptions server_options, HttpServer::Gate gate_function,
                HttpServer::Handler handler_function, HttpServer::ErrorBody error_body_function)
-      : options_(std::move(options)),
+      : options(std::move(server_options)),
         gate(std::move(gate_function)),
         handler(std::move(handler_function)),
         error_body(std::move(error_body_function)) {}
   virtual ~SessionOwner() = default;
   virtual void gone(Session* session) = 0;
 
-  HttpServerOptions options_;
+  HttpServerOptions options;
   HttpServer::Gate gate;
   HttpServer::Handler handler;
   HttpServer::ErrorBody error_body;
@@ -62,14 +62,14 @@ class Session : public std::enable_shared_from_this<Session> {
   void read_body();
   void on_body(ErrorCode error);
   void refuse(int status, const std::string& message);
-  void refuse(HttpResponse response);
+  void refuse(const HttpResponse& response);
   void dispatch();
   void watch();
   void on_readable(ErrorCode error);
 
   // The Reply's calls, on the server's thread. `turn` names the request they answer.
-  void send(uint64_t turn, HttpResponse response);
-  void begin(uint64_t turn, HttpResponse head);
+  void send(uint64_t turn, const HttpResponse& response);
+  void begin(uint64_t turn, const HttpResponse& head);
   void write(uint64_t turn, std::string piece);
   void end(uint64_t turn);
   bool answers(uint64_t turn) const { return state_ == State::kAnswering && turn == turn_; }

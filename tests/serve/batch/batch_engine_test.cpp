@@ -32,7 +32,7 @@ class Client {
  public:
   explicit Client(BatchEngine& engine) : engine_(engine) {}
 
-  std::future<Result> submit(Job job, std::function<void(const Delta&)> on_delta = nullptr) {
+  std::future<Result> submit(Job job, const std::function<void(const Delta&)>& on_delta = nullptr) {
     struct State {
       Result result;
       std::promise<Result> promise;
@@ -116,7 +116,7 @@ void expect_empty(const BatchEngine& engine) {
   EXPECT_EQ(engine.stats().running, 0);
 }
 
-std::vector<Result> alone(BatchOptions options = {}) {
+std::vector<Result> alone(const BatchOptions& options = {}) {
   std::vector<Result> results;
   for (Job& job : mixed_jobs()) {
     BatchEngine engine(runtime(), options);

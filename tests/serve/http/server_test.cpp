@@ -17,7 +17,7 @@ using test::RawClient;
 
 /// Echoes bodies; "/stream" sends three pieces, "/hold" keeps its responder for the test.
 class HttpServerTest : public ::testing::Test {
- protected:
+ public:
   HttpServerOptions options;
   std::unique_ptr<HttpServer> server;
   std::mutex mutex;
@@ -32,7 +32,7 @@ class HttpServerTest : public ::testing::Test {
           if (head.path == "/refused") return HttpResponse{.status = 403, .body = "no"};
           return std::nullopt;
         },
-        [this](HttpRequest request, std::shared_ptr<Responder> responder) {
+        [this](const HttpRequest& request, const std::shared_ptr<Responder>& responder) {
           if (request.path == "/stream") {
             responder->begin({.content_type = "text/plain"});
             for (const char* piece : {"a", "bc", "d"}) responder->write(piece);

@@ -69,7 +69,7 @@ TEST(MediaResolver, FilesBelowOneFolderOnly) {
 }
 
 class RemoteMedia : public ::testing::Test {
- protected:
+ public:
   test::LoopbackServer site;
   MediaPolicy policy;
 
