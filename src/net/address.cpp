@@ -103,9 +103,12 @@ Resolved ask_resolver_until(const std::string& host, uint16_t port, const Deadli
   auto promise = std::make_shared<std::promise<Resolved>>();
   std::future<Resolved> answer = promise->get_future();
   std::thread([promise, host, port] { promise->set_value(ask_resolver(host, port)); }).detach();
-  if (answer.wait_until(deadline.when()) != std::future_status::ready) {
-    throw FetchError(ErrorCode::kResourceExhausted,
-                     fmt::format("host {}: no address within the time limit", host), 0, true);
+  while (answer.wait_for(std::chrono::milliseconds(deadline.poll_ms())) != std::future_status::ready) {
+    if (deadline.cancelled()) throw FetchError(ErrorCode::kCancelled, "stopped", 0, false);
+    if (deadline.passed()) {
+      throw FetchError(ErrorCode::kResourceExhausted,
+                       fmt::format("host {}: no address within the time limit", host), 0, true);
+    }
   }
   return answer.get();
 }

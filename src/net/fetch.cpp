@@ -37,8 +37,11 @@ void check_options(const FetchOptions& options) {
 
 FetchError status_error(const Reply& reply, bool with_token) {
   const int status = reply.status;
-  const auto error = [status](ErrorCode code, const std::string& text, bool retryable = false) {
-    return FetchError(code, fmt::format("status {}: {}", status, text), status, retryable);
+  std::optional<double> after_s;  // a date instead of seconds is not looked at
+  if (const auto seconds = parse_decimal(reply.header("retry-after")))
+    after_s = static_cast<double>(*seconds);
+  const auto error = [&](ErrorCode code, const std::string& text, bool retryable = false) {
+    return FetchError(code, fmt::format("status {}: {}", status, text), status, retryable, after_s);
   };
   switch (status) {
     case 401:
@@ -82,7 +85,8 @@ auto naming(const std::string& shown, Action&& action) {
   try {
     return action();
   } catch (const FetchError& error) {
-    throw FetchError(error.code(), shown + ": " + error.what(), error.status(), error.retryable());
+    throw FetchError(error.code(), shown + ": " + error.what(), error.status(), error.retryable(),
+                     error.retry_after_s());
   }
 }
 
@@ -193,7 +197,7 @@ Reply download(const std::string& url, const FetchOptions& options, const Sink& 
                     .range_start = range_start,
                     .max_bytes = options.max_bytes,
                     .idle_timeout_s = options.idle_timeout_s,
-                    .deadline = Deadline::in(options.timeout_s)};
+                    .deadline = Deadline::in(options.timeout_s).unless(options.cancelled)};
   for (int hops = 0;; ++hops) {
     Reply reply;
     if (options.permit) options.permit(exchange.url);
@@ -244,7 +248,7 @@ Fetched post(const std::string& url, const std::string& content_type, const std:
                           .range_start = 0,
                           .max_bytes = options.max_bytes,
                           .idle_timeout_s = options.idle_timeout_s,
-                          .deadline = Deadline::in(options.timeout_s)};
+                          .deadline = Deadline::in(options.timeout_s).unless(options.cancelled)};
   return naming(exchange.url.shown(), [&] {
     Fetched fetched;
     const Sink keep = [&](std::string_view piece) { fetched.body.append(piece); };
@@ -260,7 +264,7 @@ Fetched post(const std::string& url, const std::string& content_type, const std:
       const FetchError error = status_error(reply, !exchange.bearer_token.empty());
       throw FetchError(error.code(),
                        fmt::format("{}; the reply says: {}", error.what(), fetched.body.substr(0, 300)),
-                       error.status(), error.retryable());
+                       error.status(), error.retryable(), error.retry_after_s());
     }
     fetched.content_type = reply.header("content-type");
     fetched.url = reply.url;
@@ -276,7 +280,7 @@ Reply head(const std::string& url, const FetchOptions& options) {
                           .range_start = 0,
                           .max_bytes = 0,
                           .idle_timeout_s = options.idle_timeout_s,
-                          .deadline = Deadline::in(options.timeout_s)};
+                          .deadline = Deadline::in(options.timeout_s).unless(options.cancelled)};
   return naming(exchange.url.shown(), [&] {
     Reply reply = run_hop(
         exchange, options, [](const Reply&) { return true; }, [](std::string_view) {});

@@ -29,6 +29,7 @@ struct FetchOptions {
   double idle_timeout_s = 30;  ///< for connecting, and for each wait for more bytes
   /// Called with the URL and with each one a redirect leads to, before it is resolved; throws to refuse it.
   std::function<void(const Url&)> permit = nullptr;
+  std::function<bool()> cancelled = nullptr;  ///< polled while waiting; true ends it with kCancelled
 };
 
 struct Fetched {
@@ -40,14 +41,18 @@ struct Fetched {
 /// What went wrong on the way: an Error that also knows whether trying again may help.
 class FetchError : public Error {
  public:
-  FetchError(ErrorCode code, const std::string& message, int http_status, bool may_retry)
-      : Error(code, message), status_(http_status), retryable_(may_retry) {}
+  FetchError(ErrorCode code, const std::string& message, int http_status, bool may_retry,
+             std::optional<double> after_s = std::nullopt)
+      : Error(code, message), status_(http_status), retryable_(may_retry), retry_after_s_(after_s) {}
   int status() const { return status_; }         ///< HTTP status, 0 when there was none
   bool retryable() const { return retryable_; }  ///< a time-out, a broken connection, 429 or 5xx
+  /// Seconds that the server asks to wait (Retry-After).
+  std::optional<double> retry_after_s() const { return retry_after_s_; }
 
  private:
   int status_;
   bool retryable_;
+  std::optional<double> retry_after_s_;
 };
 
 /// The head of a reply. Header names are in lower case, values free of control characters; of a name that

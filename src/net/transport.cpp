@@ -63,7 +63,7 @@ std::unique_ptr<Socket> try_connect(const Address& address, const Deadline& dead
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) != 0) error = errno;
   if (error == EINPROGRESS || error == EINTR) {
     pollfd item{fd, POLLOUT, 0};
-    while (::poll(&item, 1, deadline.poll_ms()) <= 0 && !deadline.passed()) {
+    while (::poll(&item, 1, deadline.poll_ms()) <= 0 && !deadline.passed() && !deadline.cancelled()) {
     }
     socklen_t length = sizeof error;
     if (item.revents == 0) {
@@ -89,6 +89,7 @@ void wait_ready(int fd, short events, const Deadline& deadline) {
     const int ready = ::poll(&item, 1, deadline.poll_ms());
     if (ready > 0) return;
     if (ready < 0 && errno != EINTR) fail_io("waiting", errno);
+    if (deadline.cancelled()) throw FetchError(ErrorCode::kCancelled, "stopped", 0, false);
     if (deadline.passed()) {
       throw FetchError(ErrorCode::kResourceExhausted, "no answer within the time limit", 0, true);
     }

@@ -15,6 +15,7 @@ namespace {
 using test::error_of;
 using test::loopback_options;
 using test::LoopbackServer;
+using test::RawServer;
 
 void redirect(LoopbackServer& server, const std::string& from, const std::string& to, int status = 302) {
   server.http.Get(from, [to, status](const httplib::Request&, httplib::Response& response) {
@@ -192,6 +193,48 @@ TEST(Fetch, StatusesBecomeErrors) {
       EXPECT_EQ(text.find("hidden"), std::string::npos) << text;
     }
   }
+}
+
+TEST(Fetch, SaysHowLongTheServerAsksToWait) {
+  LoopbackServer server;
+  server.http.Get("/seconds", [](const httplib::Request&, httplib::Response& response) {
+    response.status = 429;
+    response.set_header("Retry-After", "7");
+  });
+  server.http.Get("/date", [](const httplib::Request&, httplib::Response& response) {
+    response.status = 503;
+    response.set_header("Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT");
+  });
+  server.start();
+  const auto asked = [&](const char* path) -> std::optional<double> {
+    try {
+      fetch(server.url(path), loopback_options());
+    } catch (const FetchError& error) {
+      return error.retry_after_s();
+    }
+    return -1;
+  };
+  EXPECT_EQ(asked("/seconds"), 7);
+  EXPECT_EQ(asked("/date"), std::nullopt);
+}
+
+TEST(Fetch, ACancelledOneEndsAtOnceWithAServerThatSaysNothing) {
+  std::atomic<bool> over{false}, stop{false};
+  const RawServer server([&](int, const RawServer&) {
+    stop = true;
+    while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  });
+  FetchOptions options = loopback_options();
+  options.timeout_s = options.idle_timeout_s = 3600;
+  options.cancelled = [&] { return stop.load(); };
+  try {
+    fetch(server.url("/"), options);
+    ADD_FAILURE() << "a reply";
+  } catch (const FetchError& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kCancelled);
+    EXPECT_FALSE(error.retryable());
+  }
+  over = true;
 }
 
 TEST(Fetch, TheByteLimitHoldsForEveryWayOfSending) {
