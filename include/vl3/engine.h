@@ -127,6 +127,7 @@ struct Plan {
   uint64_t weight_bytes = 0, kv_bytes = 0, work_bytes = 0, peak_ram_bytes = 0;  ///< predicted
   double first_token_seconds = 0;  ///< predicted from short measurements of this machine and of these videos
   double decode_seconds = 0;       ///< of it: decoding and resizing
+  double token_seconds = 0;        ///< predicted for each further token of the answer
   int64_t max_position_embeddings = 0;
   bool fits = true;                   ///< in max_ram_bytes and in the model's context
   std::vector<std::string> notes;     ///< why it does not fit

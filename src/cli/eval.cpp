@@ -8,6 +8,7 @@
 #include <memory>
 #include <sstream>
 
+#include "cli/batch_answerer.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/output.h"
@@ -22,16 +23,15 @@
 #include "eval/run/report.h"
 #include "net/url.h"
 #include "weights/model_config.h"
+#include "weights/weight_files.h"
 
 namespace vl3::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
-// What the paper's runs ask of the model (spec: evaluation, 1).
-constexpr double kPaperFps = 1;
-constexpr int64_t kPaperFrames = 180, kPaperVisualTokens = 16384, kPaperTokens = 2048;
-constexpr size_t kPlanned = 3;  // media that a dry run looks at closely
+constexpr int64_t kPaperTokens = 2048;  // of an answer
+constexpr size_t kPlanned = 3;          // media that a dry run looks at closely
 
 std::string variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
@@ -43,6 +43,10 @@ std::string duration(double seconds) {
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
+std::string about(double seconds) {
+  return seconds < 60 ? fmt::format("{:.2g} s", seconds) : duration(seconds);
+}
+
 struct Eval {
   ModelFlags model;
   std::string tasks, data_root, output = "vl3_eval", preset = "model", scoring = "fixed", video_as = "frames";
@@ -52,7 +56,7 @@ struct Eval {
   std::optional<int64_t> limit, max_frames, max_visual_tokens;
   std::optional<double> fps;
   int64_t max_tokens = kPaperTokens;
-  int concurrency = 4;
+  int concurrency = 4, batch_size = 1;
   bool dry_run = false, json = false;
   std::vector<eval::Benchmark> known;
 
@@ -62,19 +66,22 @@ struct Eval {
     VL3_CHECK(!data_root.empty() || !roots.empty(), kInvalidArgument,
               "name the folder of the data: --data-root DIR");
     const InterruptGuard guard(InterruptGuard::kSetsFlag);
+    check_flags();
+    if (dry_run) return plan();
     const std::vector<eval::Task> loaded = load_tasks();
-    if (dry_run) return plan(loaded);
     const auto process = launched_process();
     eval::RunOptions options = run_options(process);
-    const auto answerer = make_answerer(process, options);
     const eval::RunHooks hooks = make_hooks(options.rank == 0);
+    const auto asked =
+        options.rank == 0 ? make_judge(options) : nullptr;  // a wrong one is known before hours
+    const auto answerer = make_answerer(process, options);
     const auto start = std::chrono::steady_clock::now();
     eval::answer_share(loaded, *answerer, options, hooks);
     progress_.clear();
     if (options.rank != 0) return;  // rank 0 says how it went
     const eval::Records records = eval::collect(loaded, options, hooks);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    finish(loaded, records, options, answerer->identity(), seconds, hooks);
+    finish(loaded, records, options, answerer->identity(), seconds, asked.get(), hooks);
   }
 
  private:
@@ -104,11 +111,15 @@ struct Eval {
   }
 
   fs::path root_of(const eval::Benchmark& benchmark, bool single) const {
+    std::string own;
     for (const std::string& root : roots) {
       const size_t equals = root.find('=');
       VL3_CHECK(equals != std::string::npos, kInvalidArgument, "--root \"{}\": expected NAME=DIR", root);
-      if (&eval::find_benchmark(known, root.substr(0, equals)) == &benchmark) return root.substr(equals + 1);
+      if (&eval::find_benchmark(known, root.substr(0, equals)) != &benchmark) continue;
+      VL3_CHECK(own.empty(), kInvalidArgument, "--root names {} twice", benchmark.name);
+      own = root.substr(equals + 1);
     }
+    if (!own.empty()) return own;
     VL3_CHECK(!data_root.empty(), kInvalidArgument,
               "{}: name its folder with --root {}=DIR or --data-root DIR", benchmark.name, benchmark.name);
     return eval::root_of(benchmark, data_root, single);
@@ -118,12 +129,34 @@ struct Eval {
     return scoring == "official" ? eval::Defects::kOfficial : eval::Defects::kFixed;
   }
 
+  bool asks_server() const { return net::is_web_address(model.options.model); }
+
+  void check_flags() const {
+    if (!asks_server()) {
+      VL3_CHECK(endpoint_model.empty(), kInvalidArgument, "--endpoint-model is for --model URL");
+      return;
+    }
+    const std::pair<const char*, bool> idle[] = {{"--dtype", model.options.dtype != EngineOptions().dtype},
+                                                 {"--device", model.options.device != EngineOptions().device},
+                                                 {"--flow", !model.options.flow.empty()},
+                                                 {"--max-visual-tokens", max_visual_tokens.has_value()},
+                                                 {"--batch-size", batch_size > 1}};
+    for (const auto& [flag, given] : idle)
+      VL3_CHECK(!given, kInvalidArgument, "{} is the server's own matter with --model URL", flag);
+    VL3_CHECK(video_as == "frames" || (!fps && !max_frames), kInvalidArgument,
+              "--fps and --max-frames: with --video-as url the server chooses the frames");
+  }
+
+  eval::Task load(const eval::Benchmark& benchmark, bool single) const {
+    VL3_CHECK(!InterruptGuard::interrupted(), kCancelled, "stopped");
+    return eval::load_task(benchmark, root_of(benchmark, single), defects(), limit);
+  }
+
   std::vector<eval::Task> load_tasks() const {
     std::vector<eval::Task> loaded;
     const auto benchmarks = chosen();
     for (const eval::Benchmark* benchmark : benchmarks)
-      loaded.push_back(
-          eval::load_task(*benchmark, root_of(*benchmark, benchmarks.size() == 1), defects(), limit));
+      loaded.push_back(load(*benchmark, benchmarks.size() == 1));
     return loaded;
   }
 
@@ -131,7 +164,7 @@ struct Eval {
   void resolve_sampling(eval::RunOptions& options) {
     const bool paper = preset == "paper";
     eval::Sampling& sampling = options.sampling;
-    if (!net::is_web_address(model.options.model)) {
+    if (!asks_server()) {
       const weights::ModelConfig config = weights::load_model_config(model.folder());
       sampling.flow = config.preprocess.flow;
       if (!model.options.flow.empty())
@@ -139,9 +172,9 @@ struct Eval {
       sampling.fps = config.preprocess.fps;
       sampling.max_frames = config.preprocess.max_frames;
     }
-    sampling.fps = fps.value_or(paper ? kPaperFps : sampling.fps);
-    sampling.max_frames = max_frames.value_or(paper ? kPaperFrames : sampling.max_frames);
-    if (paper && !max_visual_tokens) max_visual_tokens = kPaperVisualTokens;
+    sampling.fps = fps.value_or(paper ? eval::kPaperFps : sampling.fps);
+    sampling.max_frames = max_frames.value_or(paper ? eval::kPaperFrames : sampling.max_frames);
+    if (paper && !max_visual_tokens && !asks_server()) max_visual_tokens = eval::kPaperVisualTokens;
   }
 
   eval::RunOptions run_options(const std::optional<LaunchEnvironment>& process) {
@@ -152,9 +185,10 @@ struct Eval {
       options.world_size = process->world_size;
     }
     resolve_sampling(options);
+    const bool servers = asks_server() && video_as == "url";  // then the server chooses the frames
     options.settings = {
-        {"fps", options.sampling.fps},
-        {"max_frames", options.sampling.max_frames},
+        {"fps", servers ? OrderedJson() : OrderedJson(options.sampling.fps)},
+        {"max_frames", servers ? OrderedJson() : OrderedJson(options.sampling.max_frames)},
         {"max_visual_tokens", max_visual_tokens ? OrderedJson(*max_visual_tokens) : OrderedJson()},
         {"max_tokens", max_tokens},
         {"temperature", 0}};
@@ -167,6 +201,15 @@ struct Eval {
         eval::EndpointOptions{.url = url, .model = name, .api_key = variable(key_variable), .cancelled = [] {
                                 return InterruptGuard::interrupted();
                               }});
+  }
+
+  std::unique_ptr<eval::Judge> make_judge(const eval::RunOptions& options) {
+    if (judge.empty()) return nullptr;
+    const auto server = endpoint(judge, judge_model, judge_key_variable);
+    judge_model = server->model();
+    std::error_code error;
+    fs::create_directories(options.output, error);
+    return eval::endpoint_judge(server, options.output / "judge.jsonl", concurrency);
   }
 
   AskOptions ask_options(const eval::RunOptions& options) const {
@@ -182,7 +225,7 @@ struct Eval {
 
   std::unique_ptr<eval::Answerer> make_answerer(const std::optional<LaunchEnvironment>& process,
                                                 const eval::RunOptions& options) {
-    if (net::is_web_address(model.options.model)) {
+    if (asks_server()) {
       const auto as = video_as == "url" ? eval::VideoAs::kUrl : eval::VideoAs::kFrames;
       return eval::endpoint_answerer(endpoint(model.options.model, endpoint_model, api_key_variable), as,
                                      concurrency, max_tokens);
@@ -192,10 +235,13 @@ struct Eval {
     const std::string folder = fs::weakly_canonical(model.folder()).string();
     OrderedJson identity{{"model", folder},
                          {"flow", flow_name(options.sampling.flow)},
+                         {"weights", weights::weights_fingerprint(folder)},
                          {"dtype", model.options.dtype},
                          {"device", model.options.device.substr(0, model.options.device.find(':'))}};
-    return eval::engine_answerer(model.load(), identity, ask_options(options),
-                                 [] { return InterruptGuard::interrupted(); });
+    const auto cancelled = [] { return InterruptGuard::interrupted(); };
+    if (batch_size > 1)
+      return batch_answerer(model.load_runtime(), identity, ask_options(options), batch_size, cancelled);
+    return eval::engine_answerer(model.load(), identity, ask_options(options), cancelled);
   }
 
   eval::RunHooks make_hooks(bool speaks) {
@@ -217,21 +263,20 @@ struct Eval {
 
   void finish(const std::vector<eval::Task>& loaded, const eval::Records& records,
               const eval::RunOptions& options, const OrderedJson& identity, double seconds,
-              const eval::RunHooks& hooks) {
-    std::unique_ptr<eval::Judge> asked;
-    if (!judge.empty())
-      asked = eval::endpoint_judge(endpoint(judge, judge_model, judge_key_variable),
-                                   options.output / "judge.jsonl");
-    const eval::Scoring rules{defects(), asked.get()};
+              eval::Judge* asked, const eval::RunHooks& hooks) {
+    const eval::Scoring rules{defects(), asked};
     std::vector<eval::ScoredTask> scored;
     for (const eval::Task& task : loaded) scored.push_back(eval::score_task(task, records, rules, hooks));
+    progress_.clear();
     std::vector<eval::TaskReport> reports;
     for (const eval::ScoredTask& task : scored) reports.push_back(eval::make_report(task, rules));
     eval::RunFacts facts{.settings = options.settings, .date = "", .seconds = seconds};
     facts.settings["answerer"] = identity;
     facts.settings["preset"] = preset;
+    facts.settings["batch_size"] = batch_size;
     facts.settings["scoring"] = scoring;
     facts.settings["judge"] = judge;
+    facts.settings["judge_model"] = judge_model;
     facts.settings["limit"] = limit ? OrderedJson(*limit) : OrderedJson();
     facts.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
     eval::write_results(reports, facts, options.output);
@@ -242,62 +287,92 @@ struct Eval {
     else
       print_out("{}", eval::results_table(reports));
     print_err("vl3: results, samples and failures are in {}\n", output);
-    int64_t failed = 0;
-    for (const eval::ScoredTask& task : scored) failed += task.failed;
-    VL3_CHECK(failed == 0, kCorrupt,
-              "{} questions have no answer and count as wrong; they are listed in {}/results.md, and the "
-              "same command "
-              "asks them again",
-              failed, output);
+    int64_t failed = 0, not_judged = 0;
+    for (const eval::ScoredTask& task : scored) {
+      failed += task.failed;
+      not_judged += task.not_judged;
+    }
+    const std::string again = fmt::format("listed in {}/results.md, and the same command asks again", output);
+    VL3_CHECK(failed == 0, kCorrupt, "{} questions have no answer and count as wrong; they are {}", failed,
+              again);
+    VL3_CHECK(not_judged == 0, kCorrupt, "the judge has no usable word on {} answers; they are {}",
+              not_judged, again);
   }
 
   /// What is missing, and about how long it would take.
-  void plan(const std::vector<eval::Task>& loaded) {
+  void plan() {
     eval::RunOptions options = run_options(std::nullopt);
     std::unique_ptr<eval::Answerer> answerer;
-    if (!net::is_web_address(model.options.model)) answerer = make_answerer(std::nullopt, options);
+    batch_size = 1;  // nothing is answered
+    if (!asks_server()) answerer = make_answerer(std::nullopt, options);
     OrderedJson all = OrderedJson::object();
-    size_t missing_files = 0;
-    for (const eval::Task& task : loaded) {
+    size_t missing_files = 0, unreadable = 0;
+    const auto benchmarks = chosen();
+    for (const eval::Benchmark* benchmark : benchmarks) {
+      std::optional<eval::Task> loaded;
+      try {
+        loaded = load(*benchmark, benchmarks.size() == 1);
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kInvalidArgument) throw;
+        ++unreadable;
+        all[benchmark->name] = {{"error", error.what()}};
+        if (!json) print_out("{}: cannot be read: {}\n", benchmark->name, error.what());
+        continue;
+      }
+      const eval::Task& task = *loaded;
       const std::vector<std::string> missing = eval::missing_media(task);
       missing_files += missing.size();
       OrderedJson row{{"root", task.root.string()},
                       {"items", task.data.items.size()},
                       {"media", task.data.groups.size()},
                       {"missing", missing}};
-      const double seconds = answerer ? predict(task, *answerer, options) : 0;
-      row["seconds"] = seconds > 0 ? OrderedJson(seconds) : OrderedJson();
+      const auto predicted = answerer ? predict(task, *answerer, options) : std::nullopt;
+      row["seconds"] = predicted ? OrderedJson(predicted->first_token) : OrderedJson();
+      row["seconds_per_token"] = predicted ? OrderedJson(predicted->token) : OrderedJson();
       all[task.benchmark->name] = row;
       if (json) continue;
       print_out("{}: {} questions about {} media, {} files missing{}\n", task.benchmark->name,
                 task.data.items.size(), task.data.groups.size(), missing.size(),
-                seconds > 0 ? fmt::format(", about {} to the first tokens of the answers", duration(seconds))
-                            : std::string());
+                predicted
+                    ? fmt::format("; about {} to the first tokens of all answers, then {} a token of each",
+                                  about(predicted->first_token), about(predicted->token))
+                    : std::string());
       for (size_t i = 0; i < std::min<size_t>(missing.size(), 10); ++i) print_out("  {}\n", missing[i]);
       if (missing.size() > 10) print_out("  and {} more (--json lists them)\n", missing.size() - 10);
     }
     if (json) print_out("{}\n", all.dump(2, ' ', false, OrderedJson::error_handler_t::replace));
+    VL3_CHECK(unreadable == 0, kNotFound, "{} benchmarks cannot be read, {} files of the others are missing",
+              unreadable, missing_files);
     VL3_CHECK(missing_files == 0, kNotFound, "{} files are missing", missing_files);
   }
 
-  /// Seconds, from a few media spread over the task, times their number; 0 where nothing can be said.
-  static double predict(const eval::Task& task, eval::Answerer& answerer, const eval::RunOptions& options) {
-    double sum = 0;
-    int64_t count = 0;
+  /// Of the whole task, from a few media spread over it; nothing where nothing can be said.
+  static std::optional<eval::Prediction> predict(const eval::Task& task, eval::Answerer& answerer,
+                                                 const eval::RunOptions& options) {
+    double first = 0, later = 0, token = 0, count = 0;
     const size_t groups = task.data.groups.size(), looks = std::min(groups, kPlanned);
     for (size_t i = 0; i < looks; ++i) {
       const eval::Item& item = task.data.items[task.data.groups[i * groups / looks].front()];
       try {
         eval::ConversationBuilder builder(options.sampling, false);
-        if (const auto seconds = answerer.predicted_seconds(builder.build(item))) {
-          sum += *seconds;
-          ++count;
-        }
+        Conversation conversation = builder.build(item);
+        const auto whole = answerer.predict(conversation);
+        // Another question about the same medium finds all but its text done.
+        std::erase_if(conversation.back().parts,
+                      [](const ContentPart& part) { return part.kind != PartKind::kText; });
+        const auto text = answerer.predict(conversation);
+        if (!whole || !text) return std::nullopt;
+        first += whole->first_token;
+        later += text->first_token;
+        token += whole->token;
+        ++count;
       } catch (const Error&) {
         // its file is missing or broken, which is said elsewhere
       }
     }
-    return count == 0 ? 0 : sum / static_cast<double>(count) * static_cast<double>(groups);
+    if (count == 0) return std::nullopt;
+    const auto questions = static_cast<double>(task.data.items.size()), media = static_cast<double>(groups);
+    return eval::Prediction{(first * media + later * (questions - media)) / count, token * questions / count};
   }
 };
 
@@ -355,6 +430,9 @@ void add_sampling_flags(CLI::App& command, Eval& eval) {
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command.add_option("--max-tokens", eval.max_tokens, "Tokens of an answer at most (2048)")
       ->check(CLI::Range(1, 1 << 20));
+  command
+      .add_option("--batch-size", eval.batch_size, "Media whose questions are answered at once (1; CPU only)")
+      ->check(CLI::Range(1, 256));
 }
 
 void add_endpoint_flags(CLI::App& command, Eval& eval) {
@@ -366,7 +444,9 @@ void add_endpoint_flags(CLI::App& command, Eval& eval) {
       .add_option("--api-key-env", eval.api_key_variable,
                   "With --model URL: variable with its key (OPENAI_API_KEY)")
       ->option_text("NAME");
-  command.add_option("--concurrency", eval.concurrency, "With --model URL: requests in flight (4)")
+  command
+      .add_option("--concurrency", eval.concurrency,
+                  "With --model URL, or of the judge: requests in flight (4)")
       ->check(CLI::Range(1, 256));
   command
       .add_option("--video-as", eval.video_as,

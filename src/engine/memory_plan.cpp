@@ -205,6 +205,7 @@ Plan make_plan(const Runtime& runtime, const Conversation& asked, const AskOptio
   // Decoding overlaps encoding, but both want every core.
   plan.first_token_seconds =
       open_seconds + plan.decode_seconds + compute_seconds(runtime, request.plan, plan.prompt_tokens);
+  plan.token_seconds = token_seconds(runtime, plan.prompt_tokens);
   const std::vector<std::string> of_media = request.warnings();
   plan.warnings.insert(plan.warnings.end(), of_media.begin(), of_media.end());
   if (plan.prompt_tokens > plan.max_position_embeddings) {

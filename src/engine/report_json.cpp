@@ -80,6 +80,7 @@ OrderedJson to_json(const Plan& plan) {
             {"peak_ram_bytes", plan.peak_ram_bytes}}},
           {"decode_seconds", rounded(plan.decode_seconds)},
           {"first_token_seconds", rounded(plan.first_token_seconds)},
+          {"token_seconds", plan.token_seconds},
           {"fits", plan.fits},
           {"notes", plan.notes},
           {"warnings", plan.warnings}};

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <vector>
 
 #include "nn/modules.h"
 #include "ops/attention.h"
@@ -31,6 +32,7 @@ constexpr int64_t kEncoderHeads = 8, kEncoderKeys = 1024, kDecoderKeys = 2048;
 // The first run starts threads and makes kernels; short ones are repeated.
 constexpr int kLeastRuns = 2, kMostRuns = 5;
 constexpr double kRunSeconds = 0.05;
+constexpr double kBeyondCaches = 128 << 20;  // bytes that no cache keeps from one token to the next
 
 using Clock = std::chrono::steady_clock;
 
@@ -51,12 +53,15 @@ double measured_rate(double operations, const std::function<at::Tensor()>& work)
   return best;
 }
 
-// Random numbers in the place of parameters, stored as the model's own of the same names are.
-class RandomSource : public nn::ParameterSource {
+// Made-up numbers in the place of parameters, stored as the model's own of the same names are.
+class MadeUpSource : public nn::ParameterSource {
  public:
-  explicit RandomSource(const Runtime& runtime) : runtime_(runtime) {}
+  /// @param constant  all alike: made in no time, where only reading them is measured
+  explicit MadeUpSource(const Runtime& runtime, bool constant = false)
+      : runtime_(runtime), constant_(constant) {}
 
   at::Tensor get(const std::string&, at::IntArrayRef shape) override {
+    if (constant_) return at::full(shape, 0.01, at::dtype(runtime_.weight_dtype).device(runtime_.device));
     return at::randn(shape).to(runtime_.device, runtime_.weight_dtype);
   }
 
@@ -64,12 +69,21 @@ class RandomSource : public nn::ParameterSource {
     if (!runtime_.packed_weights().contains(name)) return nullptr;
     const weights::QuantScheme scheme = runtime_.checkpoint->quantised(name)->scheme;
     const int64_t O = shape[0], I = shape[1];
-    return std::make_shared<const nn::PackedWeight>(0, runtime_.weight_dtype, [=] {
-      const at::Tensor values = at::randint(-7, 8, {O, I}, at::kChar);
-      if (scheme.bits == 8) return ops::QuantisedWeight::int8(values, at::full({O}, 0.01f));
-      return ops::QuantisedWeight::int4(values,
-                                        at::full({O, scheme.group > 0 ? I / scheme.group : 1}, 0.01f));
-    });
+    return std::make_shared<const nn::PackedWeight>(
+        0, runtime_.weight_dtype, [scheme, O, I, constant = constant_] {
+          const at::Tensor values =
+              constant ? at::full({O, I}, 1, at::kChar) : at::randint(-7, 8, {O, I}, at::kChar);
+          if (scheme.bits == 8) return ops::QuantisedWeight::int8(values, at::full({O}, 0.01f));
+          return ops::QuantisedWeight::int4(values,
+                                            at::full({O, scheme.group > 0 ? I / scheme.group : 1}, 0.01f));
+        });
+  }
+
+  // Bytes of each number of the matrix of that name.
+  double bytes_each(const std::string& name) const {
+    const weights::QuantisedView* stored = runtime_.checkpoint->quantised(name);
+    return stored != nullptr ? stored->scheme.bits / 8.0
+                             : static_cast<double>(at::elementSize(runtime_.weight_dtype));
   }
 
   // Columns that an MLP of F is measured with: whole groups of the matrix that reads them.
@@ -86,6 +100,7 @@ class RandomSource : public nn::ParameterSource {
 
  private:
   const Runtime& runtime_;
+  bool constant_;
 };
 
 // Operations of a whole request, and how many of them the machine does in a second.
@@ -110,7 +125,7 @@ Work encoder_work(const Runtime& runtime, const preprocess::VisualPlan& plan) {
   work.products =
       2.0 * v.num_hidden_layers * static_cast<double>(patches) * D * (4 * D + 2 * v.intermediate_size);
 
-  RandomSource source(runtime);
+  MadeUpSource source(runtime);
   const nn::Scope mlp(source, "model.vision_model.encoder.layers.0.mlp");
   const int64_t R = std::min(patches, kRows);
   const int64_t F = source.columns("model.vision_model.encoder.layers.0.mlp.fc2.weight", v.intermediate_size);
@@ -135,7 +150,7 @@ Work decoder_work(const Runtime& runtime, int64_t rows) {
   // Causal: half of all pairs.
   work.attention = 2.0 * t.num_hidden_layers * H * d * static_cast<double>(rows) * static_cast<double>(rows);
 
-  RandomSource source(runtime);
+  MadeUpSource source(runtime);
   const nn::Scope mlp(source, "model.language_model.layers.0.mlp");
   const int64_t R = std::min(rows, kRows);
   const int64_t F = source.columns("model.language_model.layers.0.mlp.down_proj.weight", t.intermediate_size);
@@ -188,6 +203,40 @@ double decode_seconds(const Runtime& runtime, const Request& request) {
 double compute_seconds(const Runtime& runtime, const preprocess::VisualPlan& plan, int64_t rows) {
   const c10::InferenceMode inference;
   return encoder_work(runtime, plan).seconds() + decoder_work(runtime, rows).seconds();
+}
+
+double token_seconds(const Runtime& runtime, int64_t rows) {
+  const c10::InferenceMode inference;
+  const weights::TextConfig& t = runtime.config.text;
+  const int64_t D = t.hidden_size, H = t.num_attention_heads, KV = t.num_key_value_heads, d = t.head_dim;
+  const int64_t F = t.intermediate_size, layers = t.num_hidden_layers;
+  MadeUpSource source(runtime, /*constant=*/true);
+  const nn::Scope mlp(source, "model.language_model.layers.0.mlp");
+  const double mlp_weights = 3.0 * static_cast<double>(D) * static_cast<double>(F);
+  const double mlp_bytes =
+      mlp_weights * source.bytes_each("model.language_model.layers.0.mlp.down_proj.weight");
+
+  struct Mlp {
+    nn::Linear gate, up, down;
+  };
+  std::vector<Mlp> mlps;
+  const auto copies = std::min(layers, static_cast<int64_t>(kBeyondCaches / mlp_bytes) + 1);
+  for (int64_t i = 0; i < copies; ++i)
+    mlps.push_back({nn::Linear(mlp / "gate_proj", D, F, false), nn::Linear(mlp / "up_proj", D, F, false),
+                    nn::Linear(mlp / "down_proj", F, D, false)});
+  const at::Tensor x = source.input({1, D});
+  const double per_second = measured_rate(static_cast<double>(copies), [&] {
+    at::Tensor y;
+    for (const Mlp& m : mlps) y = nn::swiglu_mlp(x, *m.gate, *m.up, *m.down);
+    return y;
+  });
+  const double weights =
+      static_cast<double>(layers) *
+          (static_cast<double>(D) * static_cast<double>(2 * H * d + 2 * KV * d) + mlp_weights) +
+      static_cast<double>(t.vocab_size) * static_cast<double>(D);
+  const double cache_bytes = 2.0 * static_cast<double>(layers * KV * d) * static_cast<double>(rows) *
+                             static_cast<double>(at::elementSize(runtime.weight_dtype));
+  return (weights / mlp_weights + cache_bytes / mlp_bytes) / per_second;
 }
 
 }  // namespace vl3::engine

@@ -15,4 +15,7 @@ double decode_seconds(const Runtime& runtime, const Request& request);
 /// operations that the model itself uses.
 double compute_seconds(const Runtime& runtime, const preprocess::VisualPlan& plan, int64_t rows);
 
+/// Seconds of a generated token after `rows` rows: the decoder's weights and its cache are read once.
+double token_seconds(const Runtime& runtime, int64_t rows);
+
 }  // namespace vl3::engine

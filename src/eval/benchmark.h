@@ -10,6 +10,7 @@
 
 #include "core/json.h"
 #include "eval/data/item.h"
+#include "vl3/error.h"
 
 namespace vl3::eval {
 
@@ -19,13 +20,27 @@ struct JudgeRequest {
   double temperature = 0;
   std::optional<double> top_p = std::nullopt;
   int max_tokens = 1024;
+  /// Whether a reply says what was asked for; others are not kept. Null: every reply does.
+  std::function<bool(const std::string& reply)> usable = nullptr;
+};
+
+/// The judge gave this request no usable reply: what it would have decided is missing.
+class NotJudged : public Error {
+ public:
+  using Error::Error;
 };
 
 class Judge {
  public:
   virtual ~Judge() = default;
-  /// @throws Error when the judge cannot be reached. Any thread.
-  virtual std::string ask(const JudgeRequest& request) = 0;
+  /// A usable reply. @throws NotJudged; FatalError when the judge cannot be reached at all. Any thread.
+  std::string ask(const JudgeRequest& request);
+  /// Requests that may be asked at once, each by its own thread.
+  virtual int at_once() const { return 1; }
+
+ private:
+  /// What ask() then looks at; may keep usable replies. @throws as ask().
+  virtual std::string reply_to(const JudgeRequest& request) = 0;
 };
 
 struct Scoring {
@@ -38,7 +53,7 @@ struct Verdict {
   Json prediction;             ///< what the parser made of it; null where it could make nothing
   std::string failure;         ///< why there is no prediction; "" where there is one
   double score = 0;            ///< 0 or 1; a share (ANLS, IoU) where the benchmark has one
-  bool judge_missing = false;  ///< a judge might have decided otherwise, but there is none
+  bool judge_missing = false;  ///< a judge might have decided otherwise, but there is none, or no word of it
   Json judged;                 ///< the judge's finding, for the samples; null without
 };
 
@@ -69,7 +84,7 @@ struct Benchmark {
   std::vector<std::string> headline;  ///< path of the number that stands for the benchmark; empty without
   std::string submission_file;        ///< "" where there is none
   std::function<OrderedJson(const std::vector<Scored>&)> submission = nullptr;
-  bool wholly_judged = false;  ///< no number at all without a judge
+  bool wholly_judged = false;  ///< only the judge decides: questions without its word are left out
   std::vector<PaperRow> paper = {};
 };
 

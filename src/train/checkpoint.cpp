@@ -14,6 +14,7 @@
 #include "core/log.h"
 #include "weights/hf_names.h"
 #include "weights/model_folder.h"
+#include "weights/weight_files.h"
 
 namespace vl3::train {
 namespace fs = std::filesystem;
@@ -199,7 +200,7 @@ void CheckpointStore::publish(const fs::path& checkpoint) {
     std::vector<fs::path> stale;
     for (const fs::directory_entry& entry : fs::directory_iterator(run_)) {
       const std::string name = entry.path().filename().string();
-      if (is_weights_file(name) && names.count(name) == 0) stale.push_back(entry.path());
+      if (weights::is_weights_file(name) && names.count(name) == 0) stale.push_back(entry.path());
     }
     for (const fs::path& path : stale) fs::remove(path);
     sync(run_);

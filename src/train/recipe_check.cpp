@@ -9,6 +9,7 @@
 #include "train/recipe.h"
 #include "train/run_folder.h"
 #include "train/trainer_state.h"
+#include "weights/weight_files.h"
 
 namespace vl3::train {
 namespace {
@@ -26,7 +27,7 @@ bool is_plain(const std::string& text) { return printable(text) == text; }
 bool has_weights(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (is_weights_file(it->path().filename().string())) return true;
+    if (weights::is_weights_file(it->path().filename().string())) return true;
   }
   return false;
 }

@@ -62,18 +62,6 @@ std::vector<CheckpointPlace> list_checkpoints(const fs::path& run) {
   return places;
 }
 
-bool is_weights_file(const std::string& name) {
-  if (name == "model.safetensors" || name == "model.safetensors.index.json") return true;
-  // model-00001-of-00002.safetensors
-  constexpr std::string_view begin = "model-", middle = "-of-", end = ".safetensors";
-  if (!name.starts_with(begin) || !name.ends_with(end) || name.size() < begin.size() + end.size())
-    return false;
-  const std::string shard = name.substr(begin.size(), name.size() - begin.size() - end.size());
-  const size_t of = shard.find(middle);
-  return of != std::string::npos && is_number(shard.substr(0, of)) &&
-         is_number(shard.substr(of + middle.size()));
-}
-
 bool is_unfinished_run(const fs::path& folder) {
   std::error_code error;
   return fs::exists(folder / kRecipeFile, error) && !fs::exists(folder / kStateFile, error) &&

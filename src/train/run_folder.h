@@ -21,9 +21,6 @@ inline constexpr const char* kLogFile = "train_log.jsonl";
 inline constexpr const char* kFinishedFile = "finished.json";
 inline constexpr const char* kModelFiles = "model-files";  ///< where ModelFiles puts its own together
 
-/// Whether a file of this name holds a model's weights, or says in which shards they lie.
-bool is_weights_file(const std::string& name);
-
 struct CheckpointPlace {
   int64_t step = 0;
   std::filesystem::path path = {};

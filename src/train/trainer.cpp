@@ -21,6 +21,7 @@
 #include "train/run_writer.h"
 #include "train/stop_signal.h"
 #include "vl3/version.h"
+#include "weights/weight_files.h"
 
 namespace vl3::train {
 namespace fs = std::filesystem;
@@ -120,7 +121,7 @@ class Run {
 
   // Adapters belong to the weights they were trained on; checkpoints of LoRA do not hold those apart.
   void check_base(const fs::path& base, const fs::path& from, bool refuse) {
-    const std::string before = std::exchange(state_.base_model, weights_fingerprint(base));
+    const std::string before = std::exchange(state_.base_model, weights::weights_fingerprint(base));
     if (before.empty() || before == state_.base_model) return;
     const std::string what =
         fmt::format("the weights of model {} have changed since {}", base.string(), from.string());

@@ -1,13 +1,10 @@
 #include "train/trainer_state.h"
 
-#include <algorithm>
 #include <fstream>
-#include <set>
 
 #include "core/check.h"
 #include "core/digest.h"
 #include "core/file.h"
-#include "train/run_folder.h"
 
 namespace vl3::train {
 namespace fs = std::filesystem;
@@ -52,29 +49,6 @@ Json object_or_empty(const JsonView& view, const std::string& key) {
 }
 
 }  // namespace
-
-std::string weights_fingerprint(const fs::path& folder) {
-  constexpr uint64_t kPieces = 256, kPieceBytes = 4096;
-  std::set<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    if (is_weights_file(entry.path().filename().string())) files.insert(entry.path());
-  }
-  Digest digest;
-  std::string piece(kPieceBytes, '\0');
-  for (const fs::path& path : files) {
-    const uint64_t bytes = fs::file_size(path);
-    digest.add(fmt::format("{} {}\n", path.filename().string(), bytes));
-    std::ifstream file(path, std::ios::binary);
-    for (uint64_t i = 0; i < kPieces; ++i) {
-      file.seekg(static_cast<std::streamoff>(bytes / kPieces * i));
-      file.read(piece.data(),
-                static_cast<std::streamsize>(std::min(kPieceBytes, bytes - bytes / kPieces * i)));
-      VL3_CHECK(file.good(), kCorrupt, "{}: cannot be read", path.string());
-      digest.add(piece.data(), static_cast<size_t>(file.gcount()));
-    }
-  }
-  return digest.hex();
-}
 
 void write_trainer_state(const TrainerState& state, const fs::path& folder) {
   const Json json = {{"format", kFormat},

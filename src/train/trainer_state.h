@@ -20,7 +20,8 @@ struct TrainerState {
   int64_t tokens_seen = 0;
   Json data = Json::object();  ///< position of the samplers, as the data side gives and takes it
   std::map<std::string, std::string> versions = {};  ///< of what wrote it: "vl3", "torch"
-  std::string base_model = "";  ///< weights_fingerprint() of the model that adapters belong to; "": none
+  std::string base_model =
+      "";  ///< weights::weights_fingerprint() of the model that adapters belong to; "": none
 };
 
 inline constexpr const char* kStateFile = "trainer_state.json";
@@ -28,11 +29,6 @@ inline constexpr const char* kStateFile = "trainer_state.json";
 /// The state with the list of the folder's other files, their sizes and SHA-256, by which a checkpoint is
 /// known to be whole.
 void write_trainer_state(const TrainerState& state, const std::filesystem::path& folder);
-
-/// Changes when the weights of a model folder do: digest of the names and sizes of its weight files, and of
-/// 256 pieces of each, spread evenly. Of 15 GB it reads 2 MB.
-/// @throws Error(kCorrupt) for a file that cannot be read.
-std::string weights_fingerprint(const std::filesystem::path& folder);
 
 /// @throws Error(kNotFound) without the file; Error(kCorrupt) when it is malformed, or when a file that it
 /// lists is

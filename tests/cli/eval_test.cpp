@@ -89,6 +89,108 @@ TEST_F(CliEval, OfficialFilesTwoProcessesAndCompare) {
   EXPECT_EQ(Json::parse(compared.out)["tempcompass"]["a_better"], 0);
 }
 
+TEST_F(CliEval, SeveralQuestionsAtOnceGetTheSameAnswers) {
+  const std::string root = golden_eval_dir().string();
+  Words words{"--tasks", "tempcompass,AI2D", "--data-root", root, "--dtype", "float32"};
+  const auto samples = [&](const std::string& name, const char* batch_size) {
+    Words all = words;
+    all.insert(all.end(), {"--output", out(name), "--batch-size", batch_size});
+    const RunResult run = eval(all);
+    EXPECT_EQ(run.status, 0) << run.err;
+    std::vector<std::string> answers;
+    for (const char* task : {"tempcompass", "AI2D"}) {
+      std::ifstream file(dir_ / name / (std::string("samples_") + task + ".jsonl"));
+      for (std::string line; std::getline(file, line);)
+        answers.push_back(Json::parse(line)["resps"][0][0].get<std::string>());
+    }
+    return answers;
+  };
+  const std::vector<std::string> one = samples("one", "1");
+  EXPECT_EQ(one.size(), 27U);
+  EXPECT_EQ(samples("four", "4"), one);
+  words[1] = "AI2D";
+  std::filesystem::copy(golden_eval_dir() / "AI2D/data", dir_ / "AI2D",
+                        std::filesystem::copy_options::recursive);
+  dir_.write("AI2D/images/1.png", "broken");
+  words[3] = dir_.path().string();
+  words.insert(words.end(), {"--output", out("broken"), "--batch-size", "3"});
+  const RunResult broken = eval(words);
+  EXPECT_EQ(broken.status, 1);
+  EXPECT_NE(broken.err.find("2 questions have no answer"), std::string::npos) << broken.err;
+}
+
+TEST_F(CliEval, KilledRunsEndWithTheResultsOfOneThatWasNot) {
+  const std::string folder = out("questions");
+  const RunResult made = run_vl3(
+      {"synth", "--benchmark", "--out", folder, "--seed", "3", "--per-kind", "2", "--kinds", "text,scene"});
+  ASSERT_EQ(made.status, 0) << made.err;
+  const Words words{"--tasks", "synth", "--data-root", folder, "--output"};
+  const auto run_to = [&](const std::string& name, const RunOptions& options = {}) {
+    Words all = words;
+    all.push_back(out(name));
+    return eval(all, options);
+  };
+  const auto answered = [&] {
+    std::ifstream journal(dir_ / "killed/journal-0000.jsonl");
+    int lines = 0;
+    for (std::string line; std::getline(journal, line);) ++lines;
+    return lines;
+  };
+  for (int kill = 0; kill < 4; ++kill) {
+    const int before = answered();
+    const RunResult killed =
+        run_to("killed", {.interrupt_when = [&] { return answered() > before + 2; }, .signal = SIGKILL});
+    EXPECT_EQ(killed.signal, SIGKILL) << killed.err;
+  }
+  EXPECT_EQ(run_to("killed").status, 0);
+  EXPECT_EQ(run_to("whole").status, 0);
+  const auto lines = [&](const std::string& name) {
+    std::vector<std::string> found;
+    std::ifstream samples(dir_ / name / "samples_synth.jsonl");
+    for (std::string line; std::getline(samples, line);) {
+      Json sample = Json::parse(line);
+      sample.erase("seconds");
+      found.push_back(sample.dump());
+    }
+    return found;
+  };
+  EXPECT_GT(lines("whole").size(), 30U);
+  EXPECT_EQ(lines("killed"), lines("whole"));
+  const auto numbers = [&](const char* name) {
+    return Json::parse(std::ifstream(dir_ / name / "results.json"))["vl3"];
+  };
+  EXPECT_EQ(numbers("killed"), numbers("whole"));
+}
+
+TEST_F(CliEval, OtherWeightsDoNotMeetOldAnswers) {
+  const std::filesystem::path model = dir_ / "model";
+  std::filesystem::copy(VL3_SOURCE_DIR "/models/tiny", model);
+  const Words words{"--tasks", "synth",   "--data-root",  benchmark(), "--limit",
+                    "2",       "--model", model.string(), "--output",  out("run")};
+  ASSERT_EQ(eval(words).status, 0);
+  {
+    std::fstream weights(model / "model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+    weights.seekp(-200'000, std::ios::end);
+    weights << std::string(200'000, '\0');
+  }
+  const RunResult run = eval(words);
+  EXPECT_EQ(run.status, 2);
+  EXPECT_NE(run.err.find("weights"), std::string::npos) << run.err;
+}
+
+TEST_F(CliEval, ADryRunNamesAllThatIsMissing) {
+  std::filesystem::copy(golden_eval_dir() / "AI2D/data", dir_ / "AI2D",
+                        std::filesystem::copy_options::recursive);
+  const RunResult run =
+      eval({"--tasks", "mvbench,AI2D,MMMU", "--data-root", dir_.path().string(), "--dry-run"});
+  EXPECT_EQ(run.status, 1);
+  EXPECT_NE(run.out.find("mvbench: cannot be read"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("MMMU: cannot be read"), std::string::npos) << run.out;
+  EXPECT_NE(run.out.find("AI2D: 6 questions about 3 media, 0 files missing; about "), std::string::npos)
+      << run.out;
+  EXPECT_NE(run.err.find("2 benchmarks cannot be read"), std::string::npos) << run.err;
+}
+
 TEST_F(CliEval, BrokenMediaAreCountedListedAndSaid) {
   std::filesystem::copy(golden_eval_dir() / "AI2D/data", dir_ / "AI2D",
                         std::filesystem::copy_options::recursive);
@@ -118,7 +220,13 @@ TEST_F(CliEval, WrongUseIsOneLine) {
       {{"--tasks", "AI2D", "--data-root", out("none")}, "no folder"},
       {{"--tasks", "AI2D", "--root", "AI2D", "--data-root", root}, "expected NAME=DIR"},
       {{"--tasks", "AI2D", "--data-root", root, "--output", "/dev/null"}, "cannot be made"},
-      {{"--tasks", "AI2D", "--data-root", root, "--model", "http://127.0.0.1:1/v1"}, "cannot connect"}};
+      {{"--tasks", "AI2D", "--data-root", root, "--model", "http://127.0.0.1:1/v1"}, "cannot connect"},
+      {{"--tasks", "AI2D", "--data-root", root, "--model", "http://127.0.0.1:1/v1", "--dtype", "float32"},
+       "--dtype is the server's own matter"},
+      {{"--tasks", "AI2D", "--root", "AI2D=/a", "--root", "ai2d=/b"}, "names AI2D twice"},
+      {{"--tasks", "AI2D", "--data-root", root, "--output", out("unjudged"), "--judge",
+        "http://127.0.0.1:1/v1"},
+       "cannot connect"}};
   for (const auto& [words, expected] : cases) {
     const RunResult run = eval(words);
     EXPECT_NE(run.status, 0) << command_text(words);

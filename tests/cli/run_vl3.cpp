@@ -106,7 +106,7 @@ RunResult run_vl3(const std::vector<std::string>& arguments, const RunOptions& o
   bool interrupted = !options.interrupt_when;
   while (::waitpid(child, &state, WNOHANG) == 0) {
     if (!interrupted && options.interrupt_when()) {
-      ::kill(child, SIGINT);
+      ::kill(child, options.signal);
       interrupted = true;
     }
     if (std::chrono::steady_clock::now() > deadline) {

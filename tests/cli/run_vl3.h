@@ -1,6 +1,7 @@
 // Runs the vl3 program as a user does: arguments, stdin and environment in; exit status and both streams out.
 #pragma once
 
+#include <csignal>
 #include <functional>
 #include <map>
 #include <string>
@@ -19,8 +20,9 @@ struct RunOptions {
   std::string stdout_to = {};
   /// Stdin is a pipe that stays open and empty.
   bool stdin_waits = false;
-  /// SIGINT is sent once, as soon as this says so.
+  /// `signal` is sent once, as soon as this says so.
   std::function<bool()> interrupt_when = nullptr;
+  int signal = SIGINT;
 };
 
 struct RunResult {

@@ -47,9 +47,7 @@ const Benchmark& letter_benchmark() {
 }
 
 Task letter_task(size_t count) {
-  Task task;
-  task.benchmark = &letter_benchmark();
-  task.all_items = count;
+  Dataset data;
   for (size_t i = 0; i < count; ++i) {
     Item item;
     item.id = i;
@@ -57,11 +55,11 @@ Task letter_task(size_t count) {
     item.question = fmt::format("question {}", i);
     item.ground_truth = letter(fnv1a(item.question) % 4);
     item.prompt = {{item.question, -1}};
-    task.data.items.push_back(std::move(item));
-    if (i % 3 == 0) task.data.groups.emplace_back();
-    task.data.groups.back().push_back(i);
+    data.items.push_back(std::move(item));
+    if (i % 3 == 0) data.groups.emplace_back();
+    data.groups.back().push_back(i);
   }
-  return task;
+  return make_task(letter_benchmark(), "", std::move(data));
 }
 
 std::string letter_answer(const std::string& question) {

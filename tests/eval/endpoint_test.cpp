@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include "core/file.h"
 #include "eval/answerers.h"
@@ -18,7 +20,7 @@ using test::error_of;
 class ChatServer {
  public:
   using Respond = std::function<void(const Json& request, httplib::Response& response)>;
-  explicit ChatServer(Respond respond) {
+  explicit ChatServer(const Respond& respond) {
     server_.http.Get("/v1/models", [](const httplib::Request&, httplib::Response& response) {
       response.set_content(R"({"data":[{"id":"some-model"}]})", "application/json");
     });
@@ -136,12 +138,12 @@ TEST(EndpointJudge, AsksOnceAndKeepsTheReply) {
   });
   const auto endpoint = std::make_shared<const ChatEndpoint>(server.options());
   const JudgeRequest request{.system = "s", .user = "u", .temperature = 0.5, .top_p = 0.9};
-  EXPECT_EQ(endpoint_judge(endpoint, dir / "judge.jsonl")->ask(request), "True");
-  EXPECT_EQ(endpoint_judge(endpoint, dir / "judge.jsonl")->ask(request), "True");
+  EXPECT_EQ(endpoint_judge(endpoint, dir / "judge.jsonl", 1)->ask(request), "True");
+  EXPECT_EQ(endpoint_judge(endpoint, dir / "judge.jsonl", 1)->ask(request), "True");
   EXPECT_EQ(server.requests, 1);
   JudgeRequest other = request;
   other.user = "v";
-  endpoint_judge(endpoint, dir / "judge.jsonl")->ask(other);
+  endpoint_judge(endpoint, dir / "judge.jsonl", 1)->ask(other);
   EXPECT_EQ(server.requests, 2);
 }
 
@@ -149,8 +151,81 @@ TEST(EndpointJudge, WithoutItsJudgeAScoreIsNotMade) {
   const test::TempDir dir;
   ChatServer server([](const Json&, httplib::Response& response) { response.status = 503; });
   const auto judge =
-      endpoint_judge(std::make_shared<const ChatEndpoint>(server.options()), dir / "judge.jsonl");
+      endpoint_judge(std::make_shared<const ChatEndpoint>(server.options()), dir / "judge.jsonl", 1);
   EXPECT_THROW(judge->ask({.system = "", .user = "u"}), FatalError);
+}
+
+TEST(EndpointJudge, WhatItRefusesOrGarblesIsNotJudgedAndAskedAgainLater) {
+  const test::TempDir dir;
+  bool sober = false;
+  ChatServer server([&](const Json& request, httplib::Response& response) {
+    const std::string user = request["messages"].back()["content"];
+    if (user == "refused") {
+      response.status = 400;
+    } else {
+      say(response, sober || user == "fine" ? "yes" : "hm");
+    }
+  });
+  const auto endpoint = std::make_shared<const ChatEndpoint>(server.options());
+  const auto usable = [](const std::string& reply) { return reply == "yes"; };
+  const auto ask = [&](const char* user) {
+    JudgeRequest request{.user = user};
+    request.usable = usable;
+    return endpoint_judge(endpoint, dir / "judge.jsonl", 1)->ask(request);
+  };
+  EXPECT_EQ(ask("fine"), "yes");
+  EXPECT_THROW(ask("refused"), NotJudged);
+  EXPECT_THROW(ask("odd"), NotJudged);
+  sober = true;
+  const int before = server.requests;
+  EXPECT_EQ(ask("odd"), "yes");
+  EXPECT_EQ(ask("fine"), "yes");
+  EXPECT_EQ(server.requests, before + 1);
+}
+
+TEST(Endpoint, AWrongAddressOrKeyIsKnownAtOnce) {
+  test::LoopbackServer refusing, without_list;
+  refusing.http.Get("/v1/models",
+                    [](const httplib::Request&, httplib::Response& response) { response.status = 401; });
+  refusing.start();
+  without_list.start();
+  EXPECT_THROW(ChatEndpoint({.url = refusing.url("/v1"), .model = "named"}), net::FetchError);
+  EXPECT_THROW(ChatEndpoint({.url = "http://127.0.0.1:1/v1", .model = "named"}), net::FetchError);
+  EXPECT_EQ(ChatEndpoint({.url = without_list.url("/v1"), .model = "named"}).model(), "named");
+  EXPECT_THROW(ChatEndpoint({.url = without_list.url("/v1")}), net::FetchError);
+}
+
+TEST(Endpoint, ABusyServerIsAskedAgainWhenItSays) {
+  int refusals = 8;  // more than attempts
+  ChatServer server([&](const Json&, httplib::Response& response) {
+    if (refusals-- > 0) {
+      response.status = 429;
+      response.set_header("Retry-After", "0");
+    } else {
+      say(response, "A");
+    }
+  });
+  const ChatEndpoint endpoint(server.options());
+  EXPECT_EQ(endpoint.complete({{"messages", OrderedJson::array()}}).text, "A");
+  refusals = 1 << 20;
+  EndpointOptions impatient = server.options();
+  impatient.busy_s = 0;
+  EXPECT_THROW(ChatEndpoint(impatient).complete({{"messages", OrderedJson::array()}}), net::FetchError);
+}
+
+TEST(Endpoint, AStoppedRunLeavesAServerThatHangs) {
+  std::atomic<bool> over{false}, asked{false};
+  ChatServer server([&](const Json&, httplib::Response&) {
+    asked = true;
+    while (!over) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  });
+  EndpointOptions options = server.options();
+  options.timeout_s = 3600;
+  options.cancelled = [&] { return asked.load(); };
+  const auto answerer =
+      endpoint_answerer(std::make_shared<const ChatEndpoint>(options), VideoAs::kFrames, 1, 64);
+  EXPECT_THROW(answerer->session()->ask({user_message({text_part("?")})}), FatalError);
+  over = true;
 }
 
 }  // namespace

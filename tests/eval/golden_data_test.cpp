@@ -1,7 +1,10 @@
 // Items, groups, prompts, frames and pictures against the golden set.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "eval/golden_eval.h"
+#include "eval/run/conversation.h"
 #include "eval/run/frames.h"
 #include "eval/run/prompt.h"
 #include "media/image_reader.h"
@@ -98,6 +101,37 @@ TEST_P(GoldenEvalData, ItemsAndPrompts) {
         EXPECT_EQ(Json(item.task_types), types.is_array() ? types : Json::array({types}));
       }
     }
+  }
+}
+
+/// `--preset paper` asks for what the official code asks for.
+TEST_P(GoldenEvalData, SamplingArguments) {
+  const GoldenBenchmark golden = read_golden(GetParam());
+  const Json& expected = golden.expected["sampling"];
+  const Dataset data = golden.load(Defects::kFixed);
+  const auto is_video = [](const Medium& medium) { return medium.video; };
+  const auto item = std::find_if(data.items.begin(), data.items.end(), [&](const Item& one) {
+    return std::any_of(one.media.begin(), one.media.end(), is_video);
+  });
+  const bool video = item != data.items.end();
+  EXPECT_EQ(video, golden.expected["modality"] == "video");
+  if (!video) return;
+  EXPECT_EQ(expected["fps"], kPaperFps);
+  EXPECT_EQ(expected["max_frames"], kPaperFrames);
+  Sampling sampling;
+  sampling.flow = Flow::kRemote;
+  ConversationBuilder builder(sampling, false);
+  int64_t parts = 0;
+  const Conversation conversation = builder.build(*item);
+  for (const ContentPart& part : conversation.back().parts) {
+    if (part.kind != PartKind::kVideo || !part.frames.empty()) continue;
+    ++parts;
+    EXPECT_EQ(part.precise_time, expected["precise_time"].get<bool>());
+    EXPECT_EQ(part.fps, kPaperFps);
+    EXPECT_EQ(part.max_frames, kPaperFrames);
+  }
+  if (item->subtitles.kind != SubtitleSource::kInterleaved) {
+    EXPECT_GT(parts, 0);
   }
 }
 

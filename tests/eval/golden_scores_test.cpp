@@ -13,7 +13,9 @@ namespace {
 class CannedJudge : public Judge {
  public:
   std::string reply;
-  std::string ask(const JudgeRequest&) override { return reply; }
+
+ private:
+  std::string reply_to(const JudgeRequest&) override { return reply; }
 };
 
 struct ScoredRun {

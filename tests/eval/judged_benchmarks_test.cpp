@@ -15,13 +15,13 @@ using test::error_of;
 class ScriptedJudge : public Judge {
  public:
   explicit ScriptedJudge(std::vector<std::string> replies) : replies_(std::move(replies)) {}
-  std::string ask(const JudgeRequest& request) override {
-    asked.push_back(request);
-    return replies_.at(asked.size() - 1);
-  }
   std::vector<JudgeRequest> asked;
 
  private:
+  std::string reply_to(const JudgeRequest& request) override {
+    asked.push_back(request);
+    return replies_.at(asked.size() - 1);
+  }
   std::vector<std::string> replies_;
 };
 
@@ -53,7 +53,7 @@ TEST(JudgedBenchmarks, ActivityNetQa) {
   EXPECT_EQ(benchmark.metrics({{&data.items[0], &verdict, 0}}).dump(),
             R"({"yes-no":100.0,"Overall":100.0,"score":4.0})");
   for (int i = 0; i < 2; ++i)
-    EXPECT_NE(benchmark.score(data.items[0], "a dog", {Defects::kFixed, &judge}).failure, "");
+    EXPECT_THROW(benchmark.score(data.items[0], "a dog", {Defects::kFixed, &judge}), NotJudged);
 }
 
 TEST(JudgedBenchmarks, Mmvu) {
@@ -90,8 +90,8 @@ TEST(JudgedBenchmarks, Mmvu) {
 ```)",
                        "no json", R"({"extracted_answer": "B", "correct": "true"})"});
   EXPECT_EQ(benchmark.score(data.items[0], "B", {Defects::kFixed, &judge}).score, 1);
-  EXPECT_NE(benchmark.score(data.items[0], "B", {Defects::kFixed, &judge}).failure, "");
-  EXPECT_NE(benchmark.score(data.items[0], "B", {Defects::kFixed, &judge}).failure, "");
+  EXPECT_THROW(benchmark.score(data.items[0], "B", {Defects::kFixed, &judge}), NotJudged);
+  EXPECT_THROW(benchmark.score(data.items[0], "B", {Defects::kFixed, &judge}), NotJudged);
 }
 
 TEST(JudgedBenchmarks, MathVerseTakesOnlyWhatIsInThePicture) {
@@ -107,7 +107,7 @@ TEST(JudgedBenchmarks, MathVerseTakesOnlyWhatIsInThePicture) {
   ScriptedJudge judge({" B ", "1", "B", "maybe"});
   EXPECT_EQ(benchmark.score(data.items[0], "it is B", {Defects::kFixed, &judge}).score, 1);
   EXPECT_NE(judge.asked[1].user.find("Model's answer: B"), std::string::npos);
-  EXPECT_NE(benchmark.score(data.items[0], "it is B", {Defects::kFixed, &judge}).failure, "");
+  EXPECT_THROW(benchmark.score(data.items[0], "it is B", {Defects::kFixed, &judge}), NotJudged);
 }
 
 /// Names in a dataset do not lead out of its folder, wrong types are named.

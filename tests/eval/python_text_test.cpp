@@ -21,6 +21,8 @@ TEST(PythonText, WorksByCodePoint) {
   EXPECT_TRUE(is_word(U'é'));
   EXPECT_TRUE(is_word(U'語'));
   EXPECT_FALSE(is_word(U'«'));
+  EXPECT_TRUE(is_digit('0') && is_digit('9'));
+  EXPECT_FALSE(is_digit('/') || is_digit(':') || is_digit('\xb2'));
   EXPECT_EQ(replace_all("aaa", "aa", "b"), "ba");
   EXPECT_EQ(split("a, b", ", "), (std::vector<std::string>{"a", "b"}));
 }

@@ -11,6 +11,7 @@
 
 #include "core/file.h"
 #include "eval/answerers.h"
+#include "eval/run/report.h"
 #include "support/temp_dir.h"
 
 namespace vl3::eval {
@@ -78,6 +79,96 @@ TEST(Runner, AProcessThatNeverComesIsNamed) {
             std::string::npos);
   // Another number of processes goes on from there.
   EXPECT_EQ(run_whole(dir / "run", tasks).at("letters").size(), 10);
+}
+
+/// Decides by the question's parity, has no word on question 3, and may be asked by several threads.
+class ParityJudge : public Judge {
+ public:
+  int at_once() const override { return 4; }
+
+ private:
+  std::string reply_to(const JudgeRequest& request) override {
+    if (request.user == "question 3") throw NotJudged(ErrorCode::kUnsupported, "refused");
+    return (request.user.back() - '0') % 2 == 0 ? "1" : "0";
+  }
+};
+
+TEST(Runner, AJudgeIsAskedBySeveralThreadsAndMayHaveNoWord) {
+  const test::TempDir dir;
+  Benchmark benchmark = letter_benchmark();
+  benchmark.wholly_judged = true;
+  benchmark.score = [](const Item& item, const std::string&, const Scoring& scoring) {
+    Verdict verdict;
+    verdict.prediction = "x";
+    if (scoring.judge == nullptr)
+      verdict.judge_missing = true;
+    else
+      verdict.score = scoring.judge->ask({.user = item.question}) == "1" ? 1 : 0;
+    return verdict;
+  };
+  const std::vector<Task> tasks = {make_task(benchmark, "", letter_task(10).data)};
+  const Records records = run_whole(dir / "run", tasks);
+  ParityJudge judge;
+  const Scoring rules{Defects::kFixed, &judge};
+  const ScoredTask scored = score_task(tasks[0], records, rules);
+  EXPECT_EQ(scored.not_judged, 1);
+  EXPECT_EQ(scored.unparsed, 0);
+  EXPECT_EQ(scored.verdicts[3].failure, "not judged: refused");
+  for (size_t i = 0; i < 10; ++i) EXPECT_EQ(scored.verdicts[i].score, i % 2 == 0 ? 1 : 0) << i;
+  // Five of nine: the one without a word is left out.
+  EXPECT_NEAR(*make_report(scored, rules).headline, 500.0 / 9, 1e-9);
+  const ScoredTask without = score_task(tasks[0], records, {});
+  EXPECT_EQ(without.judge_missing, 10);
+  EXPECT_FALSE(make_report(without, {}).headline);
+}
+
+TEST(Runner, AnotherQuestionOfTheSameIdIsAsked) {
+  const test::TempDir dir;
+  std::vector<Task> tasks = {letter_task(6)};
+  run_whole(dir / "run", tasks);
+  Dataset changed = tasks[0].data;
+  changed.items[2].prompt[0].text = "question 2, but another one";
+  tasks = {make_task(letter_benchmark(), "", changed)};
+  std::vector<std::string> asked;
+  FunctionAnswerer answerer([&](const std::string& question) {
+    asked.push_back(question);
+    return letter_answer(question);
+  });
+  answer_share(tasks, answerer, run_options(dir / "run"), {});
+  EXPECT_EQ(asked, std::vector<std::string>{"question 2, but another one"});
+}
+
+TEST(Runner, RankZeroWaitsForWhatAnotherProcessAsksAgain) {
+  const test::TempDir dir;
+  const std::vector<Task> tasks = {letter_task(12)};
+  const auto failing = [](const std::string&) -> std::string { VL3_FAIL(kNotFound, "no picture"); };
+  for (int64_t rank = 0; rank < 2; ++rank) {
+    FunctionAnswerer broken(failing);
+    answer_share(tasks, broken, run_options(dir / "run", rank, 2), {});
+  }
+  // Rank 0 is through with its share before rank 1 has begun.
+  FunctionAnswerer mended(letter_answer);
+  answer_share(tasks, mended, run_options(dir / "run", 0, 2), {});
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    FunctionAnswerer late([](const std::string& question) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(150));
+      return letter_answer(question);
+    });
+    answer_share(tasks, late, run_options(dir / "run", 1, 2), {});
+  });
+  const Records records = collect(tasks, run_options(dir / "run", 0, 2), {});
+  other.join();
+  EXPECT_EQ(score_task(tasks[0], records, {}).failed, 0);
+  // Where it never comes, its failures are the result.
+  const test::TempDir alone;
+  for (int64_t rank = 0; rank < 2; ++rank) {
+    FunctionAnswerer broken(failing);
+    answer_share(tasks, broken, run_options(alone / "run", rank, 2), {});
+  }
+  RunOptions options = run_options(alone / "run", 0, 2);
+  options.retry_wait_s = 0.2;
+  EXPECT_EQ(score_task(tasks[0], collect(tasks, options, {}), {}).failed, 12);
 }
 
 TEST(Runner, FailuresAreWrongAndAskedAgain) {

@@ -33,6 +33,21 @@ TEST(Subtitles, HostileSubRipEndsInNothingOrAnError) {
   EXPECT_NO_THROW(parse_srt(std::string(1 << 20, ':'), "x"));
 }
 
+/// Each '<' with a letter behind it searched the whole rest for its '>'.
+TEST(Subtitles, OpenTagsStayAsTheyAre) {
+  std::string open;
+  for (int i = 0; i < 300'000; ++i) open += "<i";
+  for (const std::string& text : {open, open + ">", "<b>x</b>" + open}) {
+    const auto events = parse_srt(fmt::format("00:00:01,000 --> 00:00:02,000\n{}\n", text), "x");
+    ASSERT_EQ(events.size(), 1);
+    EXPECT_EQ(events[0].text, text.ends_with('>')       ? ""
+                              : text.starts_with("<b>") ? fmt::format("{{\\b1}}x{{\\b0}}{}", open)
+                                                        : open);
+  }
+  EXPECT_EQ(parse_srt("00:00:01,000 --> 00:00:02,000\na<i>b< / i >c<d <e>< f", "x")[0].text,
+            "a{\\i1}b{\\i0}c< f");
+}
+
 TEST(Subtitles, FramesListTheFirstEventTheyLieStrictlyInside) {
   const std::vector<SubtitleEvent> events = {
       {1, 2, "edge"}, {2.5, 4.5, "twice"}, {3.5, 5.5, "over\\Nlap"}, {6, 8, " "}};

@@ -109,15 +109,6 @@ TEST_F(Resume, WhatAnInterruptedProcessLeftIsRemovedAndNothingElse) {
   EXPECT_EQ(names_in(other), left);
 }
 
-TEST(RunFolder, KnowsTheNamesOfWeights) {
-  for (const char* name :
-       {"model.safetensors", "model.safetensors.index.json", "model-00001-of-00002.safetensors"})
-    EXPECT_TRUE(is_weights_file(name)) << name;
-  for (const char* name : {"model-mine.safetensors", "optimizer.safetensors", "model-1-of-x.safetensors",
-                           "model-.safetensors", "model-of-.safetensors", "model.safetensors.bak"})
-    EXPECT_FALSE(is_weights_file(name)) << name;
-}
-
 TEST_F(Resume, AChangedRecipeNeedsTheFoldersName) {
   const fs::path folder = checkpoint(5);
   EXPECT_EQ(auto_error({"save_steps=7", "output=elsewhere", "data.dataloader_num_workers=9"}), "");

@@ -17,10 +17,10 @@ constexpr std::array<const char*, 9> kTypes = {"motion", "spatial",  "temporal",
 
 Dataset load(const fs::path& root, Defects) {
   const fs::path questions = root / "test_q.json", answers = root / "test_a.json";
-  std::map<std::string, Json> truths;
+  std::map<std::string, size_t> truths;  // the answer's row
   const std::vector<Json> answer_rows = read_json_list(answers);
   for (size_t i = 0; i < answer_rows.size(); ++i)
-    truths.emplace(Row(answer_rows[i], answers, i).text_of("question_id"), answer_rows[i]);
+    truths.emplace(Row(answer_rows[i], answers, i).text_of("question_id"), i);
   std::vector<Item> items;
   const std::vector<Json> rows = read_json_list(questions);
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -30,10 +30,10 @@ Dataset load(const fs::path& root, Defects) {
     const auto truth = truths.find(id);
     VL3_CHECK(truth != truths.end(), kCorrupt, "{}: no answer to question {} in {}", row.where(), id,
               answers.string());
-    const Row answer(truth->second, answers, i);
+    const Row answer(answer_rows[truth->second], answers, truth->second);
     const std::string type = answer.text_of("type");
     VL3_CHECK(type.size() == 1 && type[0] >= '0' && type[0] <= '8', kCorrupt, "{}: type {} is none of 0 to 8",
-              row.where(), type);
+              answer.where(), type);
     item.id = id;
     item.task_types = {kTypes[static_cast<size_t>(type[0] - '0')]};
     item.media = {video_file(find_video(root / "all_test", "v_" + row.text("video_name"), row.where()))};
@@ -81,14 +81,14 @@ Verdict score(const Item& item, const std::string& response, const Scoring& scor
   if (scoring.judge == nullptr) return unjudged(response);
   Verdict verdict;
   verdict.prediction = response;
-  const std::string reply = scoring.judge->ask({.system = kSystem,
-                                                .user = judge_question(item, response),
-                                                .temperature = 0.7,
-                                                .top_p = 0.95,
-                                                .max_tokens = 800});
+  const std::string reply =
+      scoring.judge->ask({.system = kSystem,
+                          .user = judge_question(item, response),
+                          .temperature = 0.7,
+                          .top_p = 0.95,
+                          .max_tokens = 800,
+                          .usable = [](const std::string& text) { return parse_reply(text).has_value(); }});
   const auto found = parse_reply(reply);
-  if (!found)
-    return no_answer("the judge's reply is no dictionary of pred and score: " + reply.substr(0, 200));
   verdict.judged = {{"pred", found->first}, {"score", found->second}};
   verdict.score = found->first == "yes" ? 1 : 0;
   return verdict;

@@ -79,6 +79,14 @@ std::string judge_question(const Item& item, const std::string& response) {
          "chooses none.";
 }
 
+/// The first option of a judge's reply, "(Z)" for none of them; "" for any other reply.
+std::string chosen_letter(const std::string& reply) {
+  for (const std::string& option : kLetters) {
+    if (contains(reply, option)) return option;
+  }
+  return contains(reply, "(Z)") ? "(Z)" : "";
+}
+
 Verdict score(const Item& item, const std::string& response, const Scoring& scoring) {
   if (response.size() == 1 && response[0] >= 'A' && response[0] <= 'E')
     return exact("(" + response + ")", item);
@@ -87,21 +95,26 @@ Verdict score(const Item& item, const std::string& response, const Scoring& scor
   if (found.empty()) found = only_letter(response);
   if (!found.empty()) return exact(found, item);
   if (scoring.judge == nullptr) return unjudged("");
-  Verdict verdict;
   const std::string reply = scoring.judge->ask(
       {.system = "You match a response to one of the options of a multiple-choice question.",
        .user = judge_question(item, response),
-       .max_tokens = 16});
-  for (const std::string& option : kLetters) {
-    if (contains(reply, option)) {
-      verdict = exact(option, item);
-      verdict.judged = option;
-      return verdict;
-    }
-  }
+       .max_tokens = 16,
+       .usable = [](const std::string& text) { return !chosen_letter(text).empty(); }});
+  const std::string option = chosen_letter(reply);
+  Verdict verdict;
   verdict.prediction = "";
-  verdict.judged = "";
+  if (kLetters.contains(option)) verdict = exact(option, item);
+  verdict.judged = kLetters.contains(option) ? option : "";
   return verdict;
+}
+
+/// Nothing where the truth is hidden, as in the real test split.
+Metrics metrics(const std::vector<Scored>& scored) {
+  std::vector<Scored> known;
+  for (const Scored& one : scored) {
+    if (kLetters.contains(one.item->ground_truth.get<std::string>())) known.push_back(one);
+  }
+  return known.empty() ? Metrics::object() : by_task(known);
 }
 
 /// The file for the test server: {idx: "(X)"}, "" for what could not be parsed.
@@ -116,14 +129,14 @@ OrderedJson submission(const std::vector<Scored>& scored) {
 
 }  // namespace
 
-/// The truth of the real test split is hidden (every answer is the same): the metrics count only where a
-/// split has answers.
+/// The truth of the real test split is hidden: there is a submission, and numbers only where a split has
+/// answers.
 Benchmark blink() {
   Benchmark benchmark;
   benchmark.name = "BLINK";
   benchmark.load = load;
   benchmark.score = score;
-  benchmark.metrics = by_task;
+  benchmark.metrics = metrics;
   benchmark.headline = {"Overall"};
   benchmark.submission_file = "blink_submission.json";
   benchmark.submission = submission;

@@ -38,8 +38,6 @@ Dataset load(const fs::path& root, Defects) {
   return make_dataset(std::move(items));
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 /// Length of the number at `at`: digits with an optional fraction, or a fraction alone; 0 for none.
 size_t number_length(std::string_view text, size_t at) {
   size_t end = at;

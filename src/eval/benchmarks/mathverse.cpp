@@ -56,10 +56,10 @@ Verdict score(const Item& item, const std::string& response, const Scoring& scor
   verdict.prediction = response;
   const std::string extraction =
       strip(scoring.judge->ask({.user = extraction_question(response), .max_tokens = 256}));
-  const std::string word =
-      strip(scoring.judge->ask({.user = judge_question(item, extraction), .max_tokens = 16}));
-  if (word != "0" && word != "1")
-    return no_answer("the judge's reply is neither 0 nor 1: " + word.substr(0, 200));
+  const std::string word = strip(scoring.judge->ask(
+      {.user = judge_question(item, extraction), .max_tokens = 16, .usable = [](const std::string& reply) {
+         return strip(reply) == "0" || strip(reply) == "1";
+       }}));
   verdict.judged = {{"extracted_answer", extraction}, {"correct", word == "1"}};
   verdict.score = word == "1" ? 1 : 0;
   return verdict;

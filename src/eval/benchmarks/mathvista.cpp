@@ -41,14 +41,17 @@ Dataset load(const fs::path& root, Defects) {
 
 bool is_choice(const Item& item) { return item.meta["question_type"] == "multi_choice"; }
 
-/// What stands between 'The answer is "' and the last '".' of the line that begins there.
+/// What stands between 'The answer is "' and the last '".' of its line: re's `The answer is "(.*)"\.`.
 std::optional<std::string> quoted_answer(const std::string& response) {
   constexpr std::string_view kOpen = "The answer is \"", kClose = "\".";
-  for (size_t at = response.find(kOpen); at != std::string::npos; at = response.find(kOpen, at + 1)) {
-    const size_t first = at + kOpen.size();
-    const std::string line = response.substr(first, response.find('\n', first) - first);
-    const size_t close = line.rfind(kClose);
-    if (close != std::string::npos) return line.substr(0, close);
+  const std::string_view text = response;
+  size_t at = text.find(kOpen);
+  while (at != std::string_view::npos) {
+    const size_t first = at + kOpen.size(), end = std::min(text.find('\n', first), text.size());
+    const std::string_view rest = text.substr(first, end - first);
+    const size_t close = rest.rfind(kClose);
+    if (close != std::string_view::npos) return std::string(rest.substr(0, close));
+    at = text.find(kOpen, end);  // what this one lacks, those behind it on the line lack, too
   }
   return std::nullopt;
 }

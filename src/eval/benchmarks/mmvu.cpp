@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "core/check.h"
 #include "eval/benchmarks/benchmarks.h"
 #include "eval/data/files.h"
@@ -91,6 +93,20 @@ constexpr const char* kSystem =
     "letter "
     "of the right option count as correct.";
 
+/// The judge's finding out of its JSON; nullopt for anything else.
+std::optional<Json> parse_reply(const std::string& reply) {
+  const auto braces = outer_braces(reply);
+  if (!braces) return std::nullopt;
+  try {
+    const Json json = parse_json(*braces, "reply of the judge");
+    const JsonView view(json, "reply of the judge");
+    if (!view.at("correct").is_boolean()) return std::nullopt;
+    return Json{{"extracted_answer", view.at("extracted_answer")}, {"correct", view.at("correct")}};
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 Verdict score(const Item& item, const std::string& response, const Scoring& scoring) {
   if (scoring.judge == nullptr) return unjudged(response);
   Verdict verdict;
@@ -101,18 +117,9 @@ Verdict score(const Item& item, const std::string& response, const Scoring& scor
        .user = "Question: " + item.question + (choices.empty() ? "" : "\n" + choices) +
                "\nTrue answer: " + item.ground_truth.get<std::string>() + "\nModel's response: " + response +
                "\nReply with nothing but JSON: {\"extracted_answer\": \"…\", \"correct\": true or false}",
-       .temperature = 1});
-  try {
-    const auto braces = outer_braces(reply);
-    VL3_CHECK(braces.has_value(), kCorrupt, "no JSON");
-    const Json json = parse_json(*braces, "reply of the judge");
-    const JsonView view(json, "reply of the judge");
-    VL3_CHECK(view.at("correct").is_boolean(), kCorrupt, "\"correct\" must be true or false");
-    verdict.judged = {{"extracted_answer", view.at("extracted_answer")}, {"correct", view.at("correct")}};
-  } catch (const Error& error) {
-    return no_answer(
-        fmt::format("the judge's reply cannot be used ({}): {}", error.what(), reply.substr(0, 200)));
-  }
+       .temperature = 1,
+       .usable = [](const std::string& text) { return parse_reply(text).has_value(); }});
+  verdict.judged = *parse_reply(reply);
   verdict.score = verdict.judged["correct"].get<bool>() ? 1 : 0;
   return verdict;
 }

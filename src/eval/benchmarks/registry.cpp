@@ -54,6 +54,13 @@ std::optional<double> metric_at(const Metrics& metrics, const std::vector<std::s
   return at->is_number() && !path.empty() ? std::optional(at->get<double>()) : std::nullopt;
 }
 
+std::string Judge::ask(const JudgeRequest& request) {
+  const std::string reply = reply_to(request);
+  if (request.usable && !request.usable(reply))
+    throw NotJudged(ErrorCode::kCorrupt, "the judge's reply cannot be used: " + reply.substr(0, 200));
+  return reply;
+}
+
 Verdict no_answer(std::string why) {
   Verdict verdict;
   verdict.failure = std::move(why);

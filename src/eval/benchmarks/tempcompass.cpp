@@ -91,7 +91,7 @@ std::string judge_question(const std::string& caption, const std::string& questi
          "A, B, C, D or None.";
 }
 
-/// The first "Answer: A" … "Answer: D" or "Answer: None"; "None" without.
+/// The first "Answer: A" … "Answer: D" or "Answer: None"; "None" without, as the official code has it.
 std::string judge_answer(const std::string& reply) {
   constexpr const char* kMark = "Answer: ";
   for (size_t at = reply.find(kMark); at != std::string::npos; at = reply.find(kMark, at + 1)) {
@@ -123,9 +123,18 @@ Verdict score(const Item& item, const std::string& response, const Scoring& scor
   return begins_with(item, response, response, truth.substr(0, truth.find('.')));
 }
 
+/// Captions that were not judged have no number; where none was, there is no total of all four formats.
 Metrics metrics(const std::vector<Scored>& scored) {
-  Metrics all = by_section(scored);
-  all["total"] = by_task(scored);
+  std::vector<Scored> decided;
+  bool captions = false, judged = false;
+  for (const Scored& one : scored) {
+    if (!one.verdict->judge_missing) decided.push_back(one);
+    if (one.item->section != "captioning") continue;
+    captions = true;
+    judged = judged || !one.verdict->judge_missing;
+  }
+  Metrics all = by_section(decided);
+  if (judged || !captions) all["total"] = by_task(decided);
   return all;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/check.h"
+#include "core/digest.h"
 
 namespace vl3::eval {
 
@@ -16,6 +17,26 @@ std::string Medium::key() const {
 }
 
 std::string id_text(const Json& id) { return id.is_string() ? id.get<std::string>() : id.dump(); }
+
+std::string question_key(const Item& item, const std::filesystem::path& root) {
+  std::string text;
+  const auto add_file = [&](const std::filesystem::path& path) {
+    std::error_code error;
+    const auto size =
+        std::filesystem::is_regular_file(path, error) ? std::filesystem::file_size(path, error) : 0;
+    text += fmt::format("{} {}|", path.lexically_relative(root).generic_string(), error ? 0 : size);
+  };
+  for (const Piece& piece : item.prompt)
+    text += fmt::format("{} {}|{}|", piece.medium, piece.text.size(), piece.text);
+  for (const Medium& medium : item.media) {
+    add_file(medium.path);
+    text += fmt::format("{} {} {} {}|", medium.video, medium.inside, medium.start.value_or(-1),
+                        medium.end.value_or(-1));
+  }
+  if (item.subtitles.kind != SubtitleSource::kNone) add_file(item.subtitles.file);
+  text += fmt::format("{} {}", item.subtitles.offset_s, item.subtitles.duration_s);
+  return id_text(item.id) + " " + sha256_hex(text).substr(0, 16);
+}
 
 Dataset make_dataset(std::vector<Item> items) {
   Dataset data;

@@ -71,6 +71,10 @@ struct Dataset {
 /// The id as text: journals, samples and reports name items by it.
 std::string id_text(const Json& id);
 
+/// What names a question in a journal: its id and a digest of what is asked: prompt, subtitles, and names,
+/// windows and sizes of its media. @param root  of the dataset, which may move.
+std::string question_key(const Item& item, const std::filesystem::path& root);
+
 /// Groups the items by medium. Items with several media, or with pictures inside other files, stand alone.
 /// An id that comes again gets "#2", "#3" … behind it.
 Dataset make_dataset(std::vector<Item> items);

@@ -9,7 +9,6 @@
 #include <map>
 #include <mutex>
 #include <new>
-#include <tuple>
 
 #include "core/check.h"
 #include "text/utf8.h"
@@ -17,9 +16,12 @@
 namespace vl3::eval {
 namespace {
 
-// Of all buffers of one file together: what a broken or hostile file may claim.
+// Of Arrow's buffers of one file together: what a broken or hostile file may claim.
 constexpr int64_t kMaxBytes = 2ll << 30;
-constexpr int64_t kMaxRows = 50'000'000;
+// Past this, the pictures read so far make room for the next column.
+constexpr int64_t kMaxCachedBytes = 256ll << 20;
+// About what a row or a value takes beside its text.
+constexpr uint64_t kValueBytes = 64;
 constexpr int kMaxNesting = 32;
 
 ErrorCode code_of(const arrow::Status& status) {
@@ -55,22 +57,36 @@ bool is_picture(const parquet::ColumnDescriptor& leaf) {
          leaf.physical_type() == parquet::Type::BYTE_ARRAY;
 }
 
+/// Cells as JSON, all of one file together within a number of bytes.
 class CellReader {
  public:
-  explicit CellReader(const std::string& name) : name_(name) {}
+  CellReader(const std::string& name, uint64_t max_bytes)
+      : name_(name), max_bytes_(max_bytes), left_(max_bytes) {}
 
-  Json cell(const arrow::Array& array, int64_t i, int depth = 0) const {
+  /// Before they are taken: some kilobytes of a file can stand for gigabytes.
+  void count(uint64_t values, uint64_t bytes_each) {
+    VL3_CHECK(values <= left_ / bytes_each, kResourceExhausted, "{}: its rows take more than {} bytes", name_,
+              max_bytes_);
+    left_ -= values * bytes_each;
+  }
+
+  Json cell(const arrow::Array& array, int64_t i, int depth = 0) {
     VL3_CHECK(depth <= kMaxNesting, kCorrupt, "{}: nested deeper than {}", name_, kMaxNesting);
+    count(1, kValueBytes);
     if (array.IsNull(i)) return nullptr;
     switch (array.type_id()) {
       case arrow::Type::BOOL:
         return static_cast<const arrow::BooleanArray&>(array).Value(i);
       case arrow::Type::STRING:
       case arrow::Type::BINARY:
-        return text(std::string(static_cast<const arrow::BinaryArray&>(array).GetView(i)));
+        return text(static_cast<const arrow::BinaryArray&>(array).GetView(i), *array.type());
       case arrow::Type::LARGE_STRING:
       case arrow::Type::LARGE_BINARY:
-        return text(std::string(static_cast<const arrow::LargeBinaryArray&>(array).GetView(i)));
+        return text(static_cast<const arrow::LargeBinaryArray&>(array).GetView(i), *array.type());
+      case arrow::Type::DICTIONARY: {
+        const auto& words = static_cast<const arrow::DictionaryArray&>(array);
+        return cell(*words.dictionary(), words.GetValueIndex(i), depth + 1);
+      }
       case arrow::Type::LIST: {
         const auto& list = static_cast<const arrow::ListArray&>(array);
         return items(*list.values(), list.value_offset(i), list.value_offset(i + 1), depth);
@@ -89,26 +105,37 @@ class CellReader {
   }
 
  private:
-  Json text(std::string value) const {
-    VL3_CHECK(vl3::text::find_invalid_utf8(value) == std::string::npos, kCorrupt,
-              "{}: holds a text that is not UTF-8", name_);
-    return value;
+  Json unsupported(const arrow::DataType& type) {
+    count(2, kValueBytes);
+    return {{"unsupported", type.name()}};
   }
 
-  Json items(const arrow::Array& values, int64_t first, int64_t last, int depth) const {
+  Json text(std::string_view value, const arrow::DataType& type) {
+    if (vl3::text::find_invalid_utf8(value) != std::string_view::npos) {
+      VL3_CHECK(arrow::is_binary(type.id()), kCorrupt, "{}: holds a text that is not UTF-8", name_);
+      return unsupported(type);
+    }
+    count(value.size(), 1);
+    return std::string(value);
+  }
+
+  Json items(const arrow::Array& values, int64_t first, int64_t last, int depth) {
     Json list = Json::array();
     for (int64_t i = first; i < last; ++i) list.push_back(cell(values, i, depth + 1));
     return list;
   }
 
-  Json fields(const arrow::StructArray& array, int64_t i, int depth) const {
+  Json fields(const arrow::StructArray& array, int64_t i, int depth) {
     Json object = Json::object();
-    for (int f = 0; f < array.num_fields(); ++f)
-      object[array.struct_type()->field(f)->name()] = cell(*array.field(f), i, depth + 1);
+    for (int f = 0; f < array.num_fields(); ++f) {
+      const std::string& key = array.struct_type()->field(f)->name();
+      count(1 + key.size(), 1);
+      object[key] = cell(*array.field(f), i, depth + 1);
+    }
     return object;
   }
 
-  Json number(const arrow::Array& array, int64_t i) const {
+  Json number(const arrow::Array& array, int64_t i) {
     switch (array.type_id()) {
       case arrow::Type::INT8:
         return static_cast<const arrow::Int8Array&>(array).Value(i);
@@ -131,24 +158,26 @@ class CellReader {
       case arrow::Type::DOUBLE:
         return static_cast<const arrow::DoubleArray&>(array).Value(i);
       default:
-        VL3_FAIL(kUnsupported, "{}: a column of type {}", name_, array.type()->ToString());
+        return unsupported(*array.type());
     }
   }
 
   const std::string& name_;
+  uint64_t max_bytes_, left_;
 };
 
 }  // namespace
 
 struct ParquetFile::Reader {
-  // Before the reader, whose buffers go back to it.
-  arrow::CappedMemoryPool pool{arrow::default_memory_pool(), kMaxBytes};
+  // Before the reader, whose buffers go back to it. The cap counts what the pool below it has given out, and
+  // the default pool serves all files.
+  arrow::ProxyMemoryPool own_pool{arrow::default_memory_pool()};
+  arrow::CappedMemoryPool pool{&own_pool, kMaxBytes};
   std::unique_ptr<parquet::arrow::FileReader> file;
   std::mutex mutex;
   std::string name;
   int cached_group = -1;
-  std::string cached_column;
-  std::shared_ptr<arrow::Table> cached;
+  std::map<std::string, std::shared_ptr<arrow::ChunkedArray>> cached;  // columns of that row group
 
   const parquet::FileMetaData& metadata() const { return *file->parquet_reader()->metadata(); }
 
@@ -167,6 +196,19 @@ struct ParquetFile::Reader {
 
   std::shared_ptr<arrow::Table> read_group(int group, const std::vector<int>& columns) {
     return value_of(file->ReadRowGroup(group, columns), name);
+  }
+
+  /// The pictures of one column of a row group.
+  std::shared_ptr<arrow::ChunkedArray> pictures(int group, const std::string& column) {
+    if (group != cached_group) cached.clear();
+    cached_group = group;
+    if (const auto found = cached.find(column); found != cached.end()) return found->second;
+    const std::vector<int> columns = leaves(&column);
+    VL3_CHECK(columns.size() == 1, kNotFound, "{}: has no picture column \"{}\"", name, column);
+    if (own_pool.bytes_allocated() > kMaxCachedBytes) cached.clear();
+    const auto table = read_group(group, columns);
+    check(table->ValidateFull(), name);
+    return cached.emplace(column, table->column(0)).first->second;
   }
 };
 
@@ -191,26 +233,27 @@ ParquetFile::ParquetFile(std::filesystem::path path)
 
 ParquetFile::~ParquetFile() = default;
 
-std::vector<Json> ParquetFile::rows() const {
+std::vector<Json> ParquetFile::rows(uint64_t max_bytes) const {
   const std::lock_guard lock(reader_->mutex);
   const std::string& name = reader_->name;
   return translated(name, [&] {
     const std::vector<int> columns = reader_->leaves(nullptr);
+    CellReader reader(name, max_bytes);
     std::vector<Json> rows;
     for (int group = 0; group < reader_->metadata().num_row_groups(); ++group) {
       const auto table = reader_->read_group(group, columns);
       check(table->Validate(), name);
-      VL3_CHECK(table->num_columns() > 0 && table->num_rows() <= kMaxRows, kCorrupt,
-                "{}: {} rows of {} columns", name, table->num_rows(), table->num_columns());
-      const size_t first = rows.size();
-      rows.resize(first + static_cast<size_t>(table->num_rows()), Json::object());
+      VL3_CHECK(table->num_columns() > 0, kCorrupt, "{}: {} rows of no column", name, table->num_rows());
+      const size_t first = rows.size(), more = static_cast<size_t>(table->num_rows());
+      reader.count(more, kValueBytes);
+      rows.resize(first + more, Json::object());
       for (int c = 0; c < table->num_columns(); ++c) {
         const std::string& column = table->field(c)->name();
         size_t row = first;
         for (const auto& chunk : table->column(c)->chunks()) {
           check(chunk->ValidateFull(), name);
-          for (int64_t i = 0; i < chunk->length(); ++i)
-            rows[row++][column] = CellReader(name).cell(*chunk, i);
+          reader.count(static_cast<size_t>(chunk->length()), 1 + column.size());
+          for (int64_t i = 0; i < chunk->length(); ++i) rows[row++][column] = reader.cell(*chunk, i);
         }
       }
     }
@@ -228,15 +271,8 @@ std::string ParquetFile::picture(int64_t row, const std::string& column) const {
     while (group < groups && at >= reader_->metadata().RowGroup(group)->num_rows())
       at -= reader_->metadata().RowGroup(group++)->num_rows();
     VL3_CHECK(at >= 0 && group < groups, kNotFound, "{}: has no row {}", name, row);
-    if (reader_->cached_group != group || reader_->cached_column != column) {
-      reader_->cached = nullptr;
-      const std::vector<int> columns = reader_->leaves(&column);
-      VL3_CHECK(columns.size() == 1, kNotFound, "{}: has no picture column \"{}\"", name, column);
-      reader_->cached = reader_->read_group(group, columns);
-      check(reader_->cached->ValidateFull(), name);
-      std::tie(reader_->cached_group, reader_->cached_column) = std::pair(group, column);
-    }
-    for (const auto& chunk : reader_->cached->column(0)->chunks()) {
+    const auto column_pictures = reader_->pictures(group, column);
+    for (const auto& chunk : column_pictures->chunks()) {
       if (at >= chunk->length()) {
         at -= chunk->length();
         continue;

@@ -14,6 +14,9 @@ namespace vl3::eval {
 /// Safe from several threads.
 class ParquetFile {
  public:
+  /// Of text and values that rows() gives: some millions of values, and no more however well they compress.
+  static constexpr uint64_t kMaxRowBytes = 512ull << 20;
+
   /// @throws Error(kNotFound); Error(kCorrupt) for what is no Parquet file.
   explicit ParquetFile(std::filesystem::path path);
   ~ParquetFile();
@@ -21,11 +24,13 @@ class ParquetFile {
   ParquetFile& operator=(const ParquetFile&) = delete;
 
   /// Every row as an object in column order: texts, numbers, truth values, null, lists and objects. Of a
-  /// picture column ({bytes, path}) only the path is read: {"path": …}, or null without a picture.
-  /// @throws Error(kCorrupt), Error(kUnsupported) for other types, Error(kResourceExhausted) past 2 GiB.
-  std::vector<Json> rows() const;
+  /// picture column ({bytes, path}) only the path is read: {"path": …}, or null without a picture. A value of
+  /// another type (a date, bytes that are no text) is {"unsupported": its type}, which no typed access takes.
+  /// @throws Error(kCorrupt), Error(kResourceExhausted) past max_bytes or where reading needs over 2 GiB.
+  std::vector<Json> rows(uint64_t max_bytes = kMaxRowBytes) const;
 
-  /// The encoded picture of one row. The row group it is in stays in memory until another one is asked for.
+  /// The encoded picture of one row. The picture columns of its row group stay in memory once read (with over
+  /// 256 MiB there, the next column takes the place of all), until another row group is asked for.
   /// @throws Error(kNotFound) where the row has none; Error(kCorrupt), Error(kResourceExhausted).
   std::string picture(int64_t row, const std::string& column) const;
 

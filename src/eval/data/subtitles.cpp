@@ -15,7 +15,6 @@ namespace {
 
 constexpr uint64_t kMaxFile = 64 << 20;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 /// Up to `most` digits from `at` on; false without one.
@@ -98,9 +97,11 @@ size_t read_tag(std::string_view text, std::string& replacement) {
 
 std::string with_styles(std::string_view text) {
   std::string out;
+  // Behind the last '>' is no tag, and read_tag() would search all of the rest for its end at each '<'.
+  const size_t tags_end = text.rfind('>') + 1;  // 0 without one
   for (size_t at = 0; at < text.size();) {
     std::string replacement;
-    const size_t tag = text[at] == '<' ? read_tag(text.substr(at), replacement) : 0;
+    const size_t tag = text[at] == '<' && at < tags_end ? read_tag(text.substr(at), replacement) : 0;
     if (tag > 0) {
       out += replacement;
       at += tag;

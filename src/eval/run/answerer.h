@@ -18,6 +18,12 @@ struct Reply {
   int64_t prompt_tokens = 0, completion_tokens = 0;
 };
 
+/// Seconds of a question that is the first about its medium.
+struct Prediction {
+  double first_token = 0;
+  double token = 0;  ///< each further one of the answer
+};
+
 /// Questions about one medium, asked one after the other; may remember what they share. One thread.
 class AnswerSession {
  public:
@@ -42,8 +48,8 @@ class Answerer {
   virtual int at_once() const { return 1; }
   /// Videos must come as pictures.
   virtual bool wants_pictures() const { return false; }
-  /// Seconds until the first token, where that can be predicted.
-  virtual std::optional<double> predicted_seconds(const Conversation&) { return std::nullopt; }
+  /// What a question will take, where that can be predicted.
+  virtual std::optional<Prediction> predict(const Conversation&) { return std::nullopt; }
 };
 
 }  // namespace vl3::eval

@@ -15,9 +15,12 @@ namespace fs = std::filesystem;
 
 struct Sample {
   double score = 0;
-  std::string medium;
+  bool failed = false;  // no answer, or one that nothing could be made of
+  std::string section, medium, asked;
 };
-using Samples = std::map<std::string, Sample>;
+using Samples = std::map<std::string, Sample>;  // by id
+
+constexpr double kMostScore = 100;  // an IoU may pass 1
 
 Samples read_samples(const fs::path& path) {
   Samples samples;
@@ -26,11 +29,27 @@ Samples read_samples(const fs::path& path) {
     const JsonView doc = view.object("doc");
     const std::string id = id_text(doc.at("id"));
     const Json& media = doc.at("media");
-    const std::string medium = media.empty() ? "no media, question " + id : media.dump();
-    const bool added = samples.emplace(id, Sample{view.number("score"), medium}).second;
+    const double score = view.number("score");
+    VL3_CHECK(score >= 0 && score <= kMostScore, kCorrupt, "{}: item {}: {} is no score", path.string(), id,
+              score);
+    const Sample sample{.score = score,
+                        .failed = !view.string_or("failure", "").empty(),
+                        .section = doc.string_or("section", ""),
+                        .medium = media.empty() ? "no media, question " + id : media.dump(),
+                        .asked = Json{view.at("input"), view.at("target"), media.size()}.dump()};
+    const bool added = samples.emplace(id, sample).second;
     VL3_CHECK(added, kCorrupt, "{}: item {} comes twice", path.string(), id);
   }
   return samples;
+}
+
+/// Of sections, as of videomme's questions without and with subtitles, each by itself, too.
+std::map<std::string, Samples> sections_of(const Samples& samples) {
+  std::map<std::string, Samples> sections;
+  for (const auto& [id, sample] : samples) {
+    if (!sample.section.empty()) sections[sample.section].emplace(id, sample);
+  }
+  return sections;
 }
 
 std::map<std::string, fs::path> sample_files(const fs::path& folder) {
@@ -49,12 +68,20 @@ TaskComparison compare_task(const std::string& task, const Samples& a, const Sam
   result.task = task;
   std::map<std::string, std::vector<double>> media;  // differences
   bool binary = true;
+  int64_t both = 0;
   for (const auto& [id, sample] : a) {
     const auto other = b.find(id);
     if (other == b.end()) {
       ++result.only_a;
       continue;
     }
+    ++both;
+    if (sample.asked != other->second.asked) {
+      ++result.changed;
+      continue;
+    }
+    result.failed_a += sample.failed ? 1 : 0;
+    result.failed_b += other->second.failed ? 1 : 0;
     const double difference = other->second.score - sample.score;
     for (const double score : {sample.score, other->second.score})
       binary = binary && (score == 0 || score == 1);
@@ -65,7 +92,7 @@ TaskComparison compare_task(const std::string& task, const Samples& a, const Sam
     result.b_better += difference > 0 ? 1 : 0;
     media[sample.medium].push_back(difference);
   }
-  result.only_b = static_cast<int64_t>(b.size()) - result.pairs;
+  result.only_b = static_cast<int64_t>(b.size()) - both;
   if (result.pairs == 0) return result;
   result.mean_a *= 100 / static_cast<double>(result.pairs);
   result.mean_b *= 100 / static_cast<double>(result.pairs);
@@ -92,41 +119,58 @@ TaskComparison compare_task(const std::string& task, const Samples& a, const Sam
 
 }  // namespace
 
-std::vector<TaskComparison> compare_runs(const fs::path& a, const fs::path& b) {
+Comparison compare_runs(const fs::path& a, const fs::path& b) {
   const auto files_a = sample_files(a), files_b = sample_files(b);
   std::vector<TaskComparison> tasks;
+  std::vector<std::pair<std::string, std::string>> left_out;
   for (const auto& [task, path] : files_a) {
     const auto other = files_b.find(task);
-    if (other != files_b.end())
-      tasks.push_back(compare_task(task, read_samples(path), read_samples(other->second)));
+    if (other == files_b.end()) {
+      left_out.emplace_back(task, "A");
+      continue;
+    }
+    const Samples samples_a = read_samples(path), samples_b = read_samples(other->second);
+    tasks.push_back(compare_task(task, samples_a, samples_b));
+    auto sections_b = sections_of(samples_b);
+    for (const auto& [section, samples] : sections_of(samples_a))
+      tasks.push_back(compare_task(task + " " + section, samples, sections_b[section]));
+  }
+  for (const auto& [task, path] : files_b) {
+    if (!files_a.contains(task)) left_out.emplace_back(task, "B");
   }
   VL3_CHECK(!tasks.empty(), kNotFound, "{} and {} have samples of no task in common", a.string(), b.string());
-  return tasks;
+  return {std::move(tasks), std::move(left_out)};
 }
 
-std::string comparison_table(const std::vector<TaskComparison>& tasks) {
+std::string comparison_table(const Comparison& comparison) {
   std::string table =
       fmt::format("{:<22}{:>7}{:>9}{:>9}{:>9}{:>18}{:>10}{:>10}{:>9}{:>9}\n", "task", "pairs", "A %", "B %",
                   "B - A", "95 % interval", "A better", "B better", "p", "McNemar");
-  for (const TaskComparison& task : tasks) {
+  for (const TaskComparison& task : comparison.tasks) {
     table += fmt::format(
         "{:<22}{:>7}{:>9.2f}{:>9.2f}{:>+9.2f}{:>18}{:>10}{:>10}{:>9.4f}{:>9}\n", task.task, task.pairs,
         task.mean_a, task.mean_b, task.mean_b - task.mean_a,
         task.spread ? fmt::format("{:+.2f} to {:+.2f}", task.spread->low, task.spread->high) : "-",
         task.a_better, task.b_better, task.p_media,
         task.p_exact ? fmt::format("{:.4f}", *task.p_exact) : "-");
-    if (task.only_a + task.only_b > 0)
-      table += fmt::format("  left out: {} questions only in A, {} only in B\n", task.only_a, task.only_b);
+    if (task.only_a + task.only_b + task.changed > 0)
+      table += fmt::format("  left out: {} questions only in A, {} only in B, {} that differ\n", task.only_a,
+                           task.only_b, task.changed);
+    if (task.failed_a + task.failed_b > 0)
+      table += fmt::format("  without a usable answer: {} in A, {} in B\n", task.failed_a, task.failed_b);
   }
+  for (const auto& [task, run] : comparison.left_out)
+    table += fmt::format("left out: {}, which is only in {}\n", task, run);
   return table;
 }
 
-OrderedJson to_json(const std::vector<TaskComparison>& tasks) {
+OrderedJson to_json(const Comparison& comparison) {
   OrderedJson json = OrderedJson::object();
-  for (const TaskComparison& task : tasks) {
+  for (const TaskComparison& task : comparison.tasks) {
     OrderedJson& row = json[task.task];
     row = {
         {"pairs", task.pairs},       {"only_a", task.only_a},     {"only_b", task.only_b},
+        {"changed", task.changed},   {"failed_a", task.failed_a}, {"failed_b", task.failed_b},
         {"mean_a", task.mean_a},     {"mean_b", task.mean_b},     {"difference", task.mean_b - task.mean_a},
         {"a_better", task.a_better}, {"b_better", task.b_better}, {"p_media", task.p_media}};
     if (task.spread) {

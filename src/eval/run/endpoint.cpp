@@ -47,6 +47,11 @@ void add_part(OrderedJson& content, const ContentPart& part) {
   }
 }
 
+/// The key is refused, or the user has stopped the run.
+bool ends_everything(const net::FetchError& error) {
+  return error.status() == 401 || error.status() == 403 || error.code() == ErrorCode::kCancelled;
+}
+
 class EndpointAnswerer : public Answerer {
  public:
   EndpointAnswerer(std::shared_ptr<const ChatEndpoint> endpoint, VideoAs video, int at_once,
@@ -72,7 +77,7 @@ class EndpointAnswerer : public Answerer {
       return reply;
     } catch (const net::FetchError& error) {
       // A refused question is its own failure; a server that cannot be reached is everyone's.
-      if (error.status() == 401 || error.status() == 403) throw FatalError(error);
+      if (ends_everything(error)) throw FatalError(error);
       if (error.retryable() && ++failures_ >= kMostFailures) throw FatalError(error);
       throw;
     } catch (const Error& error) {
@@ -104,8 +109,8 @@ std::unique_ptr<AnswerSession> EndpointAnswerer::session() {
 
 class EndpointJudge : public Judge {
  public:
-  EndpointJudge(std::shared_ptr<const ChatEndpoint> endpoint, const std::filesystem::path& cache)
-      : endpoint_(std::move(endpoint)), file_(cache) {
+  EndpointJudge(std::shared_ptr<const ChatEndpoint> endpoint, const std::filesystem::path& cache, int at_once)
+      : endpoint_(std::move(endpoint)), at_once_(at_once), file_(cache) {
     for (const std::string& line : file_.lines()) {
       const Json entry = parse_json(line, cache.string());
       const JsonView view(entry, cache.string());
@@ -113,7 +118,10 @@ class EndpointJudge : public Judge {
     }
   }
 
-  std::string ask(const JudgeRequest& request) override {
+  int at_once() const override { return at_once_; }
+
+ private:
+  std::string reply_to(const JudgeRequest& request) override {
     OrderedJson body{{"messages", OrderedJson::array()},
                      {"temperature", request.temperature},
                      {"max_tokens", request.max_tokens}};
@@ -128,23 +136,28 @@ class EndpointJudge : public Judge {
       if (const auto found = known_.find(key); found != known_.end()) return found->second;
     }
     const std::string reply = complete(body);
+    if (request.usable && !request.usable(reply)) return reply;
     const std::lock_guard lock(mutex_);
     known_[key] = reply;
     file_.append(OrderedJson{{"request", key}, {"reply", reply}});
     return reply;
   }
 
- private:
-  /// Without its judge a score would be another one: the run ends, and goes on from here later.
   std::string complete(const OrderedJson& body) const {
     try {
       return endpoint_->complete(body).text;
+    } catch (const net::FetchError& error) {
+      if (ends_everything(error) || error.retryable())
+        throw FatalError(error.with_context("asking the judge"));
+      throw NotJudged(error.code(), error.what());
     } catch (const Error& error) {
-      throw FatalError(error.with_context("asking the judge"));
+      if (error.code() == ErrorCode::kCancelled) throw FatalError(error);
+      throw NotJudged(error.code(), error.what());
     }
   }
 
   std::shared_ptr<const ChatEndpoint> endpoint_;
+  int at_once_;
   std::mutex mutex_;
   AppendFile file_;
   std::map<std::string, std::string> known_;
@@ -154,31 +167,42 @@ class EndpointJudge : public Judge {
 
 ChatEndpoint::ChatEndpoint(EndpointOptions options) : options_(std::move(options)) {
   while (options_.url.ends_with('/')) options_.url.pop_back();
+  std::string models;
+  try {
+    models = exchange("/models", nullptr, 1);
+  } catch (const net::FetchError& error) {
+    // Some servers have no list.
+    if (options_.model.empty() || error.status() == 0 || ends_everything(error)) throw;
+  }
   if (!options_.model.empty()) return;
-  const Json list = parse_json(exchange("/models", nullptr), options_.url + "/models");
+  const Json list = parse_json(models, options_.url + "/models");
   const JsonView view(list, options_.url + "/models");
   VL3_CHECK(view.at("data").is_array() && !view.at("data").empty(), kCorrupt, "{}: lists no model; name one",
             view.where());
   options_.model = JsonView(view.at("data")[0], view.where()).string("id");
 }
 
-std::string ChatEndpoint::exchange(const std::string& path, const std::string* body) const {
+std::string ChatEndpoint::exchange(const std::string& path, const std::string* body, int attempts) const {
   net::FetchOptions fetching;
   fetching.max_bytes = kMaxReply;
   fetching.timeout_s = fetching.idle_timeout_s = options_.timeout_s;
   fetching.allow_private_addresses = true;  // the user named the server
   fetching.bearer_token = options_.api_key;
+  fetching.cancelled = options_.cancelled;
   const std::string url = options_.url + path;
+  const auto start = std::chrono::steady_clock::now();
   for (int attempt = 1;; ++attempt) {
+    double pause_s = std::min(30.0, options_.backoff_s * std::exp2(attempt - 1));
     try {
       return body == nullptr ? net::fetch(url, fetching).body
                              : net::post(url, "application/json", *body, fetching).body;
     } catch (const net::FetchError& error) {
-      if (!error.retryable() || attempt >= options_.attempts) throw;
+      const double waited_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const bool again = error.status() == 429 ? waited_s < options_.busy_s : attempt < attempts;
+      if (!error.retryable() || !again) throw;
+      pause_s = std::min(error.retry_after_s().value_or(pause_s), options_.busy_s);
     }
-    const auto until =
-        std::chrono::steady_clock::now() +
-        std::chrono::duration<double>(std::min(30.0, options_.backoff_s * std::exp2(attempt - 1)));
+    const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(pause_s);
     while (std::chrono::steady_clock::now() < until) {
       VL3_CHECK(!options_.cancelled || !options_.cancelled(), kCancelled, "stopped");
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -191,7 +215,7 @@ Reply ChatEndpoint::complete(OrderedJson request) const {
   request["model"] = options_.model;
   const std::string body = request.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   const std::string where = options_.url + "/chat/completions";
-  const Json json = parse_json(exchange("/chat/completions", &body), where);
+  const Json json = parse_json(exchange("/chat/completions", &body, options_.attempts), where);
   const JsonView view(json, where);
   const bool answered = view.has("choices") && view.at("choices").is_array() && !view.at("choices").empty();
   VL3_CHECK(answered, kCorrupt, "{}: a reply without choices", where);
@@ -223,8 +247,8 @@ std::unique_ptr<Answerer> endpoint_answerer(std::shared_ptr<const ChatEndpoint> 
 }
 
 std::unique_ptr<Judge> endpoint_judge(std::shared_ptr<const ChatEndpoint> endpoint,
-                                      const std::filesystem::path& cache) {
-  return std::make_unique<EndpointJudge>(std::move(endpoint), cache);
+                                      const std::filesystem::path& cache, int at_once) {
+  return std::make_unique<EndpointJudge>(std::move(endpoint), cache, at_once);
 }
 
 }  // namespace vl3::eval

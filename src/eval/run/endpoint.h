@@ -16,14 +16,17 @@ struct EndpointOptions {
   std::string api_key = {};
   double timeout_s = 600;  ///< of one answer
   int attempts = 5;        ///< after time-outs, broken connections, 429 and 5xx
-  double backoff_s = 1;    ///< before the second attempt; doubles, at most 30
+  double backoff_s = 1;    ///< before the second attempt; doubles, at most 30; the server may ask for more
+  double busy_s = 600;     ///< how long a server that says 429 is asked again
   std::function<bool()> cancelled = nullptr;
 };
 
 /// One server and model. Safe from several threads.
 class ChatEndpoint {
  public:
-  /// @throws Error(kInvalidArgument) for a malformed URL; what asking for the list of models throws.
+  /// Asks for the list of models, once: a wrong address or key is known before any question.
+  /// @throws Error(kInvalidArgument) for a malformed URL; net::FetchError for a server that is not there or
+  /// refuses the key, and where the model's name has to come from the list; Error(kCorrupt) for an empty one.
   explicit ChatEndpoint(EndpointOptions options);
 
   const std::string& model() const { return options_.model; }
@@ -34,7 +37,7 @@ class ChatEndpoint {
   Reply complete(OrderedJson request) const;
 
  private:
-  std::string exchange(const std::string& path, const std::string* body) const;
+  std::string exchange(const std::string& path, const std::string* body, int attempts) const;
   EndpointOptions options_;
 };
 
@@ -48,8 +51,11 @@ enum class VideoAs { kFrames, kUrl };
 std::unique_ptr<Answerer> endpoint_answerer(std::shared_ptr<const ChatEndpoint> endpoint, VideoAs video,
                                             int at_once, int64_t max_tokens);
 
-/// A judge whose replies are kept in `cache`, a file of JSON lines: what was asked before is not asked again.
+/// A judge whose usable replies are kept in `cache`, a file of JSON lines: what was asked before is not asked
+/// again. A request that the server refuses is not judged; only a server that is gone, or that refuses the
+/// key, ends the run.
+/// @param at_once  requests in flight
 std::unique_ptr<Judge> endpoint_judge(std::shared_ptr<const ChatEndpoint> endpoint,
-                                      const std::filesystem::path& cache);
+                                      const std::filesystem::path& cache, int at_once);
 
 }  // namespace vl3::eval

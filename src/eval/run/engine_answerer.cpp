@@ -38,8 +38,9 @@ class EngineAnswerer : public Answerer {
   std::unique_ptr<AnswerSession> session() override {
     return std::make_unique<EngineSession>(engine_, ask_, cancelled_);
   }
-  std::optional<double> predicted_seconds(const Conversation& conversation) override {
-    return engine_.plan(conversation, ask_).first_token_seconds;
+  std::optional<Prediction> predict(const Conversation& conversation) override {
+    const Plan plan = engine_.plan(conversation, ask_);
+    return Prediction{plan.first_token_seconds, plan.token_seconds};
   }
 
  private:

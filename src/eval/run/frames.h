@@ -12,10 +12,14 @@
 
 namespace vl3::eval {
 
+/// What the paper's runs ask of the model (spec: evaluation, 1), with 16,384 visual tokens.
+inline constexpr double kPaperFps = 1;
+inline constexpr int64_t kPaperFrames = 180, kPaperVisualTokens = 16384;
+
 struct Sampling {
   Flow flow = Flow::kRemote;
-  double fps = 1;
-  int64_t max_frames = 180;
+  double fps = kPaperFps;
+  int64_t max_frames = kPaperFrames;
   media::MediaLimits limits = {};
 };
 

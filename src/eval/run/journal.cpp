@@ -9,6 +9,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kFormat = 2;  // 1 named questions by their ids alone
+
 fs::path journal_path(const fs::path& folder, int64_t rank) {
   return folder / fmt::format("journal-{:04}.jsonl", rank);
 }
@@ -54,11 +56,13 @@ Journal::Journal(const fs::path& folder, int64_t rank, const OrderedJson& settin
       const OrderedJson head = OrderedJson::parse(lines.front());
       VL3_CHECK(head.is_object() && head.contains("settings"), kCorrupt, "{}: is no journal of vl3 eval",
                 path.string());
+      VL3_CHECK(head.contains("journal") && head["journal"] == kFormat, kInvalidArgument,
+                "{}: was written by another version of vl3; choose another --output", path.string());
       check_settings(settings, head["settings"], path);
     }
   }
   file_ = std::make_unique<AppendFile>(journal_path(folder, rank));
-  if (file_->lines().empty()) file_->append(OrderedJson{{"journal", 1}, {"settings", settings}});
+  if (file_->lines().empty()) file_->append(OrderedJson{{"journal", kFormat}, {"settings", settings}});
 }
 
 Records Journal::read(const fs::path& folder) {
@@ -66,14 +70,15 @@ Records Journal::read(const fs::path& folder) {
   for (const fs::path& path : journals(folder)) {
     const std::vector<std::string> lines = whole_lines(path);
     for (size_t i = 1; i < lines.size(); ++i) {
-      const std::string where = fmt::format("{}: line {}", path.string(), i + 1);
+      const std::string where = fmt::format("{}: line {} (delete it to go on)", path.string(), i + 1);
       const Json json = parse_json(lines[i], where);
       const JsonView line(json, where);
       Record record = read_record(line);
       auto& task = records[line.string("task")];
-      const auto known = task.find(line.string("id"));
+      const std::string key = line.string("question");
+      const auto known = task.find(key);
       if (known == task.end())
-        task.emplace(line.string("id"), std::move(record));
+        task.emplace(key, std::move(record));
       else if (!known->second.error.empty())
         known->second = std::move(record);
     }
@@ -85,8 +90,8 @@ bool Journal::at_work(const fs::path& folder, int64_t rank) {
   return AppendFile::in_use(journal_path(folder, rank));
 }
 
-void Journal::append(const std::string& task, const std::string& id, const Record& record) {
-  OrderedJson line{{"task", task}, {"id", id}};
+void Journal::append(const std::string& task, const std::string& key, const Record& record) {
+  OrderedJson line{{"task", task}, {"question", key}};
   if (!record.error.empty()) {
     line["error"] = record.error;
   } else {

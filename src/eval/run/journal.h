@@ -20,7 +20,7 @@ struct Record {
   double seconds = 0;
 };
 
-/// Task, then item id.
+/// Task, then question_key().
 using Records = std::map<std::string, std::map<std::string, Record>>;
 
 /// Safe from several threads.
@@ -35,7 +35,8 @@ class Journal {
   /// Whether the process of that rank is at work.
   static bool at_work(const std::filesystem::path& folder, int64_t rank);
 
-  void append(const std::string& task, const std::string& id, const Record& record);
+  /// @param key  question_key()
+  void append(const std::string& task, const std::string& key, const Record& record);
 
  private:
   std::mutex mutex_;

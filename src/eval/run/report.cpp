@@ -8,15 +8,20 @@
 namespace vl3::eval {
 namespace {
 
-bool has_number(const ScoredTask& scored) {
-  const Benchmark& benchmark = *scored.task->benchmark;
-  return benchmark.metrics && !(benchmark.wholly_judged && scored.judge_missing > 0);
+/// The questions that numbers are made of.
+std::vector<Scored> counted(const ScoredTask& scored) {
+  std::vector<Scored> rows;
+  for (const Scored& one : scored.scored) {
+    if (!scored.task->benchmark->wholly_judged || !one.verdict->judge_missing) rows.push_back(one);
+  }
+  return rows;
 }
 
-/// The questions of each medium.
+/// Those of each medium.
 std::vector<std::vector<Scored>> units_of(const ScoredTask& scored) {
   std::vector<std::vector<Scored>> units(scored.task->data.groups.size());
-  for (const Scored& one : scored.scored) units[one.cluster].push_back(one);
+  for (const Scored& one : counted(scored)) units[one.cluster].push_back(one);
+  std::erase_if(units, [](const std::vector<Scored>& unit) { return unit.empty(); });
   return units;
 }
 
@@ -44,9 +49,9 @@ Metrics official_metrics(const ScoredTask& scored, const Scoring& scoring) {
                                           scored.records[i].reply.text, {Defects::kOfficial, scoring.judge})
                            : scored.verdicts[i]);
   }
-  std::vector<Scored> rows = scored.scored;
-  for (size_t i = 0; i < rows.size(); ++i) rows[i].verdict = &verdicts[i];
-  return scored.task->benchmark->metrics(rows);
+  ScoredTask official = scored;
+  for (size_t i = 0; i < verdicts.size(); ++i) official.scored[i].verdict = &verdicts[i];
+  return scored.task->benchmark->metrics(counted(official));
 }
 
 void flatten(const Metrics& metrics, const std::string& prefix, OrderedJson& out) {
@@ -95,6 +100,7 @@ OrderedJson task_json(const TaskReport& report) {
   json["failed"] = scored.failed;
   json["unparsed"] = scored.unparsed;
   json["judge_missing"] = scored.judge_missing;
+  json["cut"] = scored.cut;
   json["failures"] = failures_of(scored);
   for (const PaperRow& row : benchmark.paper) {
     const auto own = metric_at(report.metrics, row.metric);
@@ -141,6 +147,7 @@ std::string samples_of(const ScoredTask& scored) {
                      {"judged", verdict.judged},
                      {"judge_missing", verdict.judge_missing},
                      {"failure", verdict.failure},
+                     {"finish_reason", scored.records[i].reply.finish_reason},
                      {"seconds", scored.records[i].seconds},
                      {"prompt_tokens", scored.records[i].reply.prompt_tokens},
                      {"completion_tokens", scored.records[i].reply.completion_tokens}};
@@ -163,8 +170,10 @@ std::string note_of(const TaskReport& report) {
   };
   add(scored.failed, "failed");
   add(scored.unparsed, "without a usable answer");
-  add(scored.judge_missing,
-      scored.task->benchmark->wholly_judged ? "need a judge: no number" : "need a judge");
+  const bool wholly = scored.task->benchmark->wholly_judged;
+  add(scored.not_judged, wholly ? "without the judge's word, left out" : "without the judge's word");
+  add(scored.judge_missing - scored.not_judged, wholly ? "need a judge: no number" : "need a judge");
+  add(scored.cut, "cut at the limit of tokens");
   if (!scored.task->benchmark->submission_file.empty())
     note += (note.empty() ? "" : ", ") + scored.task->benchmark->submission_file;
   return note;
@@ -210,9 +219,9 @@ void tree(const Metrics& metrics, int depth, std::string& out) {
 TaskReport make_report(const ScoredTask& scored, const Scoring& scoring) {
   TaskReport report;
   report.scored = &scored;
-  if (!has_number(scored)) return report;
   const Benchmark& benchmark = *scored.task->benchmark;
-  report.metrics = benchmark.metrics(scored.scored);
+  if (!benchmark.metrics || counted(scored).empty()) return report;
+  report.metrics = benchmark.metrics(counted(scored));
   report.official = official_metrics(scored, scoring);
   report.headline = metric_at(report.metrics, benchmark.headline);
   if (report.headline) report.spread = spread_of(scored);
@@ -237,7 +246,9 @@ OrderedJson results_json(const std::vector<TaskReport>& tasks, const RunFacts& f
                              {"num_fewshot", 0}};
     json["versions"][name] = "vl3 " + std::string(kVersion);
     json["n-shot"][name] = 0;
-    json["higher_is_better"][name] = {{joined(task.benchmark->headline), true}};
+    json["higher_is_better"][name] = OrderedJson::object();
+    if (!task.benchmark->headline.empty())
+      json["higher_is_better"][name][joined(task.benchmark->headline)] = true;
     json["n-samples"][name] = {{"original", task.all_items}, {"effective", task.data.items.size()}};
     own[name] = task_json(report);
   }
@@ -298,13 +309,6 @@ void write_results(const std::vector<TaskReport>& tasks, const RunFacts& facts,
   write_file_atomically(
       folder / "results.json",
       results_json(tasks, facts).dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
-}
-
-bool whole(const std::vector<TaskReport>& tasks) {
-  for (const TaskReport& report : tasks) {
-    if (report.scored->failed > 0) return false;
-  }
-  return true;
 }
 
 }  // namespace vl3::eval

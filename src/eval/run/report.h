@@ -13,7 +13,7 @@ namespace vl3::eval {
 
 struct TaskReport {
   const ScoredTask* scored = nullptr;
-  Metrics metrics;   ///< null where there is no number: no public truth, or no judge
+  Metrics metrics;   ///< null where there is no number: no public truth, or no word of a judge
   Metrics official;  ///< the same answers scored as the official code was shipped; null likewise
   std::optional<double> headline;
   std::optional<Spread> spread;  ///< of the headline
@@ -36,8 +36,5 @@ std::string results_table(const std::vector<TaskReport>& tasks);
 /// Everything of a run into its folder.
 void write_results(const std::vector<TaskReport>& tasks, const RunFacts& facts,
                    const std::filesystem::path& folder);
-
-/// Whether every question has an answer and every number that should be there is.
-bool whole(const std::vector<TaskReport>& tasks);
 
 }  // namespace vl3::eval

@@ -18,8 +18,11 @@ struct Task {
   const Benchmark* benchmark = nullptr;
   std::filesystem::path root;
   Dataset data;
-  size_t all_items = 0;  ///< before a limit
+  size_t all_items = 0;           ///< before a limit
+  std::vector<std::string> keys;  ///< question_key() of each item
 };
+
+Task make_task(const Benchmark& benchmark, const std::filesystem::path& root, Dataset data);
 
 /// The folder of a benchmark below the data root: its own name, or the root itself for a single benchmark.
 std::filesystem::path root_of(const Benchmark& benchmark, const std::filesystem::path& data_root,
@@ -34,14 +37,15 @@ struct RunOptions {
   Sampling sampling;
   OrderedJson settings;  ///< what answers depend on besides the answerer's identity
   int64_t rank = 0, world_size = 1;
-  double wait_s = 600;  ///< for another process that is not at work and has questions left
+  double wait_s = 600;       ///< for another process that is not at work and has questions left
+  double retry_wait_s = 30;  ///< likewise, and has questions that failed in an earlier run
 };
 
 struct RunProgress {
   std::string task;
   int64_t done = 0, total = 0;  ///< questions of this process's share, of all tasks
   int64_t failed = 0;
-  double score = 0;  ///< mean in percent of this task's answers so far, rules only
+  double score = 0;  ///< mean in percent of this task's answers of this run so far, rules only
   std::optional<double> left_s;
 };
 
@@ -69,6 +73,8 @@ struct ScoredTask {
   int64_t failed = 0;    ///< questions without an answer
   int64_t unparsed = 0;  ///< answers that the parser made nothing of
   int64_t judge_missing = 0;
+  int64_t not_judged = 0;  ///< of these, those that a judge was asked about
+  int64_t cut = 0;         ///< answers that ended at the limit of tokens
 };
 
 /// The benchmark's score; an answer that its rules cannot take at all (too long) is a failure.
@@ -79,7 +85,7 @@ Verdict score_answer(const Benchmark& benchmark, const Item& item, const std::st
 ScoredTask score_task(const Task& task, const Records& records, const Scoring& scoring,
                       const RunHooks& hooks = {});
 
-/// Files that the items name and that are not there, each once.
+/// Files that the items name and that are not there, each once: media and subtitles.
 std::vector<std::string> missing_media(const Task& task);
 
 }  // namespace vl3::eval

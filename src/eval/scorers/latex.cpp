@@ -110,7 +110,7 @@ class ValueReader {
     at_ += word.size();
     return true;
   }
-  bool digit(size_t i) const { return i < text_.size() && text_[i] >= '0' && text_[i] <= '9'; }
+  bool digit(size_t i) const { return i < text_.size() && is_digit(text_[i]); }
 
   static Value checked(double value, bool whole) {
     if (!std::isfinite(value) || (whole && std::abs(value) > 1e15)) return std::nullopt;

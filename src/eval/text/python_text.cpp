@@ -16,8 +16,6 @@ namespace {
 
 constexpr size_t kLongestNumber = 4096;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 /// Underscores may stand between digits only; what is left has none. nullopt otherwise.
 std::optional<std::string> without_underscores(std::string_view text) {
   std::string plain;

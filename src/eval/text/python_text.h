@@ -23,9 +23,10 @@ std::string lstrip(std::string_view text, std::string_view ascii);  ///< str.lst
 std::vector<std::string> split_words(std::string_view text);        ///< str.split()
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to);
 std::vector<std::string> split(std::string_view text, std::string_view separator);  ///< str.split(separator)
-bool contains(std::string_view text, std::string_view part);  ///< part in text; "" is in every text
-size_t length(std::string_view text);                         ///< len()
-bool is_word(char32_t c);                                     ///< \w of re: letter, digit or underscore
+bool contains(std::string_view text, std::string_view part);   ///< part in text; "" is in every text
+size_t length(std::string_view text);                          ///< len()
+bool is_word(char32_t c);                                      ///< \w of re: letter, digit or underscore
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }  ///< [0-9], not Python's isdigit()
 
 /// float(text): outer white space, exponent, inf, nan; underscores between digits. nullopt: ValueError.
 std::optional<double> to_float(std::string_view text);
