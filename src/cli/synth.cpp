@@ -45,7 +45,8 @@ struct SynthCommand {
   int64_t merges = 768;
   std::optional<double> file_fps;
   double rate_s = 0.5;
-  bool single = false, benchmark = false, collection = false, list = false, json = false, rate = false;
+  bool single = false, benchmark = false, official = false, collection = false, list = false, json = false,
+       rate = false;
 
   synth::SynthOptions options() const {
     synth::SynthOptions options;
@@ -133,6 +134,7 @@ struct SynthCommand {
               "say one of --out DIR, --sheet F, --score F, --tokenizer DIR, --list and --rate{}",
               modes == 0 ? "" : fmt::format("; found {}", modes));
     VL3_CHECK(!benchmark || !out.empty(), kInvalidArgument, "--benchmark: name its folder with --out DIR");
+    VL3_CHECK(!official || benchmark, kInvalidArgument, "--official is for --benchmark");
     VL3_CHECK(!collection || !out.empty(), kInvalidArgument, "--collection: name its folder with --out DIR");
     VL3_CHECK(!collection || !benchmark, kInvalidArgument, "--collection and --benchmark: say one of them");
     if (list) return print_list();
@@ -148,7 +150,7 @@ struct SynthCommand {
     if (collection)
       synth::write_collection({out, count, options().seed}, progress);
     else if (benchmark)
-      synth::write_benchmark(options(), {out, per_kind, video, file_fps}, progress);
+      synth::write_benchmark(options(), {out, per_kind, video, file_fps, official}, progress);
     else
       synth::write_dataset(options(), {out, count, video, file_fps, single}, progress);
   }
@@ -197,6 +199,8 @@ void add_synth(CLI::App& app) {
   command->add_flag("--single", synth->single,
                     "One annotation a question instead of a conversation a medium");
   command->add_flag("--benchmark", synth->benchmark, "Write a fixed test set to --out instead");
+  command->add_flag("--official", synth->official,
+                    "The test set in the files of published benchmarks as well, in official/");
   command->add_flag("--collection", synth->collection,
                     "Write a raw image-text collection with known faults to --out instead, for vl3 curate");
   command->add_option("--per-kind", synth->per_kind, "Items a kind of the test set (100)")

@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "synth/captions.h"
 #include "synth/facts_json.h"
+#include "synth/official_files.h"
 #include "weights/staged_folder.h"
 
 namespace vl3::synth {
@@ -124,6 +125,7 @@ void write_benchmark(const SynthOptions& options, const BenchmarkOptions& write,
   items.commit();
   annotations.commit();
   write_file_atomically(folder.path() / "manifest.json", manifest_of(own).dump(2) + "\n");
+  if (write.official) write_official_files(folder.path(), read_benchmark(folder.path()));
   folder.commit();
 }
 

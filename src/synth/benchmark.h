@@ -20,6 +20,7 @@ struct BenchmarkOptions {
   int per_kind = 100;         ///< items a kind, spread evenly over its levels; every item has its own medium
   VideoFiles video = VideoFiles::kH264;
   std::optional<double> file_fps = std::nullopt;  ///< as WriteOptions::file_fps
+  bool official = false;                          ///< write_official_files(), too
 };
 
 /// Writes benchmark.jsonl (id, kind, level, media_type, media, question, answer, accepted, options, form,

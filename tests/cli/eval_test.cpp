@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "cli/run_vl3.h"
 #include "core/json.h"
@@ -87,6 +88,30 @@ TEST_F(CliEval, OfficialFilesTwoProcessesAndCompare) {
   ASSERT_EQ(compared.status, 0) << compared.err;
   EXPECT_EQ(Json::parse(compared.out)["tempcompass"]["pairs"], 21);
   EXPECT_EQ(Json::parse(compared.out)["tempcompass"]["a_better"], 0);
+}
+
+/// The embedded model on its own generated test set, in official files and by the official parsers.
+TEST_F(CliEval, TheGeneratedBenchmarkInOfficialFiles) {
+  const std::string kinds =
+      "scene.colour@one,scene.exists@one,chart.value@pairs,document.field@pair,ocr.read@char,"
+      "video.direction@f3,video.when@f3";
+  const RunResult made = run_vl3({"synth", "--benchmark", "--official", "--out", out("set"), "--seed", "11",
+                                  "--per-kind", "3", "--kinds", kinds});
+  ASSERT_EQ(made.status, 0) << made.err;
+  const RunResult run = eval({"--tasks", "AI2D,ChartQA,DocVQA,OCRBench,mvbench,charades_sta", "--data-root",
+                              out("set/official"), "--output", out("run"), "--json"});
+  ASSERT_EQ(run.status, 0) << run.err;
+  const Json results = Json::parse(run.out)["vl3"];
+  for (const auto& [name, items] : std::map<std::string, int>{{"AI2D", 6},
+                                                              {"ChartQA", 3},
+                                                              {"DocVQA", 3},
+                                                              {"OCRBench", 3},
+                                                              {"mvbench", 3},
+                                                              {"charades_sta", 3}}) {
+    EXPECT_EQ(results[name]["failed"], 0) << name;
+    EXPECT_TRUE(results[name]["headline"]["value"].is_number()) << name << " " << results[name].dump();
+    EXPECT_EQ(Json::parse(run.out)["n-samples"][name]["effective"], items) << name;
+  }
 }
 
 TEST_F(CliEval, SeveralQuestionsAtOnceGetTheSameAnswers) {

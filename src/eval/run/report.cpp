@@ -179,9 +179,9 @@ std::string note_of(const TaskReport& report) {
   return note;
 }
 
-/// A row of the table: name, own number, interval, paper's two, note.
+/// A row of the table: name, own number, interval, the paper's two and the best other models it names, note.
 struct TableRow {
-  std::string name, own, interval, paper_2b, paper_7b, items, note;
+  std::string name, own, interval, paper_2b, paper_7b, best_2b, best_7b, items, note;
 };
 
 std::vector<TableRow> rows_of(const std::vector<TaskReport>& tasks) {
@@ -190,13 +190,14 @@ std::vector<TableRow> rows_of(const std::vector<TaskReport>& tasks) {
     const Benchmark& benchmark = *report.scored->task->benchmark;
     const std::string items = std::to_string(report.scored->verdicts.size());
     if (benchmark.paper.empty())
-      rows.push_back({benchmark.name, number_text(report.headline), interval_text(report), "-", "-", items,
-                      note_of(report)});
+      rows.push_back({benchmark.name, number_text(report.headline), interval_text(report), "-", "-", "-", "-",
+                      items, note_of(report)});
     for (const PaperRow& row : benchmark.paper) {
       const bool head = row.metric == benchmark.headline && report.headline;
       rows.push_back({row.name, number_text(metric_at(report.metrics, row.metric)),
                       head ? interval_text(report) : "-", number_text(row.vl3_2b), number_text(row.vl3_7b),
-                      items, &row == &benchmark.paper.front() ? note_of(report) : ""});
+                      row.best_2b.empty() ? "-" : row.best_2b, row.best_7b.empty() ? "-" : row.best_7b, items,
+                      &row == &benchmark.paper.front() ? note_of(report) : ""});
     }
   }
   return rows;
@@ -261,22 +262,27 @@ OrderedJson results_json(const std::vector<TaskReport>& tasks, const RunFacts& f
 }
 
 std::string results_table(const std::vector<TaskReport>& tasks) {
-  std::string table = fmt::format("{:<34}{:>9}{:>18}{:>10}{:>10}{:>8}  {}\n", "benchmark", "this",
-                                  "95 % interval", "VL3-2B", "VL3-7B", "items", "");
-  for (const TableRow& row : rows_of(tasks))
-    table += fmt::format("{:<34}{:>9}{:>18}{:>10}{:>10}{:>8}  {}\n", row.name, row.own, row.interval,
-                         row.paper_2b, row.paper_7b, row.items, row.note);
+  std::string table =
+      fmt::format("{:<30}{:>7}{:>15}{:>8}{:>8}  {:<22}{:<22}{:>6}\n", "benchmark", "this", "95 % interval",
+                  "VL3-2B", "VL3-7B", "best other 2B", "best other 7B", "items");
+  for (const TableRow& row : rows_of(tasks)) {
+    table += fmt::format("{:<30}{:>7}{:>15}{:>8}{:>8}  {:<22}{:<22}{:>6}\n", row.name, row.own, row.interval,
+                         row.paper_2b, row.paper_7b, row.best_2b, row.best_7b, row.items);
+    if (!row.note.empty()) table += fmt::format("  {}\n", row.note);
+  }
   return table;
 }
 
 std::string results_markdown(const std::vector<TaskReport>& tasks, const RunFacts& facts) {
   std::string text = fmt::format("# Evaluation, {}\n\n", facts.date);
   text +=
-      "| benchmark | this | 95 % interval | VL3-2B (paper) | VL3-7B (paper) | items | |\n"
-      "|---|---|---|---|---|---|---|\n";
+      "| benchmark | this | 95 % interval | VL3-2B (paper) | VL3-7B (paper) | best other 2B | best other 7B "
+      "| "
+      "items | |\n"
+      "|---|---|---|---|---|---|---|---|---|\n";
   for (const TableRow& row : rows_of(tasks))
-    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", row.name, row.own, row.interval,
-                        row.paper_2b, row.paper_7b, row.items, row.note);
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", row.name, row.own, row.interval,
+                        row.paper_2b, row.paper_7b, row.best_2b, row.best_7b, row.items, row.note);
   for (const TaskReport& report : tasks) {
     text += fmt::format("\n## {}\n\n", report.scored->task->benchmark->name);
     if (report.metrics.is_null()) text += "No number here: see the table.\n";
