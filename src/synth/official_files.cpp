@@ -82,7 +82,7 @@ class Files {
       if (family == "scene" && has_options(item)) add_ai2d(item);
       if (family == "chart") add_chartqa(item);
       if (family == "document") add_docvqa(item);
-      if (family == "ocr") add_ocrbench(item);
+      if (item.kind == "ocr.read" || item.kind == "ocr.line" || item.kind == "ocr.word") add_ocrbench(item);
     }
     if (item.media_type == MediaType::kVideo && exact && has_options(item)) add_mvbench(item);
     if (item.media_type == MediaType::kVideo && item.form == AnswerForm::kSpan) add_charades(item);
@@ -143,9 +143,8 @@ class Files {
   }
 
   void add_ocrbench(const BenchmarkItem& item) {
-    const bool read = item.kind == "ocr.read" || item.kind == "ocr.line" || item.kind == "ocr.word";
     ocrbench_.push_back({{"dataset_name", "vl3 synth"},
-                         {"type", read ? "Regular Text Recognition" : "Scene Text-centric VQA"},
+                         {"type", "Regular Text Recognition"},
                          {"image_path", place(folder_, item, root_ / "OCRBench/OCRBench_Images")},
                          {"question", item.question},
                          {"answers", answers(item)}});
