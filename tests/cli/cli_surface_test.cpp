@@ -51,11 +51,11 @@ const std::vector<Command> kCommands{
     {"train",
      {"--help", "--set", "--plan", "--resume", "--max-steps", "--flops", "--sample-tokens", "--processes",
       "--json"}},
-    {"eval",
-     kModel + kSampling +
-         Flags{"--tasks", "--data-root", "--root", "--output", "--limit", "--dry-run", "--scoring",
-               "--preset", "--max-visual-tokens", "--max-tokens", "--endpoint-model", "--api-key-env",
-               "--concurrency", "--video-as", "--judge", "--judge-model", "--judge-key-env", "--json"}},
+    {"eval", kModel + kSampling +
+                 Flags{"--tasks", "--data-root", "--root", "--output", "--limit", "--dry-run", "--scoring",
+                       "--preset", "--max-visual-tokens", "--max-tokens", "--batch-size", "--endpoint-model",
+                       "--api-key-env", "--concurrency", "--video-as", "--judge", "--judge-model",
+                       "--judge-key-env", "--json"}},
     {"curate",
      {"--help", "--input", "--data-root", "--output", "--set", "--shard", "--captions", "--merge", "--json",
       "--quiet"}},
@@ -100,10 +100,10 @@ const std::vector<Command> kCommands{
       "--vision-cache-dir",
       "--vision-cache-disk-bytes"}},
     {"bench", kModel + Flags{"--only", "--repeats", "--json"}},
-    {"synth",
-     {"--help",        "--out",      "--count",  "--seed",      "--kinds",     "--split",  "--options",
-      "--video-codec", "--file-fps", "--single", "--benchmark", "--per-kind",  "--score",  "--benchmark-dir",
-      "--json",        "--list",     "--sheet",  "--rate",      "--tokenizer", "--merges", "--collection"}},
+    {"synth", {"--help",      "--out",           "--count",      "--seed",    "--kinds",     "--split",
+               "--options",   "--video-codec",   "--file-fps",   "--single",  "--benchmark", "--per-kind",
+               "--score",     "--benchmark-dir", "--json",       "--list",    "--sheet",     "--rate",
+               "--tokenizer", "--merges",        "--collection", "--official"}},
 };
 
 // What the lines of a help text begin with: "  -h,--help   Print…".

@@ -22,7 +22,7 @@ const shots = process.argv[3];
 if (shots) mkdirSync(shots, { recursive: true });
 
 function startServer() {
-  const server = spawn(process.argv[2], ["serve", "--port", "0", "--dtype", "float32", "--quiet", "--api-key", "secret"], { stdio: ["ignore", "ignore", "pipe"] });
+  const server = spawn(process.argv[2], ["serve", "--model", path.join(root, "tests/data/seeded_tiny"), "--port", "0", "--dtype", "float32", "--quiet", "--api-key", "secret"], { stdio: ["ignore", "ignore", "pipe"] });
   return new Promise((resolve, reject) => {
     server.stderr.on("data", (text) => {
       const found = /at (http:\S+)/.exec(text);
