@@ -9,39 +9,15 @@
 #include <set>
 
 #include "core/file.h"
-#include "eval/benchmark.h"
+#include "eval/canned_run.h"
 
 namespace vl3::eval {
 namespace {
 
 namespace fs = std::filesystem;
 
-class CannedJudge : public Judge {
- public:
-  std::string reply;
-
- private:
-  std::string reply_to(const JudgeRequest&) override { return reply; }
-};
-
-struct ScoredRun {
-  std::vector<Verdict> verdicts;
-  std::optional<double> headline;
-};
-
-ScoredRun score_run(const Benchmark& benchmark, const Dataset& data, const Json& responses, Defects defects) {
-  ScoredRun run;
-  CannedJudge judge;
-  for (size_t i = 0; i < data.items.size(); ++i) {
-    const bool judged = responses[i].contains("judge_reply");
-    if (judged) judge.reply = responses[i]["judge_reply"].get<std::string>();
-    run.verdicts.push_back(benchmark.score(data.items[i], responses[i]["text"].get<std::string>(),
-                                           {defects, judged ? &judge : nullptr}));
-  }
-  std::vector<Scored> scored;
-  for (size_t i = 0; i < data.items.size(); ++i) scored.push_back({&data.items[i], &run.verdicts[i], i});
-  if (benchmark.metrics) run.headline = metric_at(benchmark.metrics(scored), benchmark.headline);
-  return run;
+std::optional<double> headline(const Benchmark& benchmark, const ScoredRun& run) {
+  return benchmark.metrics ? metric_at(benchmark.metrics(run.scored), benchmark.headline) : std::nullopt;
 }
 
 void print_row(const fs::path& folder) {
@@ -61,8 +37,9 @@ void print_row(const fs::path& folder) {
                    : 0;
     }
     ++runs;
-    if (!before.headline || !after.headline) continue;
-    const double difference = *after.headline - *before.headline;
+    const auto from = headline(benchmark, before), to = headline(benchmark, after);
+    if (!from || !to) continue;
+    const double difference = *to - *from;
     sum += difference;
     if (std::abs(difference) > std::abs(most)) most = difference;
   }

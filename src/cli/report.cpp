@@ -72,9 +72,12 @@ std::string plan_text(const Plan& plan) {
   text += fmt::format("  memory: {:.0f} MiB at the peak ({:.0f} weights, {:.0f} cache, {:.0f} work)\n",
                       std::ceil(mib(plan.peak_ram_bytes)), mib(plan.weight_bytes), mib(plan.kv_bytes),
                       mib(plan.work_bytes));
+  // Of small models other things than reading the weights decide.
+  const double rate = 1 / plan.token_seconds;
   text += fmt::format(
-      "  first token: about {:.1f} s here ({:.1f} of them decoding and resizing), then {:.3g} tokens/s\n",
-      plan.first_token_seconds, plan.decode_seconds, 1 / plan.token_seconds);
+      "  first token: about {:.1f} s here ({:.1f} of them decoding and resizing), then {} tokens/s\n",
+      plan.first_token_seconds, plan.decode_seconds,
+      rate > 100 ? "over 100" : fmt::format("about {:.2g}", rate));
   for (const std::string& note : plan.notes) text += fmt::format("  does not fit: {}\n", printable(note));
   return text;
 }

@@ -4,45 +4,16 @@
 
 #include <map>
 
+#include "eval/canned_run.h"
 #include "eval/golden_eval.h"
 
 namespace vl3::eval {
 namespace {
 
-/// Gives the canned reply of the item that is being scored.
-class CannedJudge : public Judge {
- public:
-  std::string reply;
-
- private:
-  std::string reply_to(const JudgeRequest&) override { return reply; }
-};
-
-struct ScoredRun {
-  std::vector<Verdict> verdicts;
-  std::vector<Scored> scored;
-};
-
 ScoredRun score_run(const GoldenBenchmark& golden, const Dataset& data, const Json& responses,
                     Defects defects) {
-  ScoredRun run;
-  std::vector<size_t> cluster(data.items.size());
-  for (size_t g = 0; g < data.groups.size(); ++g) {
-    for (const size_t i : data.groups[g]) cluster[i] = g;
-  }
-  CannedJudge judge;
-  for (size_t i = 0; i < data.items.size(); ++i) {
-    const Json& response = responses[i];
-    EXPECT_EQ(response["id"], data.items[i].id);
-    const bool judged = response.contains("judge_reply");
-    if (judged) judge.reply = response["judge_reply"].get<std::string>();
-    const Scoring scoring{defects, judged ? &judge : nullptr};
-    run.verdicts.push_back(
-        golden.benchmark().score(data.items[i], response["text"].get<std::string>(), scoring));
-  }
-  for (size_t i = 0; i < data.items.size(); ++i)
-    run.scored.push_back({&data.items[i], &run.verdicts[i], cluster[i]});
-  return run;
+  for (size_t i = 0; i < data.items.size(); ++i) EXPECT_EQ(responses[i]["id"], data.items[i].id);
+  return score_run(golden.benchmark(), data, responses, defects);
 }
 
 std::string where(const GoldenBenchmark& golden, const Json& run, const Json& response) {

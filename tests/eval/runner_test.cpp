@@ -122,6 +122,23 @@ TEST(Runner, AJudgeIsAskedBySeveralThreadsAndMayHaveNoWord) {
   EXPECT_FALSE(make_report(without, {}).headline);
 }
 
+TEST(Runner, MissingSubtitlesAreAFolderOrTheFilesThatAreNeeded) {
+  const test::TempDir dir;
+  const auto missing = [&](SubtitleSource::Kind kind) {
+    Dataset data = letter_task(2).data;
+    for (size_t i = 0; i < 2; ++i) {
+      data.items[i].subtitles.kind = kind;
+      data.items[i].subtitles.file = dir / fmt::format("subtitles/{}.srt", i);
+    }
+    return missing_media(make_task(letter_benchmark(), dir.path(), data));
+  };
+  const std::string folder = (dir / "subtitles").string();
+  EXPECT_EQ(missing(SubtitleSource::kListed), std::vector<std::string>{folder});
+  dir.write("subtitles/0.srt", "");
+  EXPECT_EQ(missing(SubtitleSource::kListed), std::vector<std::string>{});
+  EXPECT_EQ(missing(SubtitleSource::kInterleaved), std::vector<std::string>{folder + "/1.srt"});
+}
+
 TEST(Runner, AnotherQuestionOfTheSameIdIsAsked) {
   const test::TempDir dir;
   std::vector<Task> tasks = {letter_task(6)};

@@ -277,8 +277,8 @@ std::string results_markdown(const std::vector<TaskReport>& tasks, const RunFact
   std::string text = fmt::format("# Evaluation, {}\n\n", facts.date);
   text +=
       "| benchmark | this | 95 % interval | VL3-2B (paper) | VL3-7B (paper) | best other 2B | best other 7B "
-      "| "
-      "items | |\n"
+      "| items "
+      "| |\n"
       "|---|---|---|---|---|---|---|---|---|\n";
   for (const TableRow& row : rows_of(tasks))
     text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", row.name, row.own, row.interval,

@@ -108,6 +108,27 @@ Record ask(const Item& item, ConversationBuilder& builder, AnswerSession& sessio
   return record;
 }
 
+/// Calls `action(i)` for every i below `count`, on as many threads; what one throws ends all.
+void on_threads(size_t count, int threads, const std::function<void(size_t)>& action) {
+  std::atomic<size_t> next{0};
+  std::mutex mutex;
+  std::exception_ptr failure;
+  const auto work = [&] {
+    try {
+      for (size_t i = next++; i < count; i = next++) action(i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+      next = count;
+    }
+  };
+  std::vector<std::thread> others;
+  for (int i = 1; i < threads; ++i) others.emplace_back(work);
+  work();
+  for (std::thread& other : others) other.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
 class Workers {
  public:
   Workers(const Share& share, Answerer& answerer, const RunOptions& options, const RunHooks& hooks,
@@ -120,25 +141,18 @@ class Workers {
         meter_(share, hooks) {}
 
   void run() {
-    std::vector<std::thread> threads;
-    const int count = std::max(1, std::min(answerer_.at_once(), static_cast<int>(share_.work.size())));
-    for (int i = 1; i < count; ++i) threads.emplace_back([this] { work(); });
-    work();
-    for (std::thread& thread : threads) thread.join();
-    if (failure_) std::rethrow_exception(failure_);
+    const int threads = std::min(answerer_.at_once(), static_cast<int>(share_.work.size()));
+    on_threads(share_.work.size(), threads, [this](size_t i) {
+      try {
+        answer(share_.work[i]);
+      } catch (...) {
+        stop_ = true;  // also those in the middle of a group
+        throw;
+      }
+    });
   }
 
  private:
-  void work() {
-    try {
-      for (size_t at = next_++; at < share_.work.size() && !stop_; at = next_++) answer(share_.work[at]);
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::current_exception();
-      stop_ = true;
-    }
-  }
-
   void answer(const Work& work) {
     ConversationBuilder builder(options_.sampling, answerer_.wants_pictures());
     const std::unique_ptr<AnswerSession> session = answerer_.session();
@@ -158,10 +172,7 @@ class Workers {
   const RunHooks& hooks_;
   Journal& journal_;
   Meter meter_;
-  std::atomic<size_t> next_{0};
   std::atomic<bool> stop_{false};
-  std::mutex mutex_;
-  std::exception_ptr failure_;
 };
 
 /// Questions of one process's share without an answer.
@@ -183,27 +194,6 @@ std::vector<Open> open_questions(const std::vector<Task>& tasks, const Records& 
     }
   }
   return open;
-}
-
-/// Calls `action(i)` for every i below `count`, on as many threads; what one throws ends all.
-void on_threads(size_t count, int threads, const std::function<void(size_t)>& action) {
-  std::atomic<size_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const auto work = [&] {
-    try {
-      for (size_t i = next++; i < count; i = next++) action(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-      next = count;
-    }
-  };
-  std::vector<std::thread> others;
-  for (int i = 1; i < threads; ++i) others.emplace_back(work);
-  work();
-  for (std::thread& other : others) other.join();
-  if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace
@@ -364,7 +354,9 @@ std::vector<std::string> missing_media(const Task& task) {
   };
   for (const Item& item : task.data.items) {
     for (const Medium& medium : item.media) look(medium.path);
-    if (item.subtitles.kind != SubtitleSource::kNone) look(item.subtitles.file);
+    if (item.subtitles.kind == SubtitleSource::kInterleaved) look(item.subtitles.file);
+    // Not every video has a file to be listed; without their folder none has.
+    if (item.subtitles.kind == SubtitleSource::kListed) look(item.subtitles.file.parent_path());
   }
   return missing;
 }

@@ -85,7 +85,8 @@ Verdict score_answer(const Benchmark& benchmark, const Item& item, const std::st
 ScoredTask score_task(const Task& task, const Records& records, const Scoring& scoring,
                       const RunHooks& hooks = {});
 
-/// Files that the items name and that are not there, each once: media and subtitles.
+/// Files that the items name and that are not there, each once: media, and subtitles that every item needs;
+/// the folder of those that some videos have.
 std::vector<std::string> missing_media(const Task& task);
 
 }  // namespace vl3::eval
