@@ -2,7 +2,7 @@
 """Load on a running server: CLIENTS streams with mixed text, image and video questions, every answer compared with
 the one the same request got alone.
 
-usage: load.py VL3 [--clients 64] [--seconds 600] [--tokens 24] [--model DIR] [-- more flags of vl3 serve]
+usage: load.py VL3 [--clients 64] [--seconds 600] [--tokens 24] [-- more flags of vl3 serve, such as --model DIR]
 Prints one JSON object: requests, mismatches, errors by status, tokens a second, latencies, memory over time.
 """
 import argparse
@@ -66,10 +66,10 @@ def main():
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--tokens", type=int, default=24)
-    parser.add_argument("more", nargs="*")
-    options = parser.parse_args()
+    split = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    options, more = parser.parse_args(sys.argv[1:split]), sys.argv[split + 1:]
     bodies = questions(options.tokens)
-    with Server(options.vl3, "--quiet", *options.more) as server:
+    with Server(options.vl3, "--quiet", *more) as server:
         address = server.url.removeprefix("http://")
         expected = []
         for body in bodies:

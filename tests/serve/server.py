@@ -32,8 +32,9 @@ class Server:
         self.log = []
         # Its answers go on until max_tokens; those of the trained model are a few words.
         model = [] if "--model" in arguments else ["--model", str(ROOT / "tests/data/seeded_tiny")]
+        dtype = [] if "--dtype" in arguments else ["--dtype", "float32"]
         self.process = subprocess.Popen(
-            [vl3, "serve", "--port", "0", "--dtype", "float32", *model, *arguments], stderr=subprocess.PIPE, text=True)
+            [vl3, "serve", "--port", "0", *dtype, *model, *arguments], stderr=subprocess.PIPE, text=True)
         self._echo = log
         for line in self.process.stderr:
             self.log.append(line)

@@ -313,24 +313,35 @@ bool BatchEngine::may_start(uint64_t id, Sequence& sequence) const {
 
 void BatchEngine::feed(uint64_t id, Sequence& sequence, bool& encoded) {
   engine::PromptRows& rows = sequence.rows();
-  if (!rows.whole() && rows.held() < 2 * options_.step_rows) {
-    const auto start = Clock::now();
-    const int64_t frames = rows.encoded_frames;
-    // With its turn gone a sequence still takes what needs no encoding.
-    using Wait = engine::PromptRows::Wait;
-    if (rows.advance(2 * options_.step_rows, encoded ? Wait::kNoEncoding : Wait::kNever)) {
-      encoded = true;
-      counters_.encode_seconds += since(start);
-    }
-    counters_.frames_encoded += static_cast<uint64_t>(rows.encoded_frames - frames);
-    if (rows.whole()) fill_receipt(sequence);
+  Slot& slot = scheduler_.slot(id);
+  // What the cache holds is skipped at once, so that there is room for more of the prompt.
+  for (int64_t before = -1; before < sequence.known();) {
+    before = sequence.known();
+    advance(sequence, encoded);
+    match_prefix(slot, sequence);
+    if (!sequence.matching) break;
   }
-  match_prefix(id, sequence);
-  scheduler_.slot(id).ready = std::max(scheduler_.slot(id).computed, sequence.known());
+  // A computed row ends the matching: less than a page waits for the rest of its page.
+  const bool may_match_more = sequence.matching && !rows.whole();
+  slot.ready = may_match_more ? slot.computed : std::max(slot.computed, sequence.known());
 }
 
-void BatchEngine::match_prefix(uint64_t id, Sequence& sequence) {
-  Slot& slot = scheduler_.slot(id);
+void BatchEngine::advance(Sequence& sequence, bool& encoded) {
+  engine::PromptRows& rows = sequence.rows();
+  if (rows.whole() || rows.held() >= 2 * options_.step_rows) return;
+  const auto start = Clock::now();
+  const int64_t frames = rows.encoded_frames;
+  // With its turn gone a sequence still takes what needs no encoding.
+  using Wait = engine::PromptRows::Wait;
+  if (rows.advance(2 * options_.step_rows, encoded ? Wait::kNoEncoding : Wait::kNever)) {
+    encoded = true;
+    counters_.encode_seconds += since(start);
+  }
+  counters_.frames_encoded += static_cast<uint64_t>(rows.encoded_frames - frames);
+  if (rows.whole()) fill_receipt(sequence);
+}
+
+void BatchEngine::match_prefix(Slot& slot, Sequence& sequence) {
   // One row at least is computed: the last one's hidden state chooses the first token.
   while (sequence.matching && sequence.known() > slot.computed + options_.page_rows) {
     const int64_t end = slot.computed + options_.page_rows;

@@ -54,7 +54,8 @@ class BatchEngine : public Backend {
   bool prepare_prompts();
   bool may_start(uint64_t id, Sequence& sequence) const;
   void feed(uint64_t id, Sequence& sequence, bool& encoded);
-  void match_prefix(uint64_t id, Sequence& sequence);
+  void advance(Sequence& sequence, bool& encoded);
+  void match_prefix(Slot& slot, Sequence& sequence);
   void compute(const std::vector<Scheduler::Work>& work);
   void publish(uint64_t id, Sequence& sequence);
   void sample(const at::Tensor& hidden, const std::vector<std::pair<uint64_t, int64_t>>& rows);

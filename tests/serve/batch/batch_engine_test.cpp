@@ -197,6 +197,27 @@ TEST(BatchEngine, RemembersPrefixesAndMedia) {
   EXPECT_EQ(stats.frames_encoded, 4u);
 }
 
+// Matching ended where the first piece of a prompt did, after two steps' rows.
+TEST(BatchEngine, RemembersPrefixesLongerThanTheRowsOfAStep) {
+  BatchOptions options;
+  options.step_rows = 64;
+  BatchEngine engine(runtime(), options);
+  Client client(engine);
+  const std::vector<ContentPart> beginning = {text_part(long_text(60)), video_part(kVideo),
+                                              text_part(long_text(120))};
+  const auto with = [&](const std::string& question) {
+    std::vector<ContentPart> parts = beginning;
+    parts.push_back(text_part(question));
+    return ask(parts);
+  };
+  const Result first = client.run(with("first?"));
+  ASSERT_GT(first.job.receipt.prompt_tokens, 6 * options.step_rows);
+  const Result second = client.run(with("and second?"));
+  EXPECT_GT(second.job.receipt.cached_tokens, first.job.receipt.prompt_tokens - 3 * options.page_rows);
+  BatchEngine empty(runtime(), options);
+  expect_same(second, Client(empty).run(with("and second?")), "with and without a cached prefix");
+}
+
 TEST(BatchEngine, PrefixesAreNotSharedAcrossSalts) {
   BatchEngine engine(runtime(), {});
   Client client(engine);
