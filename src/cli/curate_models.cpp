@@ -6,6 +6,7 @@
 #include "cli/flags.h"
 #include "core/check.h"
 #include "curate/engine/engine_model.h"
+#include "curate/engine/onnx_scorer.h"
 #include "curate/engine/script_scorer.h"
 #include "media/data_url.h"
 #include "serve/batch/batch_engine.h"
@@ -91,11 +92,7 @@ curate::Models load_curate_models(const curate::CurateConfig& config) {
   const bool judges = config.features == "encoder" || config.similarity.min_gain.has_value();
   if (config.model != "none" && judges) models.push_back(curate::engine_model(load_runtime(config), config));
   for (const curate::ScorerConfig& scorer : config.scorers) {
-    VL3_CHECK(scorer.kind != "onnx", kUnsupported,
-              "scorer \"{}\": this build has no ONNX runtime (Debian 12 packages none); export {} to "
-              "TorchScript, or give "
-              "its scores as a column",
-              scorer.name, scorer.path);
+    if (scorer.kind == "onnx") models.push_back(curate::onnx_scorer(scorer));
     if (scorer.kind == "torchscript") models.push_back(curate::script_scorer(scorer));
   }
   return models;

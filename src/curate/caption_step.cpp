@@ -15,7 +15,6 @@ namespace {
 
 // "" where the text is fit for training.
 std::string fault_of(const CaptionReply& reply, const CurateConfig& config) {
-  if (!reply.error.empty()) return reply.error;
   if (reply.finish_reason != "stop") return "cut off";
   ScoreRow row;  // the text filters, on a row that has nothing else
   row.caption = reply.text;
@@ -44,7 +43,7 @@ struct Wanted {
 
 void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& config,
                    const OutputLayout& layout, const Selection& selection, Captioner& captioner,
-                   int64_t* made) {
+                   CaptionCounts* counts) {
   std::map<int64_t, NewCaption> captions = read_captions(layout, shard, config);
   const std::vector<Item> items = source.read(shard);
   const int64_t begin = source.begin_of(shard);
@@ -57,13 +56,18 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
     const std::vector<CaptionReply> replies = captioner.caption(requests);
     for (size_t i = 0; i < replies.size(); ++i) {
       NewCaption& caption = captions[wanted[i].position];
+      if (!replies[i].error.empty()) {  // nothing was answered: the next run asks again
+        caption.error = replies[i].error;
+        if (counts->failed++ == 0) counts->first_error = caption.error;
+        continue;
+      }
       const std::string fault = fault_of(replies[i], config);
       (wanted[i].detailed ? caption.detailed_caption : caption.short_caption) =
           fault.empty() ? std::string(text::strip(replies[i].text)) : "";
       (wanted[i].detailed ? caption.has_detailed : caption.has_short) = true;
       if (!fault.empty()) caption.error = fault;
+      ++(fault.empty() ? counts->made : counts->unfit);
     }
-    *made += std::ssize(replies);
     changed = true;
     requests.clear();
     wanted.clear();
@@ -82,6 +86,7 @@ void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& 
     for (const bool detailed : {false, true}) {
       if (!(detailed ? config.caption.detailed_caption : config.caption.short_caption)) continue;
       if (detailed ? have.has_detailed : have.has_short) continue;
+      captions[row.position].error.clear();
       request.prompt = detailed ? config.caption.detailed_prompt : config.caption.short_prompt;
       requests.push_back(request);
       wanted.push_back({row.position, detailed});
@@ -117,7 +122,6 @@ std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t 
     caption.has_short = config.caption.short_caption && view.string_or("short_by", "") == short_by;
     caption.has_detailed =
         config.caption.detailed_caption && view.string_or("detailed_by", "") == detailed_by;
-    if (!caption.has_short && !caption.has_detailed) return;
     if (caption.has_short) caption.short_caption = view.string_or("short", "");
     if (caption.has_detailed) caption.detailed_caption = view.string_or("detailed", "");
     caption.error = view.string_or("error", "");
@@ -126,17 +130,17 @@ std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t 
   return captions;
 }
 
-int64_t caption_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
-                       const Selection& selection, const ShardShare& share, Captioner& captioner,
-                       const std::function<bool()>& cancelled) {
+CaptionCounts caption_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
+                             const Selection& selection, const ShardShare& share, Captioner& captioner,
+                             const std::function<bool()>& cancelled) {
   fs::create_directories(layout.work() / "captions");
-  int64_t made = 0;
+  CaptionCounts counts;
   for (int64_t shard = share.index; shard < source.shards(); shard += share.count) {
     VL3_CHECK(!cancelled || !cancelled(), kCancelled, "stopped; the same command goes on with shard {}",
               shard);
-    caption_shard(source, shard, config, layout, selection, captioner, &made);
+    caption_shard(source, shard, config, layout, selection, captioner, &counts);
   }
-  return made;
+  return counts;
 }
 
 }  // namespace vl3::curate

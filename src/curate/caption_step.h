@@ -14,14 +14,20 @@ namespace vl3::curate {
 struct NewCaption {
   std::string short_caption, detailed_caption;
   std::string error;  ///< why one is missing: "cut off", "caption_repetition", what the engine says
-  bool has_short = false, has_detailed = false;  ///< whether it was asked for already, well or not
+  bool has_short = false, has_detailed = false;  ///< whether it was answered already, well or not
 };
 
-/// Captions every kept item of the share's shards that has none yet. What a model writes passes the text
-/// filters, or counts as an error. @return captions made by this call.
-int64_t caption_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
-                       const Selection& selection, const ShardShare& share, Captioner& captioner,
-                       const std::function<bool()>& cancelled);
+struct CaptionCounts {
+  int64_t made = 0;
+  int64_t unfit = 0;        ///< cut off, empty, or refused by the text filters; not asked for again
+  int64_t failed = 0;       ///< not answered at all; the next run asks again
+  std::string first_error;  ///< of those
+};
+
+/// Captions every kept item of the share's shards that has none yet. @return what this call did.
+CaptionCounts caption_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
+                             const Selection& selection, const ShardShare& share, Captioner& captioner,
+                             const std::function<bool()>& cancelled);
 
 /// By position: those made with this recipe's model, prompts and max_tokens. Empty without the file.
 std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard,

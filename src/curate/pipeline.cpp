@@ -96,9 +96,15 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   if (steps.caption && wants_captions) {
     VL3_CHECK(hooks.captioner != nullptr, kInvalidArgument, "new captions are wanted, but nobody makes them");
     const std::unique_ptr<Captioner> captioner = hooks.captioner(config);
-    report.captioned = caption_shards(*source, config, layout, selection, share, *captioner, hooks.cancelled);
+    report.captions = caption_shards(*source, config, layout, selection, share, *captioner, hooks.cancelled);
     report.caption_s = watch.lap();
-    note(fmt::format("{} captions made in {:.1f} s", report.captioned, report.caption_s));
+    const CaptionCounts& captions = report.captions;
+    note(fmt::format("{} captions made in {:.1f} s, {} unfit", captions.made, report.caption_s,
+                     captions.unfit));
+    if (captions.failed > 0) {
+      note(fmt::format("{} captions failed, the first with: {}; the same command asks for them again",
+                       captions.failed, captions.first_error));
+    }
   }
   if (!steps.write) return report;
 
@@ -114,11 +120,18 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
 }
 
 OrderedJson to_json(const CurateReport& report) {
-  return {{"items", report.items},         {"scored", report.scored},
-          {"kept", report.kept},           {"dropped", report.wrote ? report.items - report.kept : 0},
-          {"reasons", report.reasons},     {"captioned", report.captioned},
-          {"score_s", report.score_s},     {"select_s", report.select_s},
-          {"caption_s", report.caption_s}, {"write_s", report.write_s}};
+  return {{"items", report.items},
+          {"scored", report.scored},
+          {"kept", report.kept},
+          {"dropped", report.wrote ? report.items - report.kept : 0},
+          {"reasons", report.reasons},
+          {"captioned", report.captions.made},
+          {"captions_unfit", report.captions.unfit},
+          {"captions_failed", report.captions.failed},
+          {"score_s", report.score_s},
+          {"select_s", report.select_s},
+          {"caption_s", report.caption_s},
+          {"write_s", report.write_s}};
 }
 
 }  // namespace vl3::curate

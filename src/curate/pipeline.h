@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "curate/caption_step.h"
 #include "curate/captioner.h"
 #include "curate/curate_config.h"
 #include "curate/scorer.h"
@@ -29,7 +30,8 @@ struct CurateHooks {
 };
 
 struct CurateReport {
-  int64_t items = 0, scored = 0, kept = 0, captioned = 0;
+  int64_t items = 0, scored = 0, kept = 0;
+  CaptionCounts captions;
   std::map<std::string, int64_t> reasons;  ///< of dropped items
   double score_s = 0, select_s = 0, caption_s = 0, write_s = 0;
   bool wrote = false;

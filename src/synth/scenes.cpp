@@ -316,11 +316,12 @@ Question ask_caption(Rng& rng, const Request& request, const Scene& scene, bool 
   const int detail = brief ? 0 : request.options.detail_level;
   q.text = brief
                ? say(rng, {"What is in the [image|picture]?", "What [do|can] you see?",
-                           "Describe the [image|picture] [briefly|in a few words].",
+                           "Describe the [image|picture] [briefly|in a few words|in one short sentence].",
                            "What does the [image|picture] show?", "What shapes are there?",
                            "Which shapes are in the image?", "List the shapes [from left to right|].",
                            "Give a short caption."})
-               : say(rng, {"Describe the image.", "Describe the image.", "Describe the picture.",
+               : say(rng, {"Describe the image.", "Describe the image.",
+                           "Describe the [image|picture] [in detail|].",
                            "Describe this [image|picture] [in detail|].",
                            "Write a [caption|description] [for|of] the image.",
                            "[Can|Could] you describe the [image|picture]?", "What is happening in the image?",

@@ -239,10 +239,17 @@ TEST(Pipeline, NewCaptionsAreMadeOnceAndJudged) {
                                         "caption.short_prompt=Short", "caption.batch=3",
                                         "export.caption=short"};
   UpperCaptioner::asked = 0;
-  EXPECT_EQ(run(config_for(dir, set), {}, {}, hooks).captioned, 12);
+  const CaptionCounts first = run(config_for(dir, set), {}, {}, hooks).captions;
+  EXPECT_EQ(first.made, 9);
+  EXPECT_EQ(first.unfit, 2);
+  EXPECT_EQ(first.failed, 1);
+  EXPECT_EQ(first.first_error, "no memory");
   EXPECT_EQ(UpperCaptioner::largest, 3u);
-  EXPECT_EQ(run(config_for(dir, set), {}, {}, hooks).captioned, 0);
   EXPECT_EQ(UpperCaptioner::asked, 12);
+  const CaptionCounts again = run(config_for(dir, set), {}, {}, hooks).captions;
+  EXPECT_EQ(again.made + again.unfit, 0);
+  EXPECT_EQ(again.failed, 1);
+  EXPECT_EQ(UpperCaptioner::asked, 13) << "only what failed is asked for again";
   const std::vector<Json> kept = test::lines_of(dir / "out/kept.jsonl");
   EXPECT_EQ(kept[1].at("short_caption"), "Short 001");
   EXPECT_EQ(kept[2].at("caption_error"), "cut off");

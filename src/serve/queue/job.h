@@ -61,12 +61,14 @@ struct JobResult {
   bool cancelled = false;
 };
 
-/// Called on the compute thread, one after the other: quick, never blocking, never throwing.
+/// Called on the compute thread, one after the other: quick, never blocking, never throwing. What is not set
+/// is not told.
 struct JobEvents {
-  std::function<void(int64_t prompt_tokens)> prefilled;
-  std::function<void(Delta)> delta;
-  std::function<void(std::string stage, int64_t done, int64_t total, int64_t cached)> progress;
-  std::function<void(JobResult)> finished;
+  std::function<void(int64_t prompt_tokens)> prefilled = [](int64_t) {};
+  std::function<void(Delta)> delta = [](const Delta&) {};
+  std::function<void(std::string stage, int64_t done, int64_t total, int64_t cached)> progress =
+      [](const std::string&, int64_t, int64_t, int64_t) {};
+  std::function<void(JobResult)> finished = [](const JobResult&) {};
 };
 
 /// The queue holds as many jobs as it may.
