@@ -1,16 +1,17 @@
 // The page: puts composer, conversation, settings and camera together.
 import * as api from "./api.js";
-import { Log } from "./chat.js";
-import { Camera, element, isMedium, medium, part } from "./media.js";
+import { keepEndInView, Log, planText, progressText } from "./chat.js";
+import { Camera, captioned, distinct, element, isMedium, medium, newId } from "./media.js";
 import * as store from "./store.js";
 
 const $ = (id) => document.getElementById(id);
 const log = new Log($("log"));
+const toEnd = keepEndInView();
 let settings = store.loadSettings();
-let messages = [];       // {role, text, media, usage, finish}
+let messages = [];    // {role, text, media}; of answers also {id, media_ids, usage, finish}
 let attached = [];
-let running = null;      // AbortController of the answer being made
-const sent = new Set();  // media that the server has had
+let running = null;   // AbortController of the answer being made
+let leaving = false;  // the page is going: what it waited for fails, which is no answer
 
 function showError(text) {
   $("error").textContent = text;
@@ -24,11 +25,32 @@ function applyTheme() {
   else delete document.documentElement.dataset.theme;
 }
 
+// ---- what survives a reload
+
+function warnOfStorage() {
+  if ($("warning").textContent) return;  // said once a conversation
+  $("warning").textContent = "The browser's storage is full or not allowed: after a reload a part of this conversation will be missing, the oldest media first.";
+}
+
+function save() {
+  if (!store.saveConversation(messages)) warnOfStorage();
+}
+
+let saving = 0;
+function saveSoon() {
+  saving ||= setTimeout(() => { saving = 0; save(); }, 500);
+}
+
+let storing = Promise.resolve();  // one medium after another: the order in which the oldest give way
+function saveMedia(media) {
+  for (const item of media) storing = storing.then(async () => { if (!await store.saveMedium(item, messages)) warnOfStorage(); });
+}
+
 // ---- attachments
 
 function showAttached() {
   $("attachments").replaceChildren(...attached.map((item) => {
-    const entry = document.createElement("li");
+    const entry = captioned(item, element(item, false));
     const remove = document.createElement("button");
     remove.type = "button";
     remove.textContent = "×";
@@ -37,114 +59,81 @@ function showAttached() {
       attached = attached.filter((other) => other !== item);
       showAttached();
     };
-    entry.append(element(item, false), remove);
+    entry.append(remove);
     return entry;
   }));
   $("plan").hidden = true;
 }
 
+function add(item) {
+  const others = [...messages.flatMap((message) => message.media ?? []), ...attached];
+  attached.push({ ...item, name: distinct(item.name, others) });
+  showAttached();
+}
+
 function attach(files) {
   const good = [...files].filter(isMedium);
   if (good.length < files.length) showError("Only images and videos can be attached.");
-  attached.push(...good.map((file) => medium(file, file.name || "pasted picture")));
-  showAttached();
+  for (const file of good) add(medium(file, file.name || "pasted picture"));
   $("question").focus();
 }
 
 // ---- requests
 
-const number = (name) => (settings[name] === "" || settings[name] === undefined ? undefined : Number(settings[name]));
-
-async function requestBody(conversation) {
-  const list = [];
-  if (settings.system) list.push({ role: "system", content: settings.system });
-  for (const message of conversation) {
-    if (message.role === "assistant") {
-      list.push({ role: "assistant", content: message.text });
-      continue;
-    }
-    const parts = await Promise.all(message.media.map((item) => part(item, sent.has(item.id))));
-    list.push({ role: "user", content: [...parts, { type: "text", text: message.text }] });
-  }
-  return {
-    messages: list,
-    temperature: number("temperature"),
-    top_p: number("top_p"),
-    max_completion_tokens: number("max_tokens"),
-    seed: number("seed"),
-    fps: number("fps"),
-    max_frames: number("max_frames"),
-    return_progress: true,
-    return_kept_mask: true,
-  };
-}
-
-/** Runs `action`, once more with all media where the server has forgotten some. */
-async function withMedia(conversation, action) {
-  try {
-    return await action(await requestBody(conversation));
-  } catch (error) {
-    if (error.status !== 404 || sent.size === 0) throw error;
-    sent.clear();
-    return action(await requestBody(conversation));
-  }
-}
-
-const remember = (conversation) => conversation.forEach((message) => message.media?.forEach((item) => sent.add(item.id)));
-
-function progressText({ stage, processed, total }) {
-  const names = { decode: "decoding frames", encode: "encoding frames", prefill: "reading the prompt" };
-  return `${names[stage] ?? stage} ${processed}${total ? ` of ${total}` : ""}`;
-}
-
 async function ask() {
   const text = $("question").value.trim();
   if (running || (!text && attached.length === 0)) return;
   showError("");
+  status("");
+  const before = messages;
   const question = { role: "user", text, media: attached };
-  const answer = { role: "assistant", text: "", media: [] };
-  const conversation = [...messages, question];
+  const conversation = [...before, question];
+  const answer = { role: "assistant", id: newId(), text: "", media: [], media_ids: api.mediaOf(conversation).map((item) => item.id) };
+  messages = [...conversation, answer];
   attached = [];
   $("question").value = "";
   showAttached();
   $("empty").hidden = true;
   const questionView = log.add(question), view = log.add(answer);
+  questionView.finish();
   view.busy(true);
-  view.item.scrollIntoView({ block: "end" });
+  toEnd();
+  save();
+  saveMedia(question.media);
   let drawing = 0;
   const draw = () => {  // once a picture of the screen, however fast tokens come
     drawing = 0;
     status("");
     view.text(answer.text);
-    if (innerHeight + scrollY > document.body.scrollHeight - 120) view.item.scrollIntoView({ block: "end" });
   };
   running = new AbortController();
   $("stop").hidden = false;
   $("send").disabled = true;
-  question.media.forEach(store.saveMedium);
   try {
-    await withMedia(conversation, (body) => api.stream(body, settings.key, running.signal, (event) => {
+    await api.stream(conversation, settings, running.signal, (event) => {
       if (event.prompt_progress) status(progressText(event.prompt_progress));
       if (event.usage) answer.usage = event.usage;
       const choice = event.choices?.[0];
       if (choice?.delta?.content) {
         answer.text += choice.delta.content;
         if (!drawing) drawing = requestAnimationFrame(draw);
+        saveSoon();
       }
       if (choice?.finish_reason) answer.finish = choice.stop_reason === "repetition" ? "repetition" : choice.finish_reason;
-    }));
-    remember(conversation);
+    });
     status("Answer complete.");
   } catch (error) {
-    if (error.name === "AbortError") {
+    if (error.name === "AbortError" || leaving) {
       answer.finish = "stopped";
       status("Stopped.");
     } else {
       showError(error.message);
       status("");
+      answer.finish = "broken off";
       if (!answer.text) {  // nothing came: the question goes back to where it was written
-        view.item.remove();
-        questionView.item.remove();
+        view.remove();
+        questionView.remove();
+        messages = before;
         $("question").value = text;
         attached = question.media;
         showAttached();
@@ -157,44 +146,48 @@ async function ask() {
   $("stop").hidden = true;
   $("send").disabled = false;
   view.busy(false);
-  if (view.item.isConnected) {
-    messages = [...conversation, answer];
-    view.finish();
-    view.frames(conversation.flatMap((message) => message.media ?? []));
-    store.saveConversation(messages);
-    view.item.scrollIntoView({ block: "end" });
-  }
+  save();
   $("question").focus({ preventScroll: true });
+  if (!view.item.isConnected) return;
+  view.finish();
+  if (answer.usage && !await store.saveMasks(answer)) warnOfStorage();
 }
 
-async function showPlan() {
+/** @param measure  see api.plan */
+async function showPlan(measure) {
   showError("");
   const conversation = [...messages, { role: "user", text: $("question").value.trim() || "?", media: attached }];
-  $("show-plan").disabled = true;
+  const buttons = [$("show-plan"), $("measure")];
+  buttons.forEach((button) => { button.disabled = true; });
+  if (measure) status("Decoding the videos to measure pruning…");
   try {
-    const plan = await withMedia(conversation, (body) => api.plan(body, settings.key));
-    remember(conversation);
-    const media = plan.media.map((m) => `${m.name.slice(0, 40)}: ${m.frames.length} ${m.kind === "video" ? "frames" : "picture"}, ${m.kept} of ${m.tokens} tokens kept`);
-    $("plan").textContent = [`${plan.prompt_tokens} prompt tokens`, `about ${plan.first_token_seconds.toFixed(1)} s to the first token`,
-      `${Math.round(plan.memory.kv_bytes / 2 ** 20)} MiB of cache`, ...media, ...plan.notes].join(" · ");
+    const plan = await api.plan(conversation, settings, measure);
+    $("plan-text").textContent = planText(plan);
+    $("measure").hidden = plan.pruning_known || plan.media.every((m) => m.kind !== "video");
     $("plan").hidden = false;
   } catch (error) {
     showError(error.message);
   }
-  $("show-plan").disabled = false;
+  status("");
+  buttons.forEach((button) => { button.disabled = false; });
 }
 
 // ---- conversation
 
-async function startAnew() {
+/** An empty conversation, with nothing attached or written either. */
+function startAnew() {
   running?.abort();
   messages = [];
+  attached = [];
+  $("question").value = "";
   log.clear();
+  showAttached();
   status("");
   showError("");
+  $("warning").textContent = "";
   $("empty").hidden = false;
-  store.saveConversation(messages);
-  await store.clearMedia();
+  save();
+  store.clearMedia();
   $("question").focus();
 }
 
@@ -223,10 +216,23 @@ async function showModel() {
 function openSettings() {
   const form = $("settings").querySelector("form");
   for (const field of form.elements) if (field.name) field.value = settings[field.name] ?? "";
+  $("settings-error").hidden = true;
+  $("settings").returnValue = "";
   $("settings").showModal();
 }
 
+function checkSettings(event) {
+  const wrong = [...event.target.elements].find((field) => !field.validity.valid);
+  if (!wrong) return;
+  event.preventDefault();
+  $("settings-error").textContent = `${wrong.labels[0].textContent.trim()}: ${wrong.validationMessage}`;
+  wrong.labels[0].after($("settings-error"));  // in view, however small the screen
+  $("settings-error").hidden = false;
+  wrong.focus();
+}
+
 function closeSettings() {
+  if ($("settings").returnValue !== "done") return;  // Escape or Cancel
   settings = Object.fromEntries(new FormData($("settings").querySelector("form")));
   store.saveSettings(settings);
   applyTheme();
@@ -248,8 +254,11 @@ function listen() {
   $("stop").onclick = () => running?.abort();
   $("new").onclick = startAnew;
   $("export").onclick = exportConversation;
-  $("show-plan").onclick = showPlan;
+  $("show-plan").onclick = () => showPlan(false);
+  $("measure").onclick = () => showPlan(true);
   $("open-settings").onclick = openSettings;
+  $("settings").addEventListener("submit", checkSettings);
+  $("settings-cancel").onclick = () => $("settings").close();
   $("settings").addEventListener("close", closeSettings);
   $("attach").onclick = () => $("files").click();
   $("files").onchange = () => { attach($("files").files); $("files").value = ""; };
@@ -266,17 +275,22 @@ function listen() {
     document.body.classList.remove("dropping");
     attach(event.dataTransfer.files);
   });
-  const camera = new Camera($("camera-dialog"), (item) => { attached.push(item); showAttached(); }, showError);
+  const camera = new Camera($("camera-dialog"), add, showError);
   $("camera").onclick = () => camera.open();
+  for (const event of ["beforeunload", "pagehide"]) addEventListener(event, leave);
+}
+
+function leave() {
+  if (!running) return;
+  save();
+  leaving = true;
+  setTimeout(() => { leaving = false; }, 5000);  // where the user or the browser stays after all
 }
 
 applyTheme();
-listen();
-showModel();
 messages = await store.loadConversation();
-for (const message of messages) {
-  const view = log.add(message);
-  view.finish();
-  if (message.role === "assistant") view.frames(messages.slice(0, messages.indexOf(message)).flatMap((m) => m.media ?? []));
-}
+for (const message of messages) log.add(message).finish();
 $("empty").hidden = messages.length > 0;
+listen();
+$("not-started").remove();
+showModel();

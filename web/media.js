@@ -1,8 +1,19 @@
 // Media of a message: files, pasted or dropped ones, the camera.
 
+/** Unguessable; made of what plain http has as well, unlike crypto.randomUUID. */
+export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 export function medium(blob, name) {
   const kind = blob.type.startsWith("video/") ? "video" : "image";
-  return { id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, kind, name, blob, url: URL.createObjectURL(blob) };
+  return { id: newId(), kind, name, blob, url: URL.createObjectURL(blob) };
+}
+
+/** `name`, or "name (2)" and so on where others are called so: media are told apart by their names. */
+export function distinct(name, others) {
+  const taken = new Set(others.map((item) => item.name));
+  let free = name;
+  for (let n = 2; taken.has(free); ++n) free = `${name} (${n})`;
+  return free;
 }
 
 export const isMedium = (file) => /^(image|video)\//.test(file.type);
@@ -23,10 +34,21 @@ export function element(item, controls) {
   return shown;
 }
 
-export function dataUrl(blob) {
+/** The medium as it is shown in a list, under its name. */
+export function captioned(item, shown) {
+  const entry = document.createElement("li");
+  const caption = document.createElement("span");
+  caption.className = "name";
+  caption.textContent = caption.title = item.name;
+  entry.append(shown, caption);
+  return entry;
+}
+
+/** A data: URL with the medium's id as a parameter, by which messages about it are understood (see withNames). */
+function dataUrl({ id, blob }) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
+    reader.onload = () => resolve(`data:${blob.type.split(";")[0]};n=${id};base64${reader.result.slice(reader.result.indexOf(","))}`);
     reader.onerror = () => reject(reader.error);
     reader.readAsDataURL(blob);
   });
@@ -35,7 +57,7 @@ export function dataUrl(blob) {
 /** Content part of a request. A medium that the server has had is named by its uuid alone. */
 export async function part(item, sent) {
   const type = item.kind === "video" ? "video_url" : "image_url";
-  return { type, [type]: sent ? null : { url: await dataUrl(item.blob) }, uuid: item.id };
+  return { type, [type]: sent ? null : { url: await dataUrl(item) }, uuid: item.id };
 }
 
 /** Opens the camera dialog; calls onMedium with a picture or a clip. */

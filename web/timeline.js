@@ -14,13 +14,17 @@ function seekTo(video, seconds) {
   });
 }
 
-// Kept tokens stay clear, dropped ones are shaded.
-function drawMask(context, width, height, mask, grid) {
+/** Kept tokens stay clear, dropped ones are shaded. */
+export function drawMask(context, width, height, mask, grid) {
   const w = width / grid.width, h = height / grid.height;
   const shade = `rgb(${getComputedStyle(document.documentElement).getPropertyValue("--kept")} / .55)`;
   context.fillStyle = shade;
   for (let i = 0; i < mask.length; ++i) {
-    if (mask[i] === "0") context.fillRect((i % grid.width) * w, Math.floor(i / grid.width) * h, Math.ceil(w), Math.ceil(h));
+    if (mask[i] !== "0") continue;
+    // Whole pixels up to where the next cell begins: neither seams nor gaps.
+    const x = i % grid.width, y = Math.floor(i / grid.width);
+    const left = Math.round(x * w), top = Math.round(y * h);
+    context.fillRect(left, top, Math.round((x + 1) * w) - left, Math.round((y + 1) * h) - top);
   }
 }
 
@@ -29,6 +33,9 @@ export function timeline(receipt, masks, item, player) {
   const box = document.createElement("section");
   box.className = "timeline";
   box.setAttribute("aria-label", `Frames of ${item.name} that the model saw`);
+  const name = box.appendChild(document.createElement("span"));
+  name.className = "name";
+  name.textContent = item.name;
   const list = box.appendChild(document.createElement("ol"));
   const aspect = receipt.size.width / receipt.size.height;
   const canvases = receipt.frames.map((frame) => {
@@ -66,12 +73,15 @@ async function draw(receipt, masks, item, canvases) {
   }
 }
 
-/** Text with every time in it ("12.5s", "1:02") as a button that seeks. */
+// "1:02", "1:00:01"; "12.5s"; and the "1.0" of "1.0-2.0 s" or "1.0 to 2.0 s", whose unit comes only at the other end.
+const NUMBER = "\\d+(?:\\.\\d+)?", UNIT = " ?(?:s|secs?|seconds?)\\b", BETWEEN = " ?(?:[-\u2010-\u2015~]|to|until|and) ?";
+const TIME = new RegExp(`\\b(\\d{1,2}:)?(\\d{1,2}):(\\d{2}(?:\\.\\d+)?)\\b|\\b(${NUMBER})(?:${UNIT}|(?=${BETWEEN}${NUMBER}${UNIT}))`, "g");
+
+/** Text with every time in it as a button that seeks. */
 export function withTimes(text, seek) {
   const out = document.createDocumentFragment();
-  const pattern = /\b(\d{1,2}:)?(\d{1,2}):(\d{2}(?:\.\d+)?)\b|\b(\d+(?:\.\d+)?) ?(?:s|sec|seconds)\b/g;
   let last = 0;
-  for (const match of text.matchAll(pattern)) {
+  for (const match of text.matchAll(TIME)) {
     const seconds = match[4] !== undefined ? Number(match[4])
       : Number((match[1] ?? "0:").slice(0, -1)) * 3600 + Number(match[2]) * 60 + Number(match[3]);
     out.append(text.slice(last, match.index));
@@ -79,7 +89,6 @@ export function withTimes(text, seek) {
     button.type = "button";
     button.className = "time";
     button.textContent = match[0];
-    button.title = "Go there in the video";
     button.onclick = () => seek(seconds);
     out.append(button);
     last = match.index + match[0].length;

@@ -53,15 +53,18 @@ def row(fault, reasons, truths, outcomes, most=0):
 
 
 def duplicates(truths, outcomes, rows):
-    """Of a picture and its copies that reached the filter, all but one should go, each naming one of them."""
+    """Of a picture and its copies that reached the filter, all but one should go, each naming the one that stays.
+
+    A duplicate of something that is a duplicate itself (a chain of likenesses) is not right."""
     groups = collections.defaultdict(set)
     root = {p: truth.get("original", p) for p, truth in truths.items()}
     for position, of in root.items():
         if truths[position]["fault"] in ("", *DUPLICATES):
             groups[of].add(position)
     result = []
-    right = sum(1 for p, reason in outcomes.items() if reason in DUPLICATES and root[rows[p]["duplicate_of"]] == root[p])
-    named = sum(1 for reason in outcomes.values() if reason in DUPLICATES)
+    named = {p: rows[p]["duplicate_of"] for p, reason in outcomes.items() if reason in DUPLICATES}
+    chained = sum(1 for other in named.values() if outcomes[other] in DUPLICATES)
+    right = sum(1 for p, other in named.items() if root[other] == root[p] and outcomes[other] not in DUPLICATES)
     hows = collections.defaultdict(lambda: [0, 0])
     for members in groups.values():
         reached = {p for p in members if outcomes[p] in ("", "caption_template", "cluster_quota", *DUPLICATES)}
@@ -75,7 +78,8 @@ def duplicates(truths, outcomes, rows):
             hows[how][0] += p in gone or (len(reached) == 2 and bool(gone))
     wanted = sum(pair[1] for pair in hows.values())
     found = sum(pair[0] for pair in hows.values())
-    result.append({"filter": "duplicates", "faulty": wanted, "named": named, "precision": ratio(right, named), "recall": ratio(found, wanted)})
+    result.append({"filter": "duplicates", "faulty": wanted, "named": len(named), "chained": chained,
+                   "precision": ratio(right, len(named)), "recall": ratio(found, wanted)})
     for how, (got, of) in sorted(hows.items()):
         result.append({"filter": f"duplicates: {how}", "faulty": of, "recall": ratio(got, of)})
     return result

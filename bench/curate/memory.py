@@ -2,7 +2,8 @@
 """Peak memory of selecting and writing, over synthetic score rows: it may not grow with them.
 
 usage: memory.py VL3 FOLDER [--rows 10000 1000000]
-Makes an input of so many lines and score files as scoring leaves them, then runs `vl3 curate --merge` under a clock.
+Makes an input of so many lines and score files as scoring leaves them, then runs `vl3 curate --merge` under a clock: with 16 MiB
+to sort in, and with the defaults (256 MiB, which a million rows are the first to fill).
 """
 import argparse
 import hashlib
@@ -40,6 +41,24 @@ def write_scores(work, rows):
             out.write(b"".join(halves))
 
 
+# What is measured: the search for near duplicates and the memory it may take.
+SETTINGS = {"16 MiB, distance 15": ["duplicates.max_hash_distance=15", "duplicates.memory_bytes=16777216"],
+            "16 MiB, distance 28": ["duplicates.memory_bytes=16777216"],
+            "defaults": []}
+
+
+def run(command):
+    """The report of the run, with its peak memory and seconds."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    text = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, status
+    report = json.loads(text)
+    return {"peak_mib": round(usage.ru_maxrss / 1024, 1), "seconds": round(time.monotonic() - start, 1),
+            "kept": report["kept"], "select_s": report["select_s"], "write_s": report["write_s"]}
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("vl3")
@@ -56,17 +75,12 @@ def main():
         for name in ("scores", "features"):
             (out / "work" / name).mkdir(parents=True)
         write_scores(out / "work", rows)
-        command = [args.vl3, "curate", "--input", items, "--output", out, "--merge", "--json", "--quiet", "--set", "clusters.count=100",
-                   "--set", "clusters.sample_items=4000", "--set", f"clusters.target_items={rows // 10}", "--set", "text.max_template_items=0",
-                   "--set", "duplicates.max_hash_distance=15", "--set", "duplicates.memory_bytes=16777216"]
-        start = time.monotonic()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        text = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        assert status == 0, status
-        report = json.loads(text)
-        print(json.dumps({"rows": rows, "peak_mib": round(usage.ru_maxrss / 1024, 1), "seconds": round(time.monotonic() - start, 1),
-                          "kept": report["kept"], "select_s": report["select_s"], "write_s": report["write_s"]}), flush=True)
+        for name, settings in SETTINGS.items():
+            command = [args.vl3, "curate", "--input", items, "--output", out, "--merge", "--json", "--quiet"]
+            for setting in ["clusters.count=100", "clusters.sample_items=4000", f"clusters.target_items={rows // 10}",
+                            "text.max_template_items=0", *settings]:
+                command += ["--set", setting]
+            print(json.dumps({"rows": rows, "settings": name, **run(command)}), flush=True)
         shutil.rmtree(out)
         items.unlink()
 

@@ -1,5 +1,6 @@
 // vl3 serve: the OpenAI API and the web page over HTTP.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <memory>
@@ -9,8 +10,10 @@
 #include "cli/output.h"
 #include "core/check.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "serve/batch/run_server.h"
+#include "serve/json_log.h"
 
 namespace vl3::cli {
 namespace {
@@ -62,17 +65,18 @@ struct Serve {
     auto& app = options.app;
     command.add_option("--host", http.host, "Address to listen on (default: 127.0.0.1, this machine only)");
     command.add_option("--port", http.port, "Port (default: 8000; 0: any free one)");
-    command.add_option("--api-key", app.api_keys,
+    command.add_option("--api-key", app.gate.api_keys,
                        "Key that clients must send (repeatable; also $VL3_API_KEY)");
     command.add_option("--api-key-file", api_key_file, "File with a key a line");
     command.add_option("--served-model-name", app.served_model_names,
                        "Names clients may ask for (default: the folder's)");
-    command.add_option("--allowed-hosts", app.allowed_hosts,
-                       "Host headers taken (default: loopback's while listening there)");
-    command.add_option("--allowed-origins", app.allowed_origins,
+    command.add_option(
+        "--allowed-hosts", app.gate.allowed_hosts,
+        "Host headers taken (default: any with a key; else addresses and this machine's names)");
+    command.add_option("--allowed-origins", app.gate.allowed_origins,
                        "Origins of other web pages that may call, or *");
     command.add_flag_callback(
-        "--no-page", [&app] { app.page = false; }, "Do not serve the web page");
+        "--no-page", [&app] { app.gate.page = false; }, "Do not serve the web page");
     command.add_option("--max-connections", http.max_connections, "Connections at once (default: 20000)");
     bytes_option(
         command, "--max-body", [&http](uint64_t bytes) { http.max_body_bytes = bytes; },
@@ -157,23 +161,28 @@ struct Serve {
   void run() {
     auto& app = options.app;
     if (const char* key = std::getenv("VL3_API_KEY"); key != nullptr && *key != '\0')
-      app.api_keys.emplace_back(key);
+      app.gate.api_keys.emplace_back(key);
     if (!api_key_file.empty()) {
-      for (std::string& key : lines_of_file(api_key_file)) app.api_keys.push_back(std::move(key));
+      for (std::string& key : lines_of_file(api_key_file)) app.gate.api_keys.push_back(std::move(key));
     }
-    for (const std::string& key : app.api_keys)
+    for (const std::string& key : app.gate.api_keys)
       VL3_CHECK(!key.empty(), kInvalidArgument, "an API key is empty");
     const std::string host = options.http.host;
-    const bool loopback = host == "127.0.0.1" || host == "localhost" || host == "::1";
-    if (app.allowed_hosts.empty() && loopback) app.allowed_hosts = {"127.0.0.1", "localhost", "[::1]"};
     options.worker.program = worker_program();
     if (!quiet) logger().set_level(std::min(logger().level(), spdlog::level::info));
-    if (!loopback && app.api_keys.empty())
+    serve::log_as_json();
+    if (!serve::is_loopback(host) && app.gate.api_keys.empty())
       logger().warn("listening on {} without --api-key: whoever reaches this port may use it", host);
     auto runtime = model.load_runtime();
     serve::run_server(std::move(runtime), std::move(options), [&](uint16_t port) {
-      print_err("vl3: serving {} at http://{}:{}/\n", model.folder().string(),
-                host.find(':') == std::string::npos ? host : "[" + host + "]", port);
+      const std::string url =
+          fmt::format("http://{}:{}/", host.find(':') == std::string::npos ? host : "[" + host + "]", port);
+      const std::string line = fmt::format("serving {} at {}", model.folder().string(), url);
+      if (::isatty(STDERR_FILENO) != 0) {
+        print_err("vl3: {}\n", line);
+      } else {
+        print_err("{}\n", OrderedJson{{"event", "ready"}, {"url", url}, {"message", line}}.dump());
+      }
     });
   }
 };

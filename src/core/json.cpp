@@ -20,10 +20,12 @@ std::string shown(const Json& value) {
   return text.size() > 60 ? text.substr(0, 57) + "..." : text;
 }
 
-Json parse_json(std::string_view text, const std::string& what) {
-  // A first pass bounds the nesting, so that building or destroying the tree cannot exhaust the stack.
+Json parse_json(std::string_view text, const std::string& what, size_t max_values) {
+  // A first pass bounds the nesting, so that building or destroying the tree cannot exhaust the stack, and
+  // the values, so that it cannot exhaust the memory.
   int depth = 0;
-  bool in_string = false;
+  size_t values = 1;
+  bool in_string = false, opened = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (in_string) {
@@ -31,9 +33,17 @@ Json parse_json(std::string_view text, const std::string& what) {
         ++i;
       else if (c == '"')
         in_string = false;
-    } else if (c == '"') {
+      continue;
+    }
+    if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
+    // A list or object holds one value more than commas, unless it closes at once.
+    if (c == ',' || (opened && c != ']' && c != '}')) {
+      VL3_CHECK(++values <= max_values, kResourceExhausted, "{}: more than {} JSON values", what, max_values);
+    }
+    opened = c == '{' || c == '[';
+    if (c == '"') {
       in_string = true;
-    } else if (c == '{' || c == '[') {
+    } else if (opened) {
       VL3_CHECK(++depth <= kMaxDepth, kCorrupt, "{}: JSON nested deeper than {} levels", what, kMaxDepth);
     } else if (c == '}' || c == ']') {
       --depth;

@@ -15,8 +15,11 @@ using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
 /// @param what  named in the error ("config.json of /models/x").
-/// @throws Error(kCorrupt) for malformed or non-UTF-8 text, or nesting deeper than 200.
-Json parse_json(std::string_view text, const std::string& what);
+/// @param max_values  of all lists and objects together, and the text itself: two bytes of text can become a
+///   hundred in memory, so text from outside needs a bound of its own. Counted before anything is built.
+/// @throws Error(kCorrupt) for malformed or non-UTF-8 text, or nesting deeper than 200;
+///   Error(kResourceExhausted) for more than max_values.
+Json parse_json(std::string_view text, const std::string& what, size_t max_values = SIZE_MAX);
 
 /// @throws Error(kNotFound), Error(kResourceExhausted) past max_bytes, Error(kCorrupt).
 Json read_json_file(const std::filesystem::path& path, uint64_t max_bytes = 256ull << 20);

@@ -1,11 +1,13 @@
 #include "curate/caption_step.h"
 
+#include <chrono>
+#include <optional>
+
 #include "core/check.h"
 #include "core/file.h"
 #include "core/hash.h"
 #include "curate/media_path.h"
 #include "curate/row_reader.h"
-#include "curate/text_measures.h"
 #include "curate/thresholds.h"
 #include "text/white_space.h"
 
@@ -13,27 +15,62 @@ namespace vl3::curate {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr std::chrono::seconds kSaveEvery{30};
+constexpr int64_t kBlock = 4096;  // verdicts at once
+
 // "" where the text is fit for training.
 std::string fault_of(const CaptionReply& reply, const CurateConfig& config) {
   if (reply.finish_reason != "stop") return "cut off";
-  ScoreRow row;  // the text filters, on a row that has nothing else
-  row.caption = reply.text;
-  const TextMeasures text = measure_text(reply.text);
-  if (text.chars == 0) return "empty";
-  row.scores = {{"caption_chars", static_cast<double>(text.chars)},
-                {"caption_repetition", text.repetition},
-                {"caption_symbols", text.symbol_share},
-                {"caption_controls", static_cast<double>(text.controls)},
-                {"caption_media_tag", text.has_media_tag ? 1.0 : 0.0}};
-  const Reason reason = judge_row(row, config).reason;
-  return reason == Reason::kKept || reason == Reason::kScorer ? "" : std::string(reason_name(reason));
+  if (text::strip(reply.text).empty()) return "empty";
+  const Reason reason = judge_caption(reply.text, config.text);
+  return reason == Reason::kKept ? "" : std::string(reason_name(reason));
+}
+
+const std::string& prompt_of(const CaptionConfig& caption, bool detailed, bool video) {
+  if (video) return detailed ? caption.detailed_video_prompt : caption.short_video_prompt;
+  return detailed ? caption.detailed_prompt : caption.short_prompt;
+}
+
+bool wants(const CaptionConfig& caption, bool detailed) {
+  return detailed ? caption.detailed_caption : caption.short_caption;
 }
 
 // Equal keys: the same model would be asked the same.
-std::string maker(const CurateConfig& config, bool detailed) {
-  const std::string& prompt = detailed ? config.caption.detailed_prompt : config.caption.short_prompt;
-  return fmt::format("{:016x}",
-                     fnv1a(fmt::format("{}\n{}\n{}", config.model, config.caption.max_tokens, prompt)));
+std::string maker(const CurateConfig& config, bool detailed, bool video) {
+  return fmt::format("{:016x}", fnv1a(fmt::format("{}\n{}\n{}", config.model, config.caption.max_tokens,
+                                                  prompt_of(config.caption, detailed, video))));
+}
+
+void write_captions(const std::map<int64_t, NewCaption>& captions, const CurateConfig& config,
+                    const fs::path& file) {
+  AtomicFile out(file);
+  for (const auto& [position, caption] : captions) {
+    Json json = {{"position", position},
+                 {"short", caption.short_caption},
+                 {"detailed", caption.detailed_caption},
+                 {"error", caption.error}};
+    if (caption.video) json["video"] = true;
+    if (caption.has_short) json["short_by"] = maker(config, false, caption.video);
+    if (caption.has_detailed) json["detailed_by"] = maker(config, true, caption.video);
+    const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    out.append(line.data(), line.size());
+  }
+  out.commit();
+}
+
+// How many captions the share's kept items want.
+int64_t wanted_captions(const ItemSource& source, const CurateConfig& config, const Selection& selection,
+                        const ShardShare& share) {
+  const int64_t forms = wants(config.caption, false) + wants(config.caption, true);
+  int64_t kept = 0;
+  for (int64_t shard = share.index; shard < source.shards(); shard += share.count) {
+    const int64_t end = source.begin_of(shard) + source.size_of(shard);
+    for (int64_t begin = source.begin_of(shard); begin < end; begin += kBlock) {
+      for (const Verdict& verdict : selection.verdicts->get(begin, std::min(kBlock, end - begin)))
+        kept += verdict.reason == Reason::kKept ? 1 : 0;
+    }
+  }
+  return kept * forms;
 }
 
 struct Wanted {
@@ -41,73 +78,134 @@ struct Wanted {
   bool detailed;
 };
 
-void caption_shard(const ItemSource& source, int64_t shard, const CurateConfig& config,
-                   const OutputLayout& layout, const Selection& selection, Captioner& captioner,
-                   CaptionCounts* counts) {
-  std::map<int64_t, NewCaption> captions = read_captions(layout, shard, config);
-  const std::vector<Item> items = source.read(shard);
-  const int64_t begin = source.begin_of(shard);
-  const std::vector<Verdict> verdicts = selection.verdicts->get(begin, std::ssize(items));
-  std::vector<CaptionRequest> requests;
-  std::vector<Wanted> wanted;
-  bool changed = false;
-  const auto flush = [&] {
-    if (requests.empty()) return;
-    const std::vector<CaptionReply> replies = captioner.caption(requests);
-    for (size_t i = 0; i < replies.size(); ++i) {
-      NewCaption& caption = captions[wanted[i].position];
-      if (!replies[i].error.empty()) {  // nothing was answered: the next run asks again
-        caption.error = replies[i].error;
-        if (counts->failed++ == 0) counts->first_error = caption.error;
-        continue;
-      }
-      const std::string fault = fault_of(replies[i], config);
-      (wanted[i].detailed ? caption.detailed_caption : caption.short_caption) =
-          fault.empty() ? std::string(text::strip(replies[i].text)) : "";
-      (wanted[i].detailed ? caption.has_detailed : caption.has_short) = true;
-      if (!fault.empty()) caption.error = fault;
-      ++(fault.empty() ? counts->made : counts->unfit);
+class ShardCaptions {
+ public:
+  ShardCaptions(const CurateConfig& config, const OutputLayout& layout, Captioner& captioner,
+                const StepHooks& hooks, int64_t total)
+      : config_(config), layout_(layout), captioner_(captioner), hooks_(hooks), total_(total) {}
+
+  void make(const ItemSource& source, int64_t shard, const Selection& selection) {
+    const fs::path file = layout_.captions(shard);
+    captions_ = read_captions(layout_, shard, config_);
+    requests_.clear();
+    wanted_.clear();
+    changed_ = !fs::exists(file);
+    saved_ = std::chrono::steady_clock::now();
+    const auto save = [&] {
+      if (changed_) write_captions(captions_, config_, file);
+      changed_ = false;
+      saved_ = std::chrono::steady_clock::now();
+    };
+    try {
+      const std::unique_ptr<ItemReader> items = source.open(shard);
+      const int64_t begin = source.begin_of(shard);
+      const std::vector<Verdict> verdicts = selection.verdicts->get(begin, source.size_of(shard));
+      each_row(layout_.scores(shard), [&](const ScoreRow& row) {
+        const std::optional<Item> item = items->next();
+        VL3_CHECK(item && item->position == row.position, kCorrupt, "{}: item {} is none of the shard's",
+                  layout_.scores(shard).string(), row.position);
+        if (verdicts[static_cast<size_t>(row.position - begin)].reason == Reason::kKept) ask_for(*item, row);
+        if (std::ssize(requests_) >= config_.caption.batch) flush();
+        if (std::chrono::steady_clock::now() - saved_ > kSaveEvery) save();
+      });
+      flush();
+    } catch (...) {
+      save();  // what is made is not asked for again
+      throw;
     }
-    changed = true;
-    requests.clear();
-    wanted.clear();
-  };
-  each_row(layout.scores(shard), [&](const ScoreRow& row) {
-    const auto index = static_cast<size_t>(row.position - begin);
-    if (verdicts[index].reason != Reason::kKept) return;
-    const NewCaption have = captions.count(row.position) > 0 ? captions.at(row.position) : NewCaption{};
+    save();
+  }
+
+  const CaptionCounts& counts() const { return counts_; }
+
+ private:
+  void ask_for(const Item& item, const ScoreRow& row) {
+    NewCaption& caption = captions_[row.position];
+    caption.video = row.kind == "video";
+    std::vector<bool> lacking;
+    for (const bool detailed : {false, true}) {
+      if (!wants(config_.caption, detailed)) continue;
+      if (detailed ? caption.has_detailed : caption.has_short) {
+        ++done_;
+      } else {
+        lacking.push_back(detailed);
+      }
+    }
+    if (lacking.empty()) return;
+    caption.error.clear();
     CaptionRequest request;
-    const Item& item = items[index];
-    request.bytes = item.bytes;
-    if (item.bytes == nullptr) request.media = resolve_media(item.root, item.media).path.string();
-    request.video = row.kind == "video";
+    request.video = caption.video;
     request.start_s = row.clip_start_s;
     request.end_s = row.clip_end_s;
-    for (const bool detailed : {false, true}) {
-      if (!(detailed ? config.caption.detailed_caption : config.caption.short_caption)) continue;
-      if (detailed ? have.has_detailed : have.has_short) continue;
-      captions[row.position].error.clear();
-      request.prompt = detailed ? config.caption.detailed_prompt : config.caption.short_prompt;
-      requests.push_back(request);
-      wanted.push_back({row.position, detailed});
+    const std::string fault = open_medium(item, &request);
+    for (const bool detailed : lacking) {
+      if (!fault.empty()) {
+        take({"", "", fault}, {row.position, detailed});
+        ++done_;
+        continue;
+      }
+      request.prompt = prompt_of(config_.caption, detailed, caption.video);
+      requests_.push_back(request);
+      wanted_.push_back({row.position, detailed});
     }
-    if (std::ssize(requests) >= config.caption.batch) flush();
-  });
-  flush();
-  if (!changed && fs::exists(layout.captions(shard))) return;
-  AtomicFile out(layout.captions(shard));
-  for (const auto& [position, caption] : captions) {
-    Json json = {{"position", position},
-                 {"short", caption.short_caption},
-                 {"detailed", caption.detailed_caption},
-                 {"error", caption.error}};
-    if (caption.has_short) json["short_by"] = maker(config, false);
-    if (caption.has_detailed) json["detailed_by"] = maker(config, true);
-    const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    out.append(line.data(), line.size());
   }
-  out.commit();
-}
+
+  // @return "" or why it cannot be read any more.
+  static std::string open_medium(const Item& item, CaptionRequest* request) {
+    try {
+      request->bytes = item.bytes.load();
+      if (request->bytes != nullptr) return "";
+      const ResolvedMedia found = resolve_media(item.root, item.media);
+      request->media = found.path.string();
+      return found.reason.empty() ? "" : fmt::format("{}: {}", found.reason, found.detail);
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+  }
+
+  void flush() {
+    if (requests_.empty()) return;
+    hooks_.stop_if_asked("captioning");
+    const std::vector<CaptionReply> replies = captioner_.caption(requests_);
+    VL3_CHECK(replies.size() == requests_.size(), kInternal, "{} captions for {} requests", replies.size(),
+              requests_.size());
+    for (size_t i = 0; i < replies.size(); ++i) take(replies[i], wanted_[i]);
+    done_ += std::ssize(replies);
+    hooks_.show("captions", done_, total_);
+    changed_ = true;
+    requests_.clear();
+    wanted_.clear();
+  }
+
+  void take(const CaptionReply& reply, const Wanted& wanted) {
+    NewCaption& caption = captions_[wanted.position];
+    if (!reply.error.empty()) {  // nothing was answered: the next run asks again
+      caption.error = reply.error;
+      if (counts_.failed++ == 0) counts_.first_error = caption.error;
+      return;
+    }
+    const std::string fault = fault_of(reply, config_);
+    (wanted.detailed ? caption.detailed_caption : caption.short_caption) =
+        fault.empty() ? std::string(text::strip(reply.text)) : "";
+    (wanted.detailed ? caption.has_detailed : caption.has_short) = true;
+    if (!fault.empty()) caption.error = fault;
+    ++(fault.empty() ? counts_.made : counts_.unfit);
+  }
+
+  const CurateConfig& config_;
+  const OutputLayout& layout_;
+  Captioner& captioner_;
+  const StepHooks& hooks_;
+  const int64_t total_;
+  int64_t done_ = 0;
+  CaptionCounts counts_;
+
+  std::map<int64_t, NewCaption> captions_;  // of the shard
+  std::vector<CaptionRequest> requests_;
+  std::vector<Wanted> wanted_;
+  bool changed_ = false;
+  std::chrono::steady_clock::time_point saved_;
+};
 
 }  // namespace
 
@@ -115,13 +213,14 @@ std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t 
                                             const CurateConfig& config) {
   std::map<int64_t, NewCaption> captions;
   if (!fs::exists(layout.captions(shard))) return captions;
-  const std::string short_by = maker(config, false), detailed_by = maker(config, true);
   each_json(layout.captions(shard), [&](const Json& json) {
     const JsonView view(json, layout.captions(shard).string());
     NewCaption caption;
-    caption.has_short = config.caption.short_caption && view.string_or("short_by", "") == short_by;
-    caption.has_detailed =
-        config.caption.detailed_caption && view.string_or("detailed_by", "") == detailed_by;
+    caption.video = view.boolean_or("video", false);
+    caption.has_short =
+        wants(config.caption, false) && view.string_or("short_by", "") == maker(config, false, caption.video);
+    caption.has_detailed = wants(config.caption, true) &&
+                           view.string_or("detailed_by", "") == maker(config, true, caption.video);
     if (caption.has_short) caption.short_caption = view.string_or("short", "");
     if (caption.has_detailed) caption.detailed_caption = view.string_or("detailed", "");
     caption.error = view.string_or("error", "");
@@ -132,15 +231,14 @@ std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t 
 
 CaptionCounts caption_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
                              const Selection& selection, const ShardShare& share, Captioner& captioner,
-                             const std::function<bool()>& cancelled) {
+                             const StepHooks& hooks) {
   fs::create_directories(layout.work() / "captions");
-  CaptionCounts counts;
+  ShardCaptions shards(config, layout, captioner, hooks, wanted_captions(source, config, selection, share));
   for (int64_t shard = share.index; shard < source.shards(); shard += share.count) {
-    VL3_CHECK(!cancelled || !cancelled(), kCancelled, "stopped; the same command goes on with shard {}",
-              shard);
-    caption_shard(source, shard, config, layout, selection, captioner, &counts);
+    hooks.stop_if_asked("captioning");
+    shards.make(source, shard, selection);
   }
-  return counts;
+  return shards.counts();
 }
 
 }  // namespace vl3::curate

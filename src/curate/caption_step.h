@@ -1,13 +1,14 @@
-// The third step: new captions, short and detailed, of the items that are kept. A shard's file appears whole;
-// a run that was killed goes on with the first one missing. One thread.
+// The third step: new captions, short and detailed, of the items that are kept. A shard's file holds what is
+// made so far and is written now and then, so that little is lost to a run that is stopped or killed. One
+// thread; any number of processes, each with its own shards.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 
 #include "curate/captioner.h"
 #include "curate/select.h"
+#include "curate/step_hooks.h"
 
 namespace vl3::curate {
 
@@ -15,6 +16,7 @@ struct NewCaption {
   std::string short_caption, detailed_caption;
   std::string error;  ///< why one is missing: "cut off", "caption_repetition", what the engine says
   bool has_short = false, has_detailed = false;  ///< whether it was answered already, well or not
+  bool video = false;                            ///< videos are asked other questions
 };
 
 struct CaptionCounts {
@@ -24,10 +26,12 @@ struct CaptionCounts {
   std::string first_error;  ///< of those
 };
 
-/// Captions every kept item of the share's shards that has none yet. @return what this call did.
+/// Captions every kept item of the share's shards that has none yet. Shows "captions" as progress and asks
+/// between batches whether to stop.
+/// @return what this call did. @throws Error(kCancelled); what is made by then is kept.
 CaptionCounts caption_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
                              const Selection& selection, const ShardShare& share, Captioner& captioner,
-                             const std::function<bool()>& cancelled);
+                             const StepHooks& hooks);
 
 /// By position: those made with this recipe's model, prompts and max_tokens. Empty without the file.
 std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard,

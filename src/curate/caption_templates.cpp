@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
 #include "core/hash.h"
+#include "curate/text_measures.h"
 #include "text/white_space.h"
 
 namespace vl3::curate {
@@ -10,17 +15,28 @@ namespace {
 
 constexpr double kWholeSlack_s = 0.5;  // a clip that leaves out less is the whole video
 
-std::string number(double value) { return fmt::format("{}", value); }
+// -0.0 is written as 0.
+std::string number(double value) { return fmt::format("{}", value + 0.0); }
 
-// "[x0, y0, x1, y1]", or "" for anything else.
-std::string box_text(const Json& box) {
+// "<box>[x0, y0, x1, y1]</box>" of an entry's "box", or "" for what is no box.
+std::string box_text(const Json& entry) {
+  if (!entry.is_object() || !entry.contains("box")) return "";
+  const Json& box = entry["box"];
   if (!box.is_array() || box.size() != 4) return "";
-  std::string text;
+  std::vector<double> values;
   for (const Json& value : box) {
-    if (!value.is_number()) return "";
-    text += (text.empty() ? "" : ", ") + number(value.get<double>());
+    values.push_back(value.is_number() ? value.get<double>() : -1);
+    if (!std::isfinite(values.back()) || values.back() < 0) return "";
   }
-  return "<box>[" + text + "]</box>";
+  if (values[0] > values[2] || values[1] > values[3]) return "";
+  return fmt::format("<box>[{}, {}, {}, {}]</box>", number(values[0]), number(values[1]), number(values[2]),
+                     number(values[3]));
+}
+
+// Whether it would be read as a part of the sample's own form.
+bool breaks_form(const std::string& text) {
+  return !is_clean(measure_text(text)) || text.find("<box>") != std::string::npos ||
+         text.find("</box>") != std::string::npos;
 }
 
 const Json* list_of(const Json& source, const char* key) {
@@ -53,9 +69,8 @@ std::string ocr_caption(const std::string& caption, const Json& source) {
   std::string list;
   for (size_t i = 0; texts != nullptr && i < texts->size(); ++i) {
     const Json& entry = (*texts)[i];
-    const std::string word = string_of(entry, "text");
-    const std::string box = entry.is_object() && entry.contains("box") ? box_text(entry["box"]) : "";
-    if (word.empty() || box.empty()) continue;
+    const std::string word = string_of(entry, "text"), box = box_text(entry);
+    if (word.empty() || box.empty() || breaks_form(word)) continue;
     list += (list.empty() ? "" : ", ") + word + box;
   }
   if (list.empty()) return caption;
@@ -65,20 +80,46 @@ std::string ocr_caption(const std::string& caption, const Json& source) {
 }
 
 std::string grounding_caption(const std::string& caption, const Json& source) {
-  const Json* objects = list_of(source, "objects");
-  std::string grounded = caption;
-  for (size_t i = 0; objects != nullptr && i < objects->size(); ++i) {
-    const Json& entry = (*objects)[i];
-    const std::string phrase = string_of(entry, "phrase");
-    const std::string box = entry.is_object() && entry.contains("box") ? box_text(entry["box"]) : "";
-    if (phrase.empty() || box.empty()) continue;
-    for (size_t at = grounded.find(phrase); at != std::string::npos; at = grounded.find(phrase, at + 1)) {
-      if (grounded.compare(at + phrase.size(), 5, "<box>") == 0)
-        continue;  // an equal phrase stands there already
-      grounded.insert(at + phrase.size(), box);
+  struct Object {
+    std::string phrase, box;
+  };
+  struct Place {
+    size_t begin, end;
+    std::string box;  // "" where the caption had one already
+  };
+  std::vector<Object> objects;
+  const Json* list = list_of(source, "objects");
+  for (size_t i = 0; list != nullptr && i < list->size(); ++i) {
+    Object object{std::string(text::strip(string_of((*list)[i], "phrase"))), box_text((*list)[i])};
+    if (!object.phrase.empty() && !object.box.empty()) objects.push_back(std::move(object));
+  }
+  std::stable_sort(objects.begin(), objects.end(), [](const Object& a, const Object& b) {
+    return a.phrase.size() != b.phrase.size() ? a.phrase.size() > b.phrase.size() : a.phrase < b.phrase;
+  });
+  std::vector<Place> places;
+  for (size_t at = caption.find("<box>"); at != std::string::npos; at = caption.find("<box>", at + 1)) {
+    const size_t end = caption.find("</box>", at);
+    places.push_back({at, end == std::string::npos ? caption.size() : end + 6, ""});
+  }
+  std::string last;  // phrase, and where it is looked for next
+  size_t next = 0;
+  for (const Object& object : objects) {
+    if (object.phrase != last) last = object.phrase, next = 0;
+    while (next < caption.size()) {
+      const size_t at = find_words(caption, object.phrase, next), end = at + object.phrase.size();
+      next = at == std::string::npos ? at : at + 1;
+      if (at == std::string::npos) break;
+      const bool taken = caption.compare(end, 5, "<box>") == 0 ||
+                         std::any_of(places.begin(), places.end(),
+                                     [&](const Place& place) { return at < place.end && place.begin < end; });
+      if (taken) continue;
+      places.push_back({at, end, object.box});
       break;
     }
   }
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.end > b.end; });
+  std::string grounded = caption;
+  for (const Place& place : places) grounded.insert(place.end, place.box);  // from the right: offsets hold
   return grounded;
 }
 

@@ -13,12 +13,15 @@
 namespace vl3::curate {
 
 /// "{caption}. The texts in this image are {text}<box>[{box}]</box>, …" for the annotation's "texts", a list
-/// of {"text", "box": [x0, y0, x1, y1]}; the caption alone without them. Source: paper, stage 2, Laion-OCR.
+/// of {"text", "box": [x0, y0, x1, y1]}; the caption alone without them. Left out: texts with control
+/// characters, media tags or <box>, and boxes that are not four finite numbers with 0 <= x0 <= x1 and
+/// 0 <= y0 <= y1. Source: paper, stage 2, Laion-OCR.
 std::string ocr_caption(const std::string& caption, const Json& source);
 
-/// "{caption}" with each of the annotation's "objects", {"phrase", "box"}, written where the phrase first
-/// stands as
-/// "{phrase}<box>[{box}]</box>"; phrases that do not occur are left out.
+/// "{caption}" with each of the annotation's "objects", {"phrase", "box"}, written behind its phrase:
+/// "{phrase}<box>[{box}]</box>". A phrase is looked for as whole words, longer ones first, equal ones from
+/// left to right, and never inside of another's or of a box. Phrases that do not occur and wrong boxes are
+/// left out.
 std::string grounding_caption(const std::string& caption, const Json& source);
 
 /// The caption that export.caption names; "" where the item has none.

@@ -110,7 +110,7 @@ void map_centres(const std::vector<float>& centres, int64_t size, ClusterSummary
 class Part {
  public:
   Part(std::span<const MemberRecord> members, const FeatureReader& features, VerdictFile* verdicts)
-      : members_(members), size_(features.size), verdicts_(verdicts) {
+      : members_(members), size_(features.size), verdicts_(verdicts), dropped_(members.size(), false) {
     rows_.resize(members.size() * static_cast<size_t>(size_));
     for (size_t i = 0; i < members.size(); ++i) {
       Candidate candidate;
@@ -120,9 +120,11 @@ class Part {
     }
   }
 
+  // Only what stays makes others superfluous: likeness does not add up along a chain.
   void drop_duplicates(double max_cosine) {
     for (size_t i = 1; i < members_.size(); ++i) {
       for (size_t k = 0; k < i; ++k) {
+        if (dropped_[k]) continue;
         const double cosine = dot(row(i), row(k), size_);
         if (cosine <= max_cosine) continue;
         set(i, Reason::kFeatureDuplicate, members_[k].rank.position, static_cast<float>(cosine));
@@ -136,7 +138,7 @@ class Part {
     std::vector<size_t> kept;
     std::vector<float> rows;
     for (size_t i = 0; i < members_.size(); ++i) {
-      if (dropped_.size() > i && dropped_[i]) continue;
+      if (dropped_[i]) continue;
       kept.push_back(i);
       rows.insert(rows.end(), row(i), row(i) + size_);
     }
@@ -157,7 +159,6 @@ class Part {
     verdict.other = other;
     verdict.value = value;
     verdicts_->set(members_[i].rank.position, verdict);
-    dropped_.resize(members_.size(), false);
     dropped_[i] = true;
   }
 

@@ -2,6 +2,7 @@
 // Where the paper publishes a value it is named; all other defaults are ours.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,7 +43,7 @@ struct QualityConfig {
 struct DuplicatesConfig {
   bool exact = true;  ///< equal bytes
   /// Of 256 bits; below 0 turns near duplicates off. Up to 15 the search grows with items^2 / 8192, up to 31
-  /// with items^2 / 16: from some ten million items on, 15 is what can be afforded.
+  /// with items^2 / 480.
   int64_t max_hash_distance = 28;
   double max_thumb_mean = 0.8;         ///< mean difference of the 8 x 8 thumbnails, levels of 16
   int64_t max_thumb_cell = 3;          ///< the same of the cell that differs most
@@ -65,6 +66,8 @@ struct SimilarityConfig {
   /// filter.
   std::optional<double> min_gain;
 };
+
+inline constexpr size_t kMaxScorers = 255;
 
 /// Scores that come from outside.
 struct ScorerConfig {
@@ -93,6 +96,8 @@ struct CaptionConfig {
   bool detailed_caption = false;
   std::string short_prompt = "Describe the image in one short sentence.";
   std::string detailed_prompt = "Describe the image in detail.";
+  std::string short_video_prompt = "Describe the video in one short sentence.";
+  std::string detailed_video_prompt = "Describe the video in detail.";
   int64_t max_tokens = 256;
   int64_t batch = 8;  ///< captions made at once
 };

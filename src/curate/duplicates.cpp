@@ -7,15 +7,11 @@
 namespace vl3::curate {
 namespace {
 
+constexpr int64_t kBlock = 4096;  // verdicts at once
+
 struct KeyRecord {
   uint64_t key = 0, rest = 0;
   Rank rank;
-};
-
-struct LookRecord {
-  uint64_t key = 0;
-  Rank rank;
-  Likeness likeness;
 };
 
 Verdict dropped(const VerdictFile& verdicts, int64_t position, Reason reason, int64_t other, float value) {
@@ -24,13 +20,6 @@ Verdict dropped(const VerdictFile& verdicts, int64_t position, Reason reason, in
   verdict.other = other;
   verdict.value = value;
   return verdict;
-}
-
-bool alike(const Likeness& a, const Likeness& b, const DuplicatesConfig& config, int* distance) {
-  *distance = hash_distance(a.hash, b.hash);
-  if (*distance > config.max_hash_distance) return false;
-  const ThumbDistance thumbs = thumb_distance(a.thumb, b.thumb);
-  return thumbs.mean <= config.max_thumb_mean && thumbs.most <= static_cast<double>(config.max_thumb_cell);
 }
 
 }  // namespace
@@ -53,41 +42,6 @@ void drop_exact_duplicates(const CandidateFile& candidates, const CurateConfig& 
   });
 }
 
-void drop_near_duplicates(const CandidateFile& candidates, const CurateConfig& config,
-                          const std::filesystem::path& work, VerdictFile* verdicts) {
-  if (config.duplicates.max_hash_distance < 0) return;
-  // Verdicts are set when every band is through: within the stage all items stand for comparison.
-  const int band_bits = config.duplicates.max_hash_distance < 16 ? 16 : 8, in_word = 64 / band_bits;
-  Spill<KeyRecord> found(work / "near", candidates.size(), config.duplicates.memory_bytes);
-  for (int band = 0; band < 256 / band_bits; ++band) {
-    Spill<LookRecord> spill(work / "bands", candidates.size(), config.duplicates.memory_bytes);
-    candidates.each_kept(*verdicts, [&](const Candidate& candidate) {
-      if (candidate.has_likeness == 0) return;
-      const uint64_t key =
-          candidate.likeness.hash[static_cast<size_t>(band / in_word)] >> (band % in_word * band_bits) &
-          ((1u << band_bits) - 1);
-      spill.add({key, candidate.rank, candidate.likeness});
-    });
-    spill.groups([&](std::span<const LookRecord> group) {
-      for (size_t i = 1; i < group.size(); ++i) {
-        for (size_t k = 0; k < i; ++k) {
-          int distance = 0;
-          if (!alike(group[k].likeness, group[i].likeness, config.duplicates, &distance)) continue;
-          // Its best partner: the first that ranks higher.
-          found.add({static_cast<uint64_t>(group[i].rank.position), static_cast<uint64_t>(distance),
-                     group[k].rank});
-          break;
-        }
-      }
-    });
-  }
-  found.groups([&](std::span<const KeyRecord> group) {
-    const auto position = static_cast<int64_t>(group[0].key);
-    verdicts->set(position, dropped(*verdicts, position, Reason::kNearDuplicate, group[0].rank.position,
-                                    static_cast<float>(group[0].rest)));
-  });
-}
-
 void drop_caption_templates(const CandidateFile& candidates, const CurateConfig& config,
                             const std::filesystem::path& work, VerdictFile* verdicts) {
   const auto most = static_cast<size_t>(config.text.max_template_items);
@@ -103,6 +57,41 @@ void drop_caption_templates(const CandidateFile& candidates, const CurateConfig&
                                       static_cast<float>(group.size())));
     }
   });
+}
+
+DuplicateSummary settle_duplicates(const CurateConfig& config, const std::filesystem::path& work,
+                                   VerdictFile* verdicts) {
+  DuplicateSummary summary;
+  Spill<KeyRecord> spill(work / "groups", verdicts->items(), config.duplicates.memory_bytes);
+  for (int64_t begin = 0; begin < verdicts->items(); begin += kBlock) {
+    const std::vector<Verdict> block =
+        verdicts->get(begin, std::min<int64_t>(kBlock, verdicts->items() - begin));
+    for (size_t i = 0; i < block.size(); ++i) {
+      Verdict verdict = block[i];
+      const int64_t position = begin + static_cast<int64_t>(i);
+      if (verdict.reason != Reason::kExactDuplicate && verdict.reason != Reason::kNearDuplicate) continue;
+      if (verdict.reason == Reason::kExactDuplicate) {
+        const Verdict same = verdicts->get(verdict.other);
+        if (same.reason == Reason::kNearDuplicate) {
+          verdict.other = same.other;
+          verdict.value = same.value;  // equal bytes: it is as far away
+          verdicts->set(position, verdict);
+        }
+      } else {
+        ++summary.distances[std::min(static_cast<size_t>(verdict.value), summary.distances.size() - 1)];
+      }
+      spill.add({static_cast<uint64_t>(verdict.other), 0, {0, position}});
+    }
+  }
+  spill.groups([&](std::span<const KeyRecord> group) {
+    const int64_t size = std::ssize(group) + 1;
+    const auto* of = std::lower_bound(summary.kSizes.begin(), summary.kSizes.end(), size);
+    ++summary.groups;
+    summary.dropped += std::ssize(group);
+    summary.largest = std::max(summary.largest, size);
+    ++summary.sizes[static_cast<size_t>(of - summary.kSizes.begin())];
+  });
+  return summary;
 }
 
 }  // namespace vl3::curate

@@ -9,6 +9,9 @@
 #include "curate/media_path.h"
 #include "curate/row_reader.h"
 #include "curate/tar_writer.h"
+#include "curate/text_measures.h"
+#include "curate/thresholds.h"
+#include "data/bad_sample.h"
 #include "media/sniff.h"
 
 namespace vl3::curate {
@@ -17,8 +20,22 @@ namespace {
 
 constexpr uint64_t kMaxMember = 1ull << 30;
 
+const char* video_extension(std::string_view head) {
+  using std::literals::string_view_literals::operator""sv;
+  if (head.starts_with("GIF8")) return "gif";
+  if (head.starts_with("\x1a\x45\xdf\xa3"sv))
+    return head.substr(0, 64).find("webm") != std::string_view::npos ? "webm" : "mkv";
+  if (head.starts_with("RIFF")) return "avi";
+  if (head.starts_with("OggS")) return "ogv";
+  if (head.starts_with("FLV")) return "flv";
+  if (head.starts_with("\0\0\x01\xba"sv)) return "mpg";
+  if (head.starts_with("\x47")) return "ts";
+  if (head.substr(4, 8) == "ftypqt  ") return "mov";
+  return "mp4";
+}
+
 const char* extension_of(std::string_view head, bool video) {
-  if (video) return "mp4";
+  if (video) return video_extension(head);
   switch (media::sniff_still(head)) {
     case media::StillFormat::kPng:
       return "png";
@@ -44,22 +61,53 @@ void write_line(const OrderedJson& json, AtomicFile* out) {
   out->append(line.data(), line.size());
 }
 
+// Why a kept item is not exported; what is wanted of it otherwise.
+struct Sample {
+  std::string refusal, detail;
+  std::string text;
+  std::shared_ptr<const std::string> bytes;  // where they are wanted
+};
+
 class Exporter {
  public:
-  Exporter(const CurateConfig& config, const OutputLayout& layout)
+  Exporter(const CurateConfig& config, const OutputLayout& layout, const fs::path& folder)
       : config_(config),
         layout_(layout),
-        kept_(layout.output / "kept.jsonl"),
-        dropped_(layout.output / "dropped.jsonl") {
+        folder_(folder),
+        kept_(folder / "kept.jsonl"),
+        dropped_(folder / "dropped.jsonl") {
     official_ = config.exports.format == "official" || config.exports.format == "both";
     tars_ = config.exports.format == "webdataset" || config.exports.format == "both";
-    if (official_) train_.emplace(layout.output / "train.jsonl");
-    if (tars_) fs::remove_all(layout.output / "webdataset");
-    if (tars_) fs::create_directories(layout.output / "webdataset");
+    if (official_) train_.emplace(folder / "train.jsonl");
+    if (tars_) fs::create_directories(folder / "webdataset");
   }
 
-  void add(const ScoreRow& row, const Verdict& verdict, const std::string& reason, const NewCaption& caption,
-           const Item& item) {
+  /// @return why a kept item is not exported; "" where it is, and for dropped ones.
+  std::string add(const ScoreRow& row, const Verdict& verdict, const std::string& reason,
+                  const NewCaption& caption, const Item& item) {
+    OrderedJson line = line_of(row, verdict, reason, caption);
+    if (!reason.empty()) {
+      write_line(line, &dropped_);
+      return "";
+    }
+    const Sample sample = sample_of(row, caption, item);
+    if (!sample.refusal.empty()) line["not_exported"] = sample.refusal;
+    if (!sample.detail.empty()) line["detail"] = sample.detail;
+    write_line(line, &kept_);
+    if (sample.refusal.empty()) write_sample(row, sample, item);
+    return sample.refusal;
+  }
+
+  void commit() {
+    if (tar_) tar_->commit();
+    if (train_) train_->commit();
+    kept_.commit();
+    dropped_.commit();
+  }
+
+ private:
+  static OrderedJson line_of(const ScoreRow& row, const Verdict& verdict, const std::string& reason,
+                             const NewCaption& caption) {
     OrderedJson line;
     line["position"] = row.position;
     line["where"] = row.where;
@@ -79,54 +127,72 @@ class Exporter {
     if (row.clip_end_s > 0) line["clip"] = {row.clip_start_s, row.clip_end_s};
     if (verdict.cluster >= 0) line["cluster"] = verdict.cluster;
     line["scores"] = row.scores;
-    if (!reason.empty()) return write_line(line, &dropped_);
-    const std::string text = export_caption(row, caption, config_.exports);
-    if (text.empty()) line["not_exported"] = "no caption";
-    write_line(line, &kept_);
-    if (!text.empty()) write_sample(row, text, item);
+    return line;
   }
 
-  void commit() {
-    if (tar_) tar_->commit();
-    if (train_) train_->commit();
-    kept_.commit();
-    dropped_.commit();
-  }
-
- private:
-  void write_sample(const ScoreRow& row, const std::string& text, const Item& item) {
-    if (!official_ && !tars_) return;
-    std::shared_ptr<const std::string> bytes = item.bytes;
-    if (bytes == nullptr && tars_) {
-      const ResolvedMedia found = resolve_media(item.root, item.media);
-      VL3_CHECK(found.reason.empty(), kNotFound, "{}: was there when it was scored: {}", row.where,
-                found.reason);
-      bytes = std::make_shared<const std::string>(read_file(found.path, kMaxMember));
+  Sample sample_of(const ScoreRow& row, const NewCaption& caption, const Item& item) const {
+    Sample sample;
+    sample.text = export_caption(row, caption, config_.exports);
+    if (sample.text.empty()) {
+      sample.refusal = "no caption";
+    } else if (!is_clean(measure_text(sample.text))) {
+      sample.refusal = "caption not fit for training";
     }
+    if (sample.refusal.empty() && (tars_ || (official_ && is_carried(item)))) load(item, &sample);
+    return sample;
+  }
+
+  static bool is_carried(const Item& item) { return !(item.bytes == nullptr); }
+
+  // The medium was there when it was scored; by now it may be gone, or another.
+  static void load(const Item& item, Sample* sample) {
+    try {
+      if (is_carried(item)) {
+        VL3_CHECK(item.bytes.size() <= kMaxMember, kResourceExhausted, "{} bytes, the limit is {}",
+                  item.bytes.size(), kMaxMember);
+        sample->bytes = item.bytes.load();
+        return;
+      }
+      const ResolvedMedia found = resolve_media(item.root, item.media);
+      sample->refusal = found.reason;
+      sample->detail = found.detail;
+      if (found.reason.empty())
+        sample->bytes = std::make_shared<const std::string>(read_file(found.path, kMaxMember));
+    } catch (const data::BadSample& error) {
+      sample->refusal = "broken_tar_sample";
+      sample->detail = error.what();
+    } catch (const Error& error) {
+      sample->refusal = error.code() == ErrorCode::kResourceExhausted ? "too_large" : "missing";
+      sample->detail = error.what();
+    }
+  }
+
+  void write_sample(const ScoreRow& row, const Sample& sample, const Item& item) {
+    if (!official_ && !tars_) return;
     const std::string stem = fmt::format("{:09}", row.position);
     std::string media = row.media;
-    if (official_ && item.bytes != nullptr) {  // out of a tar: trainers get a file
-      media = fmt::format("{}.{}", stem, extension_of(*bytes, row.kind == "video"));
+    if (official_ && is_carried(item)) {  // out of a tar: trainers get a file
+      media = fmt::format("{}.{}", stem, extension_of(*sample.bytes, row.kind == "video"));
       fs::create_directories(layout_.output / "media");
-      write_file_atomically(layout_.output / "media" / media, *bytes);
+      write_file_atomically(layout_.output / "media" / media, *sample.bytes);
     }
-    if (official_) write_line(training_record(row, media, text, config_), &*train_);
+    if (official_) write_line(training_record(row, media, sample.text, config_), &*train_);
     if (!tars_) return;
     if (samples_ % config_.exports.shard_items == 0) {
       if (tar_) tar_->commit();
-      tar_.emplace(layout_.output / "webdataset" /
-                   fmt::format("{:05}.tar", samples_ / config_.exports.shard_items));
+      tar_.emplace(folder_ / "webdataset" / fmt::format("{:05}.tar", samples_ / config_.exports.shard_items));
     }
     ++samples_;
-    const std::string name = fmt::format("{}.{}", stem, extension_of(*bytes, row.kind == "video"));
-    tar_->add(name, *bytes);
-    tar_->add(stem + ".txt", text);
-    tar_->add(stem + ".json", training_record(row, name, text, config_)
+    const std::string name = fmt::format("{}.{}", stem, extension_of(*sample.bytes, row.kind == "video"));
+    tar_->add(name, *sample.bytes);
+    tar_->add(stem + ".txt", sample.text);
+    tar_->add(stem + ".json", training_record(row, name, sample.text, config_)
                                   .dump(-1, ' ', false, OrderedJson::error_handler_t::replace));
   }
 
   const CurateConfig& config_;
   const OutputLayout& layout_;
+  const fs::path folder_;
   bool official_ = false, tars_ = false;
   AtomicFile kept_, dropped_;
   std::optional<AtomicFile> train_;
@@ -137,23 +203,28 @@ class Exporter {
 }  // namespace
 
 ReportData export_items(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
-                        const Selection& selection) {
-  ReportData report(config);
-  Exporter exporter(config, layout);
+                        const Selection& selection, const fs::path& folder, const StepHooks& hooks) {
+  ReportData report(config, selection.axes);
+  Exporter exporter(config, layout, folder);
   for (int64_t shard = 0; shard < source.shards(); ++shard) {
-    const std::vector<Item> items = source.read(shard);
+    hooks.stop_if_asked("writing");
+    const std::unique_ptr<ItemReader> items = source.open(shard);
     const int64_t begin = source.begin_of(shard);
-    const std::vector<Verdict> verdicts = selection.verdicts->get(begin, std::ssize(items));
+    hooks.show("write", begin, selection.items);
+    const std::vector<Verdict> verdicts = selection.verdicts->get(begin, source.size_of(shard));
     const std::map<int64_t, NewCaption> captions = read_captions(layout, shard, config);
-    each_row(layout.scores(shard), [&](const ScoreRow& row) {
-      const auto index = static_cast<size_t>(row.position - begin);
-      VL3_CHECK(index < items.size(), kCorrupt, "{}: item {} is none of the shard's",
+    each_row(layout.scores(shard), [&](ScoreRow row) {
+      const std::optional<Item> item = items->next();
+      VL3_CHECK(item && item->position == row.position, kCorrupt, "{}: item {} is none of the shard's",
                 layout.scores(shard).string(), row.position);
+      const auto index = static_cast<size_t>(row.position - begin);
+      take_columns(config, &row);
       const std::string reason = reason_of(row, verdicts[index], config);
-      const auto caption = captions.find(row.position);
-      exporter.add(row, verdicts[index], reason, caption == captions.end() ? NewCaption{} : caption->second,
-                   items[index]);
+      const auto found = captions.find(row.position);
+      const NewCaption caption = found == captions.end() ? NewCaption{} : found->second;
+      const std::string refusal = exporter.add(row, verdicts[index], reason, caption, *item);
       report.add(row, verdicts[index], reason);
+      if (reason.empty()) report.add_caption(caption, refusal);
     });
   }
   VL3_CHECK(report.items == selection.items, kInternal, "{} of {} items were written", report.items,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 #include "core/check.h"
 #include "core/digest.h"
@@ -12,16 +13,34 @@
 #include "curate/picture_measures.h"
 #include "curate/text_measures.h"
 #include "curate/video_measures.h"
+#include "data/bad_sample.h"
 #include "data/random_access_file.h"
 #include "media/image_reader.h"
 #include "media/probe.h"
 #include "media/sampled_reader.h"
+#include "media/sniff.h"
 #include "vl3/error.h"
 
 namespace vl3::curate {
 namespace {
 
 constexpr uint64_t kDigestBlock = 1 << 20;
+constexpr uint64_t kHeadBytes = 4096;
+
+// Large media are taken in one after the other, however many threads there are.
+class LargeOneByOne {
+ public:
+  static constexpr uint64_t kLarge = 64u << 20;
+
+  /// @param bytes  that are about to be held.
+  void hold(uint64_t bytes) {
+    if (bytes > kLarge && !lock_.owns_lock()) lock_ = std::unique_lock(mutex_);
+  }
+
+ private:
+  static inline std::mutex mutex_;
+  std::unique_lock<std::mutex> lock_;
+};
 
 void refuse(ScoreRow* row, const std::string& reason, const std::string& detail) {
   row->reason = reason;
@@ -85,7 +104,7 @@ void judge_size(int height, int width, ScoreRow* row) {
   row->scores["aspect"] = static_cast<double>(std::max(height, width)) / std::max(1, std::min(height, width));
 }
 
-media::Frame judge_video(const media::MediaData& medium, const CurateConfig& config,
+media::Frame judge_video(const media::MediaData& medium, const Item& item, const CurateConfig& config,
                          const media::MediaLimits& limits, ScoreRow* row) {
   const media::MediaInfo info = media::probe_media(medium, Flow::kNative, limits, media::MediaKind::kVideo);
   judge_size(info.height, info.width, row);
@@ -95,6 +114,8 @@ media::Frame judge_video(const media::MediaData& medium, const CurateConfig& con
   options.fps = source_fps > 0 ? std::min(config.video.sample_fps, source_fps) : config.video.sample_fps;
   options.max_frames = config.video.max_frames;
   options.min_frames = 1;
+  options.start_s = item.start_s;
+  options.end_s = item.end_s;
   const media::SampledFrames frames = media::plan_frames(info.index, info.video, options);
   if (!info.index.warning.empty()) logger().warn("{}", info.index.warning);
   FrameMeter meter(config.video);
@@ -103,7 +124,8 @@ media::Frame judge_video(const media::MediaData& medium, const CurateConfig& con
     while (const std::optional<media::Frame> frame = reader.next()) meter.add(*frame, reader.sampled().pts_s);
     if (!reader.warning().empty()) logger().warn("{}", reader.warning());
   }
-  const VideoMeasures measures = meter.finish(info.duration_s);
+  const VideoMeasures measures =
+      meter.finish(std::min(info.duration_s, item.end_s.value_or(info.duration_s)));
   row->scores["duration_s"] = info.duration_s;
   row->scores["cuts"] = static_cast<double>(measures.cuts);
   row->scores["static_share"] = measures.static_share;
@@ -135,28 +157,56 @@ const char* reason_of(ErrorCode code) {
   }
 }
 
+// The medium in memory, or its path; nothing where it is refused.
+std::optional<media::MediaData> open_medium(const Item& item, const media::MediaLimits& limits,
+                                            LargeOneByOne* large, ScoreRow* row) {
+  media::MediaData medium;
+  medium.name = printable(item.media);
+  if (item.bytes == nullptr) {
+    const ResolvedMedia found = resolve_media(item.root, item.media);
+    if (!found.reason.empty()) {
+      refuse(row, found.reason, found.detail);
+      return std::nullopt;
+    }
+    medium.path = found.path;
+    row->media = item.prefix + item.media;
+    row->scores["bytes"] = static_cast<double>(std::filesystem::file_size(medium.path));
+    return medium;
+  }
+  row->scores["bytes"] = static_cast<double>(item.bytes.size());
+  try {
+    if (item.bytes.size() > limits.max_bytes) {  // a video may be as large; GIFs are both
+      const media::StillFormat still = media::sniff_still(*item.bytes.load(kHeadBytes));
+      VL3_CHECK(still == media::StillFormat::kNone || still == media::StillFormat::kGif, kResourceExhausted,
+                "{}: {} bytes, the limit is {}", medium.name, item.bytes.size(), limits.max_bytes);
+    }
+    large->hold(item.bytes.size());
+    medium.bytes = item.bytes.load();
+  } catch (const data::BadSample& error) {
+    refuse(row, "broken_tar_sample", error.what());
+    return std::nullopt;
+  }
+  return medium;
+}
+
 void look(const Item& item, const CurateConfig& config, Judged* judged) {
   ScoreRow& row = judged->row;
   const media::MediaLimits limits = limits_of(config.validity);
-  media::MediaData medium;
-  medium.name = printable(item.media);
-  if (item.bytes != nullptr) {
-    medium.bytes = item.bytes;
-  } else {
-    const ResolvedMedia found = resolve_media(item.root, item.media);
-    if (!found.reason.empty()) return refuse(&row, found.reason, found.detail);
-    medium.path = found.path;
-  }
-  row.scores["bytes"] = static_cast<double>(item.bytes != nullptr ? item.bytes->size()
-                                                                  : std::filesystem::file_size(medium.path));
-  const bool video = media::sniff_media(medium, limits) == media::MediaKind::kVideo;
+  LargeOneByOne large;
+  std::optional<media::MediaData> medium = open_medium(item, limits, &large, &row);
+  if (!medium) return;
+  const bool video = media::sniff_media(*medium, limits) == media::MediaKind::kVideo;
   row.kind = video ? "video" : "image";
-  row.content = content_of(medium, video);
   if (video) {
-    judged->picture = judge_video(medium, config, limits, &row);
+    row.content = content_of(*medium, true);
+    judged->picture = judge_video(*medium, item, config, limits, &row);
   } else {
     // In memory once, so that the header, the pixels and the digest are of the same bytes.
-    judged->picture = media::read_image(medium, Flow::kNative, limits);
+    medium->bytes = media::read_media(*medium, limits);
+    row.content = content_of(*medium, false);
+    const media::ImageSize size = media::read_image_size(*medium, Flow::kNative, limits);
+    large.hold(3 * static_cast<uint64_t>(size.height) * static_cast<uint64_t>(size.width));
+    judged->picture = media::read_image(*medium, Flow::kNative, limits);
     judge_size(judged->picture.height, judged->picture.width, &row);
   }
   judge_picture(judged->picture, &row);

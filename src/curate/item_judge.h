@@ -20,7 +20,8 @@ struct Judged {
 /// Scores: width, height, aspect, bytes, contrast, entropy, sharpness, blur, exposure, dark_share,
 /// bright_share; with a caption caption_chars, caption_words, caption_repetition, caption_symbols,
 /// caption_controls; of videos duration_s, cuts, static_share, motion, clip_motion; the columns of `scorers`
-/// under their names.
+/// under their names. However many threads call, only one of them holds a medium of more than 64 MiB, stored
+/// or decoded, besides what it returns.
 Judged judge_item(const Item& item, const CurateConfig& config);
 
 }  // namespace vl3::curate

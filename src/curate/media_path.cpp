@@ -1,6 +1,9 @@
 #include "curate/media_path.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <string_view>
 
 #include "core/printable.h"
 #include "text/utf8.h"
@@ -51,6 +54,21 @@ ResolvedMedia resolve_media(const fs::path& root, const std::string& name) {
   if (error) return {{}, "missing", shown + ": " + error.message()};
   if (!fs::is_regular_file(status)) return {{}, "not_a_file", shown};
   return {found, "", ""};
+}
+
+std::string lower_extension(const fs::path& name) {
+  std::string extension = name.extension().string();
+  if (!extension.empty()) extension.erase(0, 1);
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return extension;
+}
+
+bool is_media_name(const fs::path& name) {
+  static constexpr std::array<std::string_view, 19> kKnown = {
+      "jpg",  "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif",
+      "avif", "mp4",  "m4v", "webm", "mkv", "avi", "mov", "mpg",  "mpeg"};
+  return std::find(kKnown.begin(), kKnown.end(), lower_extension(name)) != kKnown.end();
 }
 
 }  // namespace vl3::curate

@@ -1,43 +1,31 @@
 #include "curate/pipeline.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <chrono>
+#include <optional>
+#include <utility>
 
 #include "core/check.h"
 #include "core/file.h"
 #include "curate/caption_step.h"
+#include "curate/claim.h"
 #include "curate/export_step.h"
+#include "curate/file_lock.h"
 #include "curate/recipe.h"
 #include "curate/report.h"
+#include "curate/result_stage.h"
 #include "curate/select.h"
 
 namespace vl3::curate {
 namespace fs = std::filesystem;
 namespace {
 
-// Held while the folder's own files are made; ends with the process.
-class OutputLock {
- public:
-  explicit OutputLock(const OutputLayout& layout) {
-    const fs::path path = layout.work() / "lock";
-    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    VL3_CHECK(fd_ >= 0, kInvalidArgument, "{}: cannot be written", path.string());
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-      ::close(fd_);
-      VL3_FAIL(kInvalidArgument, "{}: another process is making this folder's results",
-               layout.output.string());
-    }
-  }
-  ~OutputLock() { ::close(fd_); }
-  OutputLock(const OutputLock&) = delete;
-  OutputLock& operator=(const OutputLock&) = delete;
-
- private:
-  int fd_ = -1;
-};
+// Held by whoever makes the folder's own files.
+FileLock lock_results(const OutputLayout& layout) {
+  std::optional<FileLock> lock = FileLock::try_lock(layout.work() / "lock", FileLock::Mode::kExclusive);
+  VL3_CHECK(lock, kInvalidArgument, "{}: another process is making this folder's results",
+            layout.output.string());
+  return std::move(*lock);
+}
 
 class Stopwatch {
  public:
@@ -57,6 +45,56 @@ OrderedJson seconds_of(const CurateReport& report) {
           {"writing", fmt::format("{:.1f}", report.write_s)}};
 }
 
+// Models first: a recipe whose models do not load has scored nothing, and can be corrected.
+int64_t score(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
+              const ShardShare& share, const CurateHooks& hooks, const StepHooks& step) {
+  bool missing = false;
+  for (int64_t shard = share.index; shard < source.shards(); shard += share.count)
+    missing = missing || !fs::exists(layout.scores(shard));
+  if (!missing) return 0;
+  Models models;
+  if (hooks.models) models = hooks.models(config);
+  const FileLock claim = claim_scores(source, config, layout, step);
+  return score_shards(source, config, layout, share, models, hooks.progress, hooks.cancelled).scored;
+}
+
+CaptionCounts caption(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
+                      const Selection& selection, const ShardShare& share, const CurateHooks& hooks,
+                      const StepHooks& step) {
+  VL3_CHECK(hooks.captioner != nullptr, kInvalidArgument, "new captions are wanted, but nobody makes them");
+  const std::unique_ptr<Captioner> captioner = hooks.captioner(config);
+  const CaptionCounts counts = caption_shards(source, config, layout, selection, share, *captioner, step);
+  step.say(fmt::format("{} captions made, {} unfit", counts.made, counts.unfit));
+  if (counts.failed > 0) {
+    step.say(fmt::format("{} captions failed, the first with: {}; the same command asks for them again",
+                         counts.failed, counts.first_error));
+  }
+  return counts;
+}
+
+ReportData write(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
+                 const Selection& selection, const StepHooks& step, Stopwatch* watch, CurateReport* report) {
+  ResultStage stage(layout.output);
+  const ReportData data = export_items(source, config, layout, selection, stage.folder(), step);
+  report->write_s = watch->lap();
+  write_file_atomically(stage.folder() / "recipe.toml", recipe_toml(config));
+  write_file_atomically(stage.folder() / "report.html",
+                        report_html(data, source, config, selection, seconds_of(*report)));
+  stage.publish();
+  for (const auto& [refusal, count] : data.not_exported)
+    step.say(fmt::format("{} kept items are not exported: {}", count, refusal));
+  return data;
+}
+
+void note_missing(const Selection& selection, const InputConfig& input, const StepHooks& step) {
+  if (2 * selection.missing <= selection.items) return;
+  step.say(
+      fmt::format("{} of {} items are missing: their names are looked for below {} (input.data_root, "
+                  "--data-root)",
+                  selection.missing, selection.items,
+                  input.data_root.empty() ? "the input file's folder" : input.data_root));
+}
+
 }  // namespace
 
 CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardShare& share,
@@ -67,54 +105,34 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   std::error_code error;
   fs::create_directories(layout.work(), error);
   VL3_CHECK(!error, kInvalidArgument, "{}: cannot be made: {}", layout.work().string(), error.message());
-  const auto note = [&hooks](const std::string& line) {
-    if (hooks.note) hooks.note(line);
-  };
+  const StepHooks step{hooks.note, hooks.step_progress, hooks.cancelled};
   Stopwatch watch;
   CurateReport report;
   const std::unique_ptr<ItemSource> source = open_source(config.input, layout.work());
-  claim_output(*source, config, layout);
+  check_claim(*source, config, layout);
   report.items = source->items();
-  note(fmt::format("{} items in {} shards", source->items(), source->shards()));
+  step.say(fmt::format("{} items in {} shards", source->items(), source->shards()));
   if (steps.score) {
-    bool missing = false;
-    for (int64_t shard = share.index; shard < source->shards(); shard += share.count)
-      missing = missing || !fs::exists(layout.scores(shard));
-    Models models;
-    if (missing && hooks.models) models = hooks.models(config);
-    report.scored =
-        score_shards(*source, config, layout, share, models, hooks.progress, hooks.cancelled).scored;
+    report.scored = score(*source, config, layout, share, hooks, step);
     report.score_s = watch.lap();
-    note(fmt::format("{} items scored in {:.1f} s", report.scored, report.score_s));
+    step.say(fmt::format("{} items scored in {:.1f} s", report.scored, report.score_s));
   }
   if (!steps.select) return report;
 
-  const OutputLock lock(layout);
-  const Selection selection = select_items(sizes_of(*source), config, layout, note);
+  std::optional<FileLock> results;
+  if (steps.write) results.emplace(lock_results(layout));
+  const Selection selection = select_items(sizes_of(*source), config, layout, step);
   report.select_s = watch.lap();
-  const bool wants_captions = config.caption.short_caption || config.caption.detailed_caption;
-  if (steps.caption && wants_captions) {
-    VL3_CHECK(hooks.captioner != nullptr, kInvalidArgument, "new captions are wanted, but nobody makes them");
-    const std::unique_ptr<Captioner> captioner = hooks.captioner(config);
-    report.captions = caption_shards(*source, config, layout, selection, share, *captioner, hooks.cancelled);
+  note_missing(selection, config.input, step);
+  if (steps.caption && (config.caption.short_caption || config.caption.detailed_caption)) {
+    report.captions = caption(*source, config, layout, selection, share, hooks, step);
     report.caption_s = watch.lap();
-    const CaptionCounts& captions = report.captions;
-    note(fmt::format("{} captions made in {:.1f} s, {} unfit", captions.made, report.caption_s,
-                     captions.unfit));
-    if (captions.failed > 0) {
-      note(fmt::format("{} captions failed, the first with: {}; the same command asks for them again",
-                       captions.failed, captions.first_error));
-    }
   }
   if (!steps.write) return report;
 
-  const ReportData data = export_items(*source, config, layout, selection);
-  report.write_s = watch.lap();
+  const ReportData data = write(*source, config, layout, selection, step, &watch, &report);
   report.kept = data.kept;
   report.reasons = data.reasons;
-  write_file_atomically(layout.output / "recipe.toml", recipe_toml(config));
-  write_file_atomically(layout.output / "report.html",
-                        report_html(data, *source, config, selection, seconds_of(report)));
   report.wrote = true;
   return report;
 }

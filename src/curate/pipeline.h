@@ -1,5 +1,5 @@
-// A whole curation, or some of its steps. One call at a time over an output folder writes what lies beside
-// work/; any number of processes may score and caption their shares at once.
+// A whole curation, or some of its steps. One process at a time writes what lies beside work/; any number of
+// them may score and caption their shares at once.
 #pragma once
 
 #include <functional>
@@ -20,12 +20,14 @@ struct Steps {
 };
 
 struct CurateHooks {
-  /// Loads models; called only where shards are to be scored.
+  /// Loads models; called only where shards are to be scored, before the output folder is claimed for it.
   std::function<Models(const CurateConfig&)> models;
   /// Called only where captions are to be made; may be empty where the recipe wants none.
   std::function<std::unique_ptr<Captioner>(const CurateConfig&)> captioner;
   std::function<void(const std::string& line)> note;
   std::function<void(const ScoreProgress&)> progress;
+  /// Of the steps after scoring: "rows", "near duplicates", "captions", "write".
+  std::function<void(const char* step, int64_t done, int64_t total)> step_progress;
   std::function<bool()> cancelled;
 };
 

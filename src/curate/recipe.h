@@ -23,7 +23,13 @@ CurateConfig parse_recipe(std::string_view toml, const std::string& where,
 /// Every key with its value, as a recipe that gives the same config again.
 std::string recipe_toml(const CurateConfig& config);
 
-/// The lines "key = value" that scores depend on, sorted; equal lines give equal scores.
+/// The lines "key = value" that scores depend on, sorted; equal lines over an equal input give equal scores.
+/// Paths are canonical, models stand only where something is asked of them: "caption_gain = MODEL DTYPE"
+/// (captions' gains are computed), "scorers.NAME = …" (of the user's models; columns are read from the rows).
+/// The input's files and the data root are not among them: ItemSource::fingerprint() tells them.
 std::vector<std::string> scoring_keys(const CurateConfig& config);
+
+/// The lines that the selection depends on besides the scores, sorted.
+std::vector<std::string> selection_keys(const CurateConfig& config);
 
 }  // namespace vl3::curate

@@ -1,5 +1,5 @@
-// Every key of a curation recipe, once. kNumbers marks what scores depend on: those may not change between
-// runs over one output folder; thresholds may. Internal to recipe.cpp.
+// Every key of a curation recipe, once. kNumbers marks what scores may depend on (scoring_keys() says when):
+// those may not change between runs over one output folder; thresholds may. Internal to recipe.cpp.
 #pragma once
 
 #include "core/recipe_rules.h"
@@ -74,6 +74,8 @@ void visit_caption(Visitor& v, CaptionConfig& caption) {
   v.flag("detailed_caption", caption.detailed_caption, Flag{kHandling});
   v.text("short_prompt", caption.short_prompt, Text{.effect = kHandling});
   v.text("detailed_prompt", caption.detailed_prompt, Text{.effect = kHandling});
+  v.text("short_video_prompt", caption.short_video_prompt, Text{.effect = kHandling});
+  v.text("detailed_video_prompt", caption.detailed_video_prompt, Text{.effect = kHandling});
   v.integer("max_tokens", caption.max_tokens, Range{1, 1e6, true, kHandling});
   v.integer("batch", caption.batch, Range{1, 1024, true, kHandling});
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "curate/caption_step.h"
 #include "curate/item_judge.h"
 #include "curate/row_reader.h"
 #include "media/data_url.h"
@@ -44,33 +45,18 @@ media::Frame shrink(const media::Frame& picture) {
   return small;
 }
 
-// What a filter compares a score with, as the page draws it.
-OrderedJson bounds_of(const std::string& score, const CurateConfig& config) {
-  OrderedJson bounds = OrderedJson::object();
-  const auto put = [&bounds](const char* key, double value) { bounds[key] = value; };
-  if (score == "aspect") put("max", config.aspect.max_ratio);
-  if (score == "contrast") put("min", config.quality.min_contrast);
-  if (score == "entropy") put("min", config.quality.min_entropy);
-  if (score == "blur") put("max", config.quality.max_blur);
-  if (score == "sharpness" && config.quality.min_sharpness > 0) put("min", config.quality.min_sharpness);
-  if (score == "caption_chars")
-    put("min", static_cast<double>(config.text.min_chars)),
-        put("max", static_cast<double>(config.text.max_chars));
-  if (score == "caption_repetition") put("max", config.text.max_repetition);
-  if (score == "caption_gain" && config.similarity.min_gain) put("min", *config.similarity.min_gain);
-  if (score == "static_share") put("max", config.video.max_static_share);
-  if (score == "motion" && config.video.min_motion > 0) put("min", config.video.min_motion);
-  for (const ScorerConfig& scorer : config.scorers) {
-    if (scorer.name != score) continue;
-    if (scorer.min) put("min", *scorer.min);
-    if (scorer.max) put("max", *scorer.max);
-  }
-  return bounds;
+// What a filter compares with, as the page draws it.
+OrderedJson to_json(const Bounds& bounds) {
+  OrderedJson json = OrderedJson::object();
+  if (bounds.min) json["min"] = *bounds.min;
+  if (bounds.max) json["max"] = *bounds.max;
+  return json;
 }
 
 class SampleBook {
  public:
-  SampleBook(const ItemSource& source, const CurateConfig& config) : source_(source), config_(config) {}
+  SampleBook(const ItemSource& source, const CurateConfig& config)
+      : source_(source), config_(config), layout_{config.output} {}
 
   OrderedJson picture(int64_t position) {
     int64_t shard = 0, high = source_.shards();
@@ -78,13 +64,23 @@ class SampleBook {
       const int64_t middle = (shard + high) / 2;
       (source_.begin_of(middle) <= position ? shard : high) = middle;
     }
-    if (shard != shard_) items_ = source_.read(shard), shard_ = shard;
+    if (shard != shard_) {
+      items_ = source_.read(shard);
+      captions_ = read_captions(layout_, shard, config_);
+      shard_ = shard;
+    }
     const Judged judged =
         judge_item(items_[static_cast<size_t>(position - source_.begin_of(shard))], config_);
     OrderedJson shown = {{"where", judged.row.where},
                          {"media", judged.row.media.substr(0, 200)},
                          {"caption", judged.row.caption.substr(0, 400)}};
     if (!judged.row.detail.empty()) shown["detail"] = judged.row.detail;
+    if (const auto made = captions_.find(position); made != captions_.end()) {
+      if (!made->second.short_caption.empty()) shown["short"] = made->second.short_caption.substr(0, 400);
+      if (!made->second.detailed_caption.empty())
+        shown["detailed"] = made->second.detailed_caption.substr(0, 1200);
+      if (!made->second.error.empty()) shown["caption_error"] = made->second.error.substr(0, 200);
+    }
     for (const char* name : {"width", "height"}) {
       if (judged.row.scores.count(name) > 0) shown[name] = judged.row.scores.at(name);
     }
@@ -97,8 +93,10 @@ class SampleBook {
  private:
   const ItemSource& source_;
   const CurateConfig& config_;
+  const OutputLayout layout_;
   int64_t shard_ = -1;
   std::vector<Item> items_;
+  std::map<int64_t, NewCaption> captions_;
 };
 
 OrderedJson funnel_of(const ReportData& data) {
@@ -110,6 +108,50 @@ OrderedJson funnel_of(const ReportData& data) {
     funnel.push_back({{"stage", stage_name(static_cast<Stage>(s))}, {"dropped", dropped}, {"left", left}});
   }
   return funnel;
+}
+
+OrderedJson captions_of(const CaptionTally& captions, const CaptionConfig& config) {
+  OrderedJson json;
+  if (config.short_caption) json["short"] = captions.short_made;
+  if (config.detailed_caption) json["detailed"] = captions.detailed_made;
+  if (json.is_null()) return json;
+  json["unfit"] = captions.unfit;
+  json["lacking"] = captions.lacking;
+  json["faults"] = captions.faults;
+  json["first_error"] = captions.first_error;
+  return json;
+}
+
+OrderedJson duplicates_of(const DuplicateSummary& duplicates, const DuplicatesConfig& config) {
+  OrderedJson json = {{"groups", duplicates.groups},
+                      {"dropped", duplicates.dropped},
+                      {"largest", duplicates.largest},
+                      {"sizes", OrderedJson::array()},
+                      {"distances", OrderedJson::array()}};
+  int64_t from = 0;
+  for (size_t s = 0; s < duplicates.sizes.size(); ++s) {
+    const bool last = s == duplicates.kSizes.size();
+    const int64_t to = last ? 0 : duplicates.kSizes[s];
+    const std::string name = last                     ? fmt::format("over {}", duplicates.kSizes[s - 1])
+                             : from + 1 < to && s > 0 ? fmt::format("{} to {}", from + 1, to)
+                                                      : fmt::format("{}", to);
+    json["sizes"].push_back({name, duplicates.sizes[s]});
+    from = to;
+  }
+  const auto bins = static_cast<size_t>(std::clamp<int64_t>(config.max_hash_distance + 1, 0, 32));
+  for (size_t bit = 0; bit < bins; ++bit) json["distances"].push_back(duplicates.distances[bit]);
+  return json;
+}
+
+// The item, and of duplicates the one it went for with what became of that one.
+OrderedJson sample_of(int64_t position, const Selection& selection, SampleBook* book) {
+  OrderedJson entry = book->picture(position);
+  const Verdict verdict = selection.verdicts->get(position);
+  if (verdict.other < 0 || verdict.reason == Reason::kCaptionTemplate) return entry;
+  entry["likeness"] = verdict.value;
+  entry["twin"] = book->picture(verdict.other);
+  entry["twin"]["verdict"] = reason_name(selection.verdicts->get(verdict.other).reason);
+  return entry;
 }
 
 OrderedJson clusters_of(const ClusterSummary& summary) {
@@ -140,6 +182,9 @@ std::string report_html(const ReportData& data, const ItemSource& source, const 
   page["features"] = config.features;
   page["funnel"] = funnel_of(data);
   page["reasons"] = data.reasons;
+  page["captions"] = captions_of(data.captions, config.caption);
+  page["not_exported"] = data.not_exported;
+  page["duplicates"] = duplicates_of(selection.duplicates, config.duplicates);
   page["histograms"] = OrderedJson::array();
   for (const auto& [name, histogram] : data.histograms) {
     int64_t total = 0;
@@ -151,7 +196,7 @@ std::string report_html(const ReportData& data, const ItemSource& source, const 
                                   {"log", histogram.logarithmic},
                                   {"kept", histogram.kept},
                                   {"dropped", histogram.dropped},
-                                  {"bounds", bounds_of(name, config)}});
+                                  {"bounds", to_json(bounds_of(name, config))}});
   }
   page["clusters"] = clusters_of(selection.clusters);
   SampleBook book(source, config);
@@ -160,13 +205,7 @@ std::string report_html(const ReportData& data, const ItemSource& source, const 
     std::vector<int64_t> positions = samples.positions;
     std::sort(positions.begin(), positions.end());
     OrderedJson& shown = page["samples"][reason] = OrderedJson::array();
-    for (const int64_t position : positions) {
-      OrderedJson entry = book.picture(position);
-      const Verdict verdict = selection.verdicts->get(position);
-      if (verdict.other >= 0 && verdict.reason != Reason::kCaptionTemplate)
-        entry["twin"] = book.picture(verdict.other);
-      shown.push_back(std::move(entry));
-    }
+    for (const int64_t position : positions) shown.push_back(sample_of(position, selection, &book));
   }
   page["seconds"] = seconds;
 

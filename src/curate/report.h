@@ -7,9 +7,9 @@
 
 namespace vl3::curate {
 
-/// Funnel, histograms with their thresholds, samples of each reason as small pictures inside the file,
-/// clusters before and after, captions. Text from outside is only ever set as text by the page's script,
-/// never as markup.
+/// Funnel, new captions, duplicates, histograms with their thresholds, clusters before and after, samples of
+/// each reason as small pictures inside the file. Text from outside is only ever set as text by the page's
+/// script, never as markup.
 /// @param seconds  of the run's steps, for the footer; may be empty.
 std::string report_html(const ReportData& data, const ItemSource& source, const CurateConfig& config,
                         const Selection& selection, const OrderedJson& seconds);

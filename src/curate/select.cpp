@@ -1,10 +1,15 @@
 #include "curate/select.h"
 
+#include <optional>
+#include <utility>
+
 #include "core/check.h"
 #include "curate/candidates.h"
 #include "curate/duplicates.h"
 #include "curate/feature_file.h"
+#include "curate/file_lock.h"
 #include "curate/row_reader.h"
+#include "curate/selection_store.h"
 #include "curate/thresholds.h"
 
 namespace vl3::curate {
@@ -33,23 +38,51 @@ Candidate candidate_of(const ScoreRow& row, int64_t shard, int64_t index) {
   return candidate;
 }
 
-void judge_shard(int64_t shard, const ShardSizes& sizes, const CurateConfig& config,
-                 const OutputLayout& layout, VerdictFile* verdicts, CandidateFile* candidates) {
-  const int64_t begin = sizes.begin[static_cast<size_t>(shard)];
-  const int64_t size = sizes.begin[static_cast<size_t>(shard) + 1] - begin;
-  VL3_CHECK(fs::exists(layout.scores(shard)), kNotFound,
-            "{}: shard {} is not scored yet; run every --shard first", layout.scores(shard).string(), shard);
-  std::vector<Verdict> found;
-  each_row(layout.scores(shard), [&](const ScoreRow& row) {
-    VL3_CHECK(row.position == begin + std::ssize(found), kCorrupt, "{}: item {} where {} is due",
-              layout.scores(shard).string(), row.position, begin + std::ssize(found));
-    found.push_back(judge_row(row, config));
-    if (found.back().reason == Reason::kKept) candidates->add(candidate_of(row, shard, row.position - begin));
-  });
-  VL3_CHECK(std::ssize(found) == size, kCorrupt, "{}: {} rows for {} items", layout.scores(shard).string(),
-            found.size(), size);
-  verdicts->set(begin, found);
-}
+class RowJudge {
+ public:
+  RowJudge(const ShardSizes& sizes, const CurateConfig& config, const OutputLayout& layout,
+           Selection* selection, CandidateFile* candidates)
+      : sizes_(sizes), config_(config), layout_(layout), selection_(selection), candidates_(candidates) {
+    for (const ScorerConfig& scorer : config.scorers) samplers_[scorer.name] = {};
+    samplers_["caption_gain"] = {};
+  }
+
+  void judge(int64_t shard) {
+    const int64_t begin = sizes_.begin[static_cast<size_t>(shard)];
+    const int64_t size = sizes_.begin[static_cast<size_t>(shard) + 1] - begin;
+    const std::string file = layout_.scores(shard).string();
+    std::vector<Verdict> found;
+    each_row(file, [&](ScoreRow row) {
+      VL3_CHECK(row.position == begin + std::ssize(found), kCorrupt, "{}: item {} where {} is due", file,
+                row.position, begin + std::ssize(found));
+      take_columns(config_, &row);
+      found.push_back(judge_row(row, config_));
+      selection_->missing += row.reason == "missing" ? 1 : 0;
+      for (auto& [name, sampler] : samplers_) {
+        const auto score = row.scores.find(name);
+        if (score != row.scores.end()) sampler.add(score->second);
+      }
+      if (found.back().reason == Reason::kKept)
+        candidates_->add(candidate_of(row, shard, row.position - begin));
+    });
+    VL3_CHECK(std::ssize(found) == size, kCorrupt, "{}: {} rows for {} items", file, found.size(), size);
+    selection_->verdicts->set(begin, found);
+  }
+
+  void finish() {
+    for (const auto& [name, sampler] : samplers_) {
+      if (!sampler.empty()) selection_->axes[name] = sampler.axis();
+    }
+  }
+
+ private:
+  const ShardSizes& sizes_;
+  const CurateConfig& config_;
+  const OutputLayout& layout_;
+  Selection* selection_;
+  CandidateFile* candidates_;
+  std::map<std::string, AxisSampler> samplers_;
+};
 
 // Candidates come in the order of the input: a shard's file stays open until the next one's is wanted.
 FeatureReader reader_of(const OutputLayout& layout, const ShardSizes& sizes) {
@@ -73,6 +106,35 @@ FeatureReader reader_of(const OutputLayout& layout, const ShardSizes& sizes) {
   return reader;
 }
 
+Selection make_selection(const ShardSizes& sizes, const CurateConfig& config, const OutputLayout& layout,
+                         const fs::path& work, const StepHooks& hooks) {
+  Selection selection;
+  selection.items = sizes.begin.back();
+  selection.verdicts = std::make_unique<VerdictFile>(verdicts_of(work), selection.items);
+  VerdictFile* verdicts = selection.verdicts.get();
+  CandidateFile candidates(work / "candidates");
+  RowJudge judge(sizes, config, layout, &selection, &candidates);
+  for (int64_t shard = 0; shard < sizes.shards(); ++shard) {
+    hooks.stop_if_asked("selecting");
+    hooks.show("rows", sizes.begin[static_cast<size_t>(shard)], selection.items);
+    judge.judge(shard);
+  }
+  judge.finish();
+  hooks.say(fmt::format("{} of {} items pass every filter of their own", candidates.size(), selection.items));
+  drop_exact_duplicates(candidates, config, work, verdicts);
+  hooks.stop_if_asked("selecting");
+  drop_near_duplicates(candidates, config, work, verdicts, hooks);
+  selection.duplicates = settle_duplicates(config, work, verdicts);
+  hooks.say(
+      fmt::format("{} duplicates in {} groups", selection.duplicates.dropped, selection.duplicates.groups));
+  hooks.stop_if_asked("selecting");
+  drop_caption_templates(candidates, config, work, verdicts);
+  selection.clusters = balance_clusters(candidates, reader_of(layout, sizes), config, work, verdicts);
+  hooks.stop_if_asked("selecting");
+  hooks.say(fmt::format("{} clusters", selection.clusters.clusters));
+  return selection;
+}
+
 }  // namespace
 
 ShardSizes sizes_of(const ItemSource& source) {
@@ -83,24 +145,23 @@ ShardSizes sizes_of(const ItemSource& source) {
 }
 
 Selection select_items(const ShardSizes& sizes, const CurateConfig& config, const OutputLayout& layout,
-                       const std::function<void(const std::string&)>& note) {
-  const fs::path work = layout.work() / "select";
+                       const StepHooks& hooks) {
+  const fs::path folder = layout.work() / "select", work = layout.work() / "select.new";
+  const FileLock lock = FileLock::lock(layout.work() / "select.lock", FileLock::Mode::kExclusive, hooks,
+                                       "another process is selecting: waiting for it");
+  const std::string state = selection_state(sizes, config, layout);
+  if (std::optional<Selection> there = load_selection(folder, state, sizes.begin.back())) {
+    hooks.say("the selection is there already");
+    return std::move(*there);
+  }
   fs::remove_all(work);
   fs::create_directories(work);
-  Selection selection;
-  selection.items = sizes.begin.back();
-  selection.verdicts = std::make_unique<VerdictFile>(work / "verdicts", selection.items);
-  CandidateFile candidates(work / "candidates");
-  for (int64_t shard = 0; shard < sizes.shards(); ++shard)
-    judge_shard(shard, sizes, config, layout, selection.verdicts.get(), &candidates);
-  note(fmt::format("{} of {} items pass every filter of their own", candidates.size(), selection.items));
-  drop_exact_duplicates(candidates, config, work, selection.verdicts.get());
-  drop_near_duplicates(candidates, config, work, selection.verdicts.get());
-  note("duplicates are found");
-  drop_caption_templates(candidates, config, work, selection.verdicts.get());
-  selection.clusters =
-      balance_clusters(candidates, reader_of(layout, sizes), config, work, selection.verdicts.get());
-  note(fmt::format("{} clusters", selection.clusters.clusters));
+  Selection selection = make_selection(sizes, config, layout, work, hooks);
+  fs::remove(work / "candidates");
+  save_selection(work, state, selection);
+  // Whoever reads the old one has it open, and goes on with it.
+  fs::remove_all(folder);
+  fs::rename(work, folder);
   return selection;
 }
 

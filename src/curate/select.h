@@ -1,17 +1,20 @@
 // The second step: from all score rows to a verdict an item. Looks at no medium, so thresholds can be tried
-// again and again; memory does not grow with the items. One thread besides Faiss's.
+// again and again; memory does not grow with the items. One thread besides Faiss's; of several processes one
+// selects and the others read what it found.
 #pragma once
 
-#include <array>
 #include <filesystem>
-#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "curate/clusters.h"
 #include "curate/curate_config.h"
+#include "curate/duplicates.h"
+#include "curate/score_axis.h"
 #include "curate/shard_scorer.h"
+#include "curate/step_hooks.h"
 #include "curate/verdict.h"
 
 namespace vl3::curate {
@@ -19,7 +22,9 @@ namespace vl3::curate {
 struct Selection {
   std::unique_ptr<VerdictFile> verdicts;
   ClusterSummary clusters;
-  int64_t items = 0;
+  DuplicateSummary duplicates;
+  std::map<std::string, ScoreAxis> axes;  ///< of scores from outside and captions' gains
+  int64_t items = 0, missing = 0;         ///< missing: whose medium is not there
 };
 
 /// The input as select needs it: how many items each shard has.
@@ -29,10 +34,11 @@ struct ShardSizes {
 };
 ShardSizes sizes_of(const ItemSource& source);
 
-/// @param note  one line now and then about what is being done.
+/// Makes the selection in work/select, or takes the one that is there when nothing it depends on has changed.
+/// Waits while another process makes it.
 /// @throws Error(kNotFound) naming the first shard that is not scored yet; Error(kCorrupt) for a shard whose
-/// rows are not its items'.
+/// rows are not its items'; Error(kCancelled).
 Selection select_items(const ShardSizes& sizes, const CurateConfig& config, const OutputLayout& layout,
-                       const std::function<void(const std::string&)>& note);
+                       const StepHooks& hooks);
 
 }  // namespace vl3::curate

@@ -3,6 +3,7 @@
 // shards.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 
@@ -31,17 +32,23 @@ struct ScoreProgress {
   int64_t scored = 0;           ///< by this run
 };
 
-/// Makes what is missing of the share's shards.
+/// Removes what killed processes left of the share's shards: "000017.jsonl.tmp-PID-…" of processes that are
+/// no more. A share is one process's: those of other machines that are at work have other shards.
+void remove_unfinished(const std::filesystem::path& folder, const ShardShare& share);
+
+inline constexpr uint64_t kPictureBytes = 256u << 20;
+
+/// Makes what is missing of the share's shards. Memory holds a block of at most 64 items.
 /// @param models  used by the calling thread alone; config.workers threads decode.
-/// @param cancelled  looked at after each block of items; the shard it was in is not written.
-/// @throws Error(kCancelled); Error(kResourceExhausted) for a full disk. Items themselves never throw.
+/// @param cancelled  looked at before each block of items; the shard it was in is not written.
+/// @param picture_bytes  that a block's decoded pictures take, and one picture more for each worker. Without
+/// models each is let go at once.
+/// @throws Error(kCancelled); Error(kResourceExhausted) for a full disk. Items themselves never throw: one
+/// that a model cannot look at lacks its scores and features, `detail` says why. A model that fails with
+/// every item and with a plain picture, too, throws its own error.
 ScoreProgress score_shards(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
                            const ShardShare& share, Models& models,
                            const std::function<void(const ScoreProgress&)>& progress,
-                           const std::function<bool()>& cancelled);
-
-/// Refuses an output folder whose scores were made from another input or with other scoring keys.
-/// @throws Error(kInvalidArgument) naming the first difference.
-void claim_output(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout);
+                           const std::function<bool()>& cancelled, uint64_t picture_bytes = kPictureBytes);
 
 }  // namespace vl3::curate

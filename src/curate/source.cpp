@@ -1,192 +1,22 @@
-// The kinds of input: lines of JSON, lists in .json, WebDataset tars, and folders through a list of their
-// files.
+// Several files and folders as one input: which kind each is, and what its names are relative to.
 #include <algorithm>
 
 #include "core/check.h"
-#include "core/digest.h"
-#include "core/printable.h"
+#include "core/log.h"
+#include "curate/file_source.h"
 #include "curate/folder_listing.h"
 #include "curate/item.h"
-#include "curate/line_reader.h"
-#include "data/annotation_file.h"
-#include "data/bad_sample.h"
 #include "data/record_list.h"
-#include "data/tar_reader.h"
-#include "media/sniff.h"
-#include "text/utf8.h"
 
 namespace vl3::curate {
 namespace fs = std::filesystem;
 namespace {
 
-// What all kinds share: shards of one file.
-class FileSource : public ItemSource {
- public:
-  FileSource(fs::path path, fs::path root, InputConfig input)
-      : path_(std::move(path)), root_(std::move(root)), input_(std::move(input)) {}
-  int64_t shards() const override { return (count_ + input_.shard_items - 1) / input_.shard_items; }
-  int64_t items() const override { return count_; }
-  int64_t begin_of(int64_t shard) const override { return shard * input_.shard_items; }
-  int64_t size_of(int64_t shard) const override {
-    return std::min(input_.shard_items, count_ - begin_of(shard));
-  }
-  std::string fingerprint() const override {
-    const auto time = fs::last_write_time(path_).time_since_epoch().count();
-    return fmt::format("{} {} {}", printable(path_.string()), fs::file_size(path_), time);
-  }
-
- protected:
-  Item start(int64_t position, int64_t line) const {
-    Item item;
-    item.position = position;
-    item.where = printable(fmt::format("{}:{}", path_.filename().string(), line));
-    item.root = root_;
-    return item;
-  }
-
-  fs::path path_, root_;
-  InputConfig input_;
-  int64_t count_ = 0;
-};
-
-class JsonlSource : public FileSource {
- public:
-  JsonlSource(const fs::path& path, const fs::path& root, const InputConfig& input, bool listing)
-      : FileSource(path, root, input), file_(path), listing_(listing) {
-    LineReader reader(file_);
-    LineReader::Line line;
-    for (; reader.next(&line, false); ++count_) {
-      if (count_ % input_.shard_items == 0) begins_.emplace_back(line.begin, line.number);
-    }
-  }
-
-  std::vector<Item> read(int64_t shard) const override {
-    const auto [offset, first_line] = begins_[static_cast<size_t>(shard)];
-    LineReader reader(file_, offset, first_line);
-    std::vector<Item> items;
-    LineReader::Line line;
-    while (std::ssize(items) < size_of(shard) && reader.next(&line)) {
-      Item item = start(begin_of(shard) + std::ssize(items), line.number);
-      if (line.length > LineReader::kMaxLine) {
-        item.reason = "line_too_long";
-        item.detail = fmt::format("{} bytes; at most {}", line.length, LineReader::kMaxLine);
-      } else {
-        read_annotation(line.text, input_, &item);
-        if (listing_) complete(&item);
-      }
-      items.push_back(std::move(item));
-    }
-    VL3_CHECK(std::ssize(items) == size_of(shard), kCorrupt, "{}: has changed since it was opened",
-              path_.string());
-    return items;
-  }
-
-  std::string fingerprint() const override {
-    if (!listing_) return FileSource::fingerprint();
-    Digest digest;  // a listing is made anew with the same content: its time says nothing
-    std::string block(1 << 20, '\0');
-    for (uint64_t at = 0; at < file_.size(); at += block.size())
-      digest.add(block.data(), file_.read_some(at, block.data(), block.size()));
-    return printable(root_.string()) + " " + digest.hex();
-  }
-
- private:
-  void complete(Item* item) const {
-    if (item->source.is_object() && item->source.value("not_utf8", false)) item->reason = "name_not_utf8";
-    item->where = printable(item->media);
-    if (item->reason.empty()) read_sidecar(root_, input_, item);
-    item->source = nullptr;
-  }
-
-  data::RandomAccessFile file_;
-  bool listing_;
-  std::vector<std::pair<uint64_t, int64_t>> begins_;  // a shard's first line: offset, number
-};
-
-class JsonSource : public FileSource {
- public:
-  JsonSource(const fs::path& path, const fs::path& root, const InputConfig& input)
-      : FileSource(path, root, input), file_(path) {
-    count_ = file_.size();
-  }
-  std::vector<Item> read(int64_t shard) const override {
-    std::vector<Item> items;
-    for (int64_t i = begin_of(shard); i < begin_of(shard) + size_of(shard); ++i) {
-      Item item = start(i, file_.line(i));
-      try {
-        read_annotation(file_.text(i), input_, &item);
-      } catch (const Error& error) {
-        item.reason = "line_too_long";
-        item.detail = error.what();
-      }
-      items.push_back(std::move(item));
-    }
-    return items;
-  }
-
- private:
-  data::AnnotationFile file_;
-};
-
-class TarSource : public FileSource {
- public:
-  TarSource(const fs::path& path, const InputConfig& input)
-      : FileSource(path, path.parent_path(), input), tar_(path) {
-    count_ = tar_.size();
-  }
-  std::vector<Item> read(int64_t shard) const override {
-    std::vector<Item> items;
-    for (int64_t i = begin_of(shard); i < begin_of(shard) + size_of(shard); ++i) {
-      Item item = start(i, i + 1);
-      try {
-        take(tar_.read(i), &item);
-      } catch (const Error& error) {
-        item.reason = "broken_tar_sample";
-        item.detail = error.what();
-      }
-      items.push_back(std::move(item));
-    }
-    return items;
-  }
-
- private:
-  void take(std::vector<data::TarMember> members, Item* item) const {
-    std::string text, name;
-    for (data::TarMember& member : members) {
-      if (member.extension == "json") {
-        read_annotation(member.bytes, input_, item);
-        if (item->reason == "no_media") item->reason.clear(), item->detail.clear();
-      } else if (member.extension == "txt") {
-        text = member.bytes;
-      } else if (item->bytes == nullptr &&
-                 (media::sniff_still(member.bytes) != media::StillFormat::kNone ||
-                  media::sniff_video(member.bytes) || is_picture(member.extension))) {
-        name = member.name;
-        item->bytes = std::make_shared<const std::string>(std::move(member.bytes));
-      }
-    }
-    if (item->caption.empty() && text::find_invalid_utf8(text) == std::string_view::npos)
-      item->caption = text;
-    if (!item->reason.empty()) return;
-    item->media = printable(name);
-    if (item->bytes == nullptr) item->reason = "no_media", item->detail = "no member is a picture or a video";
-  }
-
-  static bool is_picture(const std::string& extension) {
-    for (const char* known :
-         {"jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "mp4", "webm", "mkv"}) {
-      if (extension == known) return true;
-    }
-    return false;
-  }
-
-  data::TarReader tar_;
-};
-
-// Several files as one input.
 class JoinedSource : public ItemSource {
  public:
-  explicit JoinedSource(std::vector<std::unique_ptr<ItemSource>> parts) : parts_(std::move(parts)) {
+  /// @param media_root  of what is written.
+  JoinedSource(std::vector<std::unique_ptr<ItemSource>> parts, fs::path media_root)
+      : parts_(std::move(parts)), media_root_(std::move(media_root)) {
     for (size_t p = 0; p < parts_.size(); ++p) {
       first_items_.push_back(items_);
       first_shards_.push_back(shards_);
@@ -204,25 +34,42 @@ class JoinedSource : public ItemSource {
     const size_t p = part_of(shard);
     return parts_[p]->size_of(shard - first_shards_[p]);
   }
-  std::vector<Item> read(int64_t shard) const override {
+  std::unique_ptr<ItemReader> open(int64_t shard) const override {
     const size_t p = part_of(shard);
-    std::vector<Item> items = parts_[p]->read(shard - first_shards_[p]);
-    for (Item& item : items) item.position += first_items_[p];
-    return items;
+    return std::make_unique<Reader>(parts_[p]->open(shard - first_shards_[p]), first_items_[p]);
   }
   std::string fingerprint() const override {
     std::string all;
     for (const auto& part : parts_) all += part->fingerprint() + "\n";
-    return sha256_hex(all);
+    return all;
+  }
+  fs::path media_root() const override { return media_root_; }
+  bool carries_media() const override {
+    return std::any_of(parts_.begin(), parts_.end(), [](const auto& part) { return part->carries_media(); });
   }
 
  private:
+  class Reader : public ItemReader {
+   public:
+    Reader(std::unique_ptr<ItemReader> part, int64_t first) : part_(std::move(part)), first_(first) {}
+    std::optional<Item> next() override {
+      std::optional<Item> item = part_->next();
+      if (item) item->position += first_;
+      return item;
+    }
+
+   private:
+    std::unique_ptr<ItemReader> part_;
+    int64_t first_;
+  };
+
   size_t part_of(int64_t shard) const {
     return static_cast<size_t>(std::upper_bound(first_shards_.begin(), first_shards_.end(), shard) -
                                first_shards_.begin()) -
            1;
   }
   std::vector<std::unique_ptr<ItemSource>> parts_;
+  fs::path media_root_;
   std::vector<int64_t> first_items_, first_shards_;
   int64_t items_ = 0, shards_ = 0;
 };
@@ -242,32 +89,97 @@ std::vector<fs::path> expand(const InputConfig& input) {
   return paths;
 }
 
+bool is_tar(const fs::path& path) { return path.extension() == ".tar" && !fs::is_directory(path); }
+
+// The deepest folder that all of them are, or lie in.
+fs::path common_folder(const std::vector<fs::path>& folders) {
+  fs::path common = folders.empty() ? fs::path() : folders.front();
+  for (const fs::path& folder : folders) {
+    const auto end = std::mismatch(common.begin(), common.end(), folder.begin(), folder.end()).first;
+    fs::path shared;
+    for (auto part = common.begin(); part != end; ++part) shared /= *part;
+    common = shared;
+  }
+  return common;
+}
+
+// "" or "fa/".
+std::string prefix_of(const fs::path& folder, const fs::path& common) {
+  const std::string relative = folder.lexically_relative(common).string();
+  return relative == "." || relative.empty() ? "" : relative + "/";
+}
+
+struct Inputs {
+  std::vector<InputFile> files;
+  fs::path media_root;
+};
+
+// Names are relative to each file's own folder, which is also all that its names may lead to. What is written
+// is relative to the folder that all of these share: "a.jpg" of two folders would be one name for two
+// pictures.
+Inputs name_inputs(const std::vector<fs::path>& paths, const std::string& data_root) {
+  Inputs inputs;
+  std::vector<fs::path> folders, roots;
+  for (const fs::path& path : paths) {
+    const bool folder = fs::is_directory(path);
+    folders.push_back(fs::canonical(folder ? path : fs::absolute(path).parent_path()));
+    InputFile file;
+    file.path = folder ? folders.back() : folders.back() / path.filename();
+    file.root = data_root.empty() ? folders.back() : fs::canonical(data_root);
+    if (!is_tar(path)) roots.push_back(file.root);
+    inputs.files.push_back(std::move(file));
+  }
+  const fs::path shared = common_folder(folders);
+  inputs.media_root = common_folder(roots);
+  for (size_t i = 0; i < paths.size(); ++i) {
+    InputFile& file = inputs.files[i];
+    file.label = prefix_of(folders[i], shared) + file.path.filename().string();
+    if (!is_tar(paths[i])) file.prefix = prefix_of(file.root, inputs.media_root);
+  }
+  return inputs;
+}
+
 }  // namespace
 
+std::vector<Item> ItemSource::read(int64_t shard) const {
+  std::vector<Item> items;
+  const std::unique_ptr<ItemReader> reader = open(shard);
+  while (std::optional<Item> item = reader->next()) items.push_back(std::move(*item));
+  return items;
+}
+
 std::unique_ptr<ItemSource> open_source(const InputConfig& input, const fs::path& work) {
-  std::vector<std::unique_ptr<ItemSource>> parts;
-  int folders = 0;
   VL3_CHECK(input.data_root.empty() || fs::is_directory(input.data_root), kNotFound,
             "{}: the data root is no folder", input.data_root);
-  for (const fs::path& path : expand(input)) {
-    const fs::path root = fs::canonical(
-        input.data_root.empty() ? (fs::is_directory(path) ? path : fs::absolute(path).parent_path())
-                                : fs::path(input.data_root));
+  const Inputs inputs = name_inputs(expand(input), input.data_root);
+  std::vector<std::unique_ptr<ItemSource>> parts;
+  std::string fault, first_fault;
+  size_t broken = 0;
+  int folders = 0;
+  for (const InputFile& file : inputs.files) {
+    const fs::path& path = file.path;
     if (fs::is_directory(path)) {
-      const fs::path listing = work / fmt::format("listing-{}.jsonl", folders++);
-      write_listing(fs::canonical(path), root, listing);
-      parts.push_back(std::make_unique<JsonlSource>(listing, root, input, true));
+      const FolderListing listing = list_folder(path, file.root, fs::weakly_canonical(work).parent_path(),
+                                                work / fmt::format("listing-{}", folders++));
+      for (const std::string& note : listing.notes) logger().warn("{}: {}", path.string(), note);
+      parts.push_back(folder_source(file, input, listing.file, listing.digest));
     } else if (path.extension() == ".jsonl") {
-      parts.push_back(std::make_unique<JsonlSource>(path, root, input, false));
+      parts.push_back(jsonl_source(file, input));
     } else if (path.extension() == ".json") {
-      parts.push_back(std::make_unique<JsonSource>(path, root, input));
+      parts.push_back(json_source(file, input));
     } else {
-      VL3_CHECK(path.extension() == ".tar", kUnsupported,
-                "{}: expected a folder, .jsonl, .json or an uncompressed .tar", path.string());
-      parts.push_back(std::make_unique<TarSource>(path, input));
+      VL3_CHECK(is_tar(path), kUnsupported, "{}: expected a folder, .jsonl, .json or an uncompressed .tar",
+                path.string());
+      fault.clear();
+      parts.push_back(tar_source(file, input, &fault));
+      if (fault.empty()) continue;
+      logger().warn("{}", fault);
+      if (broken++ == 0) first_fault = fault;
     }
   }
-  return std::make_unique<JoinedSource>(std::move(parts));
+  // One bad tar costs its own line; where there is nothing else, the input itself is wrong.
+  VL3_CHECK(broken == 0 || broken < parts.size(), kCorrupt, "{}", first_fault);
+  return std::make_unique<JoinedSource>(std::move(parts), inputs.media_root);
 }
 
 }  // namespace vl3::curate

@@ -47,6 +47,40 @@ bool is_control(utf8proc_int32_t point) {
          category == UTF8PROC_CATEGORY_CS;
 }
 
+// Thai to Myanmar, Khmer, kana, Han: no space says where a word ends.
+bool is_unspaced(utf8proc_int32_t point) {
+  return (point >= 0x0e00 && point < 0x0f00) || (point >= 0x1000 && point < 0x10a0) ||
+         (point >= 0x1780 && point < 0x1800) || (point >= 0x3040 && point < 0xa000) ||
+         (point >= 0xf900 && point < 0xfb00) || (point >= 0x20000 && point < 0x40000);
+}
+
+bool is_word(utf8proc_int32_t point) {
+  if (point < 0 || is_unspaced(point)) return false;
+  const utf8proc_category_t category = utf8proc_category(point);
+  return point == '_' || (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO);
+}
+
+// The code point that begins at, or ends before, `at`; -1 at the text's ends.
+utf8proc_int32_t point_at(std::string_view text, size_t at) {
+  utf8proc_int32_t point = -1;
+  if (at >= text.size()) return point;
+  utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at,
+                   static_cast<utf8proc_ssize_t>(text.size() - at), &point);
+  return point;
+}
+
+utf8proc_int32_t point_before(std::string_view text, size_t at) {
+  if (at == 0) return -1;
+  --at;
+  while (at > 0 && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
+  return point_at(text, at);
+}
+
+// Whether a word goes on across `at`.
+bool cuts_word(std::string_view text, size_t at) {
+  return is_word(point_before(text, at)) && is_word(point_at(text, at));
+}
+
 void append_point(utf8proc_int32_t point, std::string* out) {
   utf8proc_uint8_t bytes[4];
   const utf8proc_ssize_t size = utf8proc_encode_char(point, bytes);
@@ -87,6 +121,16 @@ TextMeasures measure_text(std::string_view caption) {
     if (text.find(tag) != std::string_view::npos) measures.has_media_tag = true;
   }
   return measures;
+}
+
+bool is_clean(const TextMeasures& measures) { return measures.controls == 0 && !measures.has_media_tag; }
+
+size_t find_words(std::string_view text, std::string_view phrase, size_t from) {
+  if (phrase.empty()) return std::string_view::npos;
+  size_t at = text.find(phrase, from);
+  while (at != std::string_view::npos && (cuts_word(text, at) || cuts_word(text, at + phrase.size())))
+    at = text.find(phrase, at + 1);
+  return at;
 }
 
 std::string caption_template(std::string_view caption) {

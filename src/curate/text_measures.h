@@ -20,6 +20,14 @@ struct TextMeasures {
 /// @param caption  UTF-8.
 TextMeasures measure_text(std::string_view caption);
 
+/// Whether the text can stand in a training sample as it is: no control characters, no media tags.
+bool is_clean(const TextMeasures& measures);
+
+/// Where `phrase` stands in `text` as whole words: neither end within a word. Scripts that are written
+/// without spaces have no words to cut.
+/// @param from  byte offset. @return byte offset; npos.
+size_t find_words(std::string_view text, std::string_view phrase, size_t from);
+
 /// The caption in lower case, digits as one '#', white space as one blank: captions that a program filled in
 /// are equal.
 std::string caption_template(std::string_view caption);

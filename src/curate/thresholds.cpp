@@ -1,6 +1,9 @@
 #include "curate/thresholds.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "curate/text_measures.h"
 
 namespace vl3::curate {
 namespace {
@@ -38,9 +41,10 @@ Reason judge_picture(const Scores& scores, const CurateConfig& config) {
 
 Reason judge_video(const ScoreRow& row, const Scores& scores, const VideoConfig& video) {
   if (row.kind != "video") return Reason::kKept;
+  // First: of a video too short for a clip so few frames were seen that it would pass for a static one.
+  if (row.clip_end_s <= row.clip_start_s) return Reason::kNoClip;
   if (scores.above("static_share", video.max_static_share)) return Reason::kStatic;
-  if (scores.below("motion", video.min_motion)) return Reason::kLittleMotion;
-  return row.clip_end_s > row.clip_start_s ? Reason::kKept : Reason::kNoClip;
+  return scores.below("motion", video.min_motion) ? Reason::kLittleMotion : Reason::kKept;
 }
 
 Reason judge_text(const ScoreRow& row, const Scores& scores, const TextConfig& text) {
@@ -81,6 +85,33 @@ Verdict judge_row(const ScoreRow& row, const CurateConfig& config) {
       scores.below("caption_gain", *config.similarity.min_gain))
     verdict.reason = Reason::kTextImageSimilarity;
   return verdict;
+}
+
+Reason judge_caption(std::string_view caption, const TextConfig& config) {
+  const TextMeasures text = measure_text(caption);
+  ScoreRow row;
+  row.caption = caption;
+  row.scores = {{"caption_chars", static_cast<double>(text.chars)},
+                {"caption_repetition", text.repetition},
+                {"caption_symbols", text.symbol_share},
+                {"caption_controls", static_cast<double>(text.controls)},
+                {"caption_media_tag", text.has_media_tag ? 1.0 : 0.0}};
+  return row.caption.empty() ? Reason::kKept : judge_text(row, Scores(row), config);
+}
+
+void take_columns(const CurateConfig& config, ScoreRow* row) {
+  const bool any = std::any_of(config.scorers.begin(), config.scorers.end(),
+                               [](const ScorerConfig& scorer) { return scorer.kind == "column"; });
+  if (!any) return;
+  const Json source = row->source.empty() ? Json() : Json::parse(row->source, nullptr, false);
+  for (const ScorerConfig& scorer : config.scorers) {
+    if (scorer.kind != "column") continue;
+    row->scores.erase(scorer.name);
+    const std::string& key = scorer.column.empty() ? scorer.name : scorer.column;
+    const auto found = source.is_object() ? source.find(key) : source.end();
+    if (!source.is_object() || found == source.end() || !found->is_number()) continue;
+    if (std::isfinite(found->get<double>())) row->scores[scorer.name] = found->get<double>();
+  }
 }
 
 }  // namespace vl3::curate

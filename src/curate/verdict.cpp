@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/check.h"
 
@@ -66,7 +67,21 @@ VerdictFile::VerdictFile(const std::filesystem::path& path, int64_t items) : pat
   }
 }
 
-VerdictFile::~VerdictFile() { ::close(fd_); }
+VerdictFile::~VerdictFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+VerdictFile::VerdictFile(VerdictFile&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), items_(other.items_) {}
+
+VerdictFile VerdictFile::open(const std::filesystem::path& path, int64_t items) {
+  VerdictFile file(path, items, ::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  VL3_CHECK(file.fd_ >= 0, kNotFound, "{}: cannot be read: {}", path.string(), std::strerror(errno));
+  const off_t size = ::lseek(file.fd_, 0, SEEK_END);
+  VL3_CHECK(size == items * static_cast<off_t>(sizeof(Verdict)), kCorrupt, "{}: {} bytes for {} verdicts",
+            path.string(), size, items);
+  return file;
+}
 
 std::vector<Verdict> VerdictFile::get(int64_t begin, int64_t count) const {
   VL3_CHECK(begin >= 0 && count >= 0 && begin + count <= items_, kInternal, "verdicts {} + {} of {}", begin,

@@ -75,8 +75,11 @@ class VerdictFile {
   /// A new file of `items` verdicts, all kept.
   VerdictFile(const std::filesystem::path& path, int64_t items);
   ~VerdictFile();
+  VerdictFile(VerdictFile&& other) noexcept;
   VerdictFile(const VerdictFile&) = delete;
   VerdictFile& operator=(const VerdictFile&) = delete;
+  /// One that was written before, to be read. @throws Error(kNotFound), Error(kCorrupt) for another size.
+  static VerdictFile open(const std::filesystem::path& path, int64_t items);
 
   Verdict get(int64_t position) const;
   std::vector<Verdict> get(int64_t begin, int64_t count) const;
@@ -85,6 +88,8 @@ class VerdictFile {
   int64_t items() const { return items_; }
 
  private:
+  VerdictFile(const std::filesystem::path& path, int64_t items, int fd)
+      : path_(path), fd_(fd), items_(items) {}
   std::filesystem::path path_;
   int fd_ = -1;
   int64_t items_;

@@ -4,15 +4,59 @@
 #include <archive_entry.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <list>
 #include <memory>
+#include <mutex>
+#include <utility>
 
 #include "core/check.h"
 #include "core/digest.h"
 #include "data/bad_sample.h"
+#include "data/random_access_file.h"
 
 namespace vl3::data {
 namespace {
+
+/// Tars that are open, those used last in front. Whoever reads keeps his own alive.
+class OpenFiles {
+ public:
+  static OpenFiles& instance() {
+    static OpenFiles files;
+    return files;
+  }
+
+  std::shared_ptr<const RandomAccessFile> open(uint64_t id, const std::filesystem::path& path) {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::ranges::find(files_, id, &Entry::first);
+    if (found != files_.end()) {
+      files_.splice(files_.begin(), files_, found);
+    } else {
+      files_.emplace_front(id, std::make_shared<const RandomAccessFile>(path));
+      if (files_.size() > kMost) files_.pop_back();
+    }
+    return files_.front().second;
+  }
+
+  void close(uint64_t id) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(files_, [id](const Entry& entry) { return entry.first == id; });
+  }
+
+ private:
+  static constexpr size_t kMost = 64;
+  using Entry = std::pair<uint64_t, std::shared_ptr<const RandomAccessFile>>;
+
+  std::mutex mutex_;
+  std::list<Entry> files_;
+};
+
+/// Never given twice: another file may stand at the same path, or another reader at the same address.
+uint64_t next_id() {
+  static std::atomic<uint64_t> next{0};
+  return next++;
+}
 
 constexpr size_t kBlockBytes = 64u << 10;
 
@@ -100,10 +144,16 @@ class Window {
 
 }  // namespace
 
-TarReader::TarReader(std::filesystem::path path) : file_(std::move(path)) {
+TarReader::TarReader(std::filesystem::path path) : path_(std::move(path)), id_(next_id()) {
+  bytes_ = RandomAccessFile(path_).size();
+  VL3_CHECK(bytes_ > 0, kCorrupt, "{}: is empty; is it an uncompressed tar?", path_.string());
   const ArchivePtr a = new_archive();
-  VL3_CHECK(archive_read_open_filename(a.get(), file_.path().c_str(), kBlockBytes) == ARCHIVE_OK, kCorrupt,
-            "{}: {}; is it an uncompressed tar?", file_.path().string(), reason_of(a.get()));
+  const int opened = archive_read_open_filename(a.get(), path_.c_str(), kBlockBytes);
+  const int error = archive_errno(a.get());
+  VL3_CHECK(opened == ARCHIVE_OK || (error != EMFILE && error != ENFILE), kResourceExhausted,
+            "{}: too many files are open; allow more (ulimit -n)", path_.string());
+  VL3_CHECK(opened == ARCHIVE_OK, kCorrupt, "{}: {}; is it an uncompressed tar?", path_.string(),
+            reason_of(a.get()));
   std::string current;
   archive_entry* entry = nullptr;
   int64_t good = -1;  // where the last header that could be read begins
@@ -122,27 +172,35 @@ TarReader::TarReader(std::filesystem::path path) : file_(std::move(path)) {
     digest_ = digest.hex();
   } catch (const BadSample& bad) {
     digest_ = digest.hex();
-    VL3_CHECK(good >= 0, kCorrupt, "{}: {}; is it an uncompressed tar?", file_.path().string(), bad.what());
+    VL3_CHECK(good >= 0, kCorrupt, "{}: {}; is it an uncompressed tar?", path_.string(), bad.what());
     const int64_t broken = archive_read_header_position(a.get());
     // Cut off within a member: reading that sample will tell.
-    const bool at_end = broken == good || static_cast<uint64_t>(broken) >= file_.size();
+    const bool at_end = broken == good || static_cast<uint64_t>(broken) >= bytes_;
     if (at_end && !begins_.empty()) return;
-    const uint64_t begin = std::min(static_cast<uint64_t>(broken), file_.size());
-    damage_ = fmt::format(
-        "{} at byte {}: what follows in this tar, {:.0f} % of it, is lost; make it anew", bad.what(), broken,
-        100.0 * static_cast<double>(file_.size() - begin) / static_cast<double>(file_.size()));
+    const uint64_t begin = std::min(static_cast<uint64_t>(broken), bytes_);
+    damage_ = fmt::format("{} at byte {}: what follows in this tar, {:.0f} % of it, is lost; make it anew",
+                          bad.what(), broken,
+                          100.0 * static_cast<double>(bytes_ - begin) / static_cast<double>(bytes_));
     begins_.push_back(begin);
   }
 }
 
+TarReader::~TarReader() { OpenFiles::instance().close(id_); }
+
 std::vector<TarMember> TarReader::read(int64_t index, uint64_t most_bytes) const {
+  return read(index, [most_bytes](const TarMember&) { return most_bytes; });
+}
+
+std::vector<TarMember> TarReader::read(int64_t index, const Bound& most_bytes) const {
   const auto at = static_cast<size_t>(index);
   const bool last = at + 1 == begins_.size();
   VL3_SAMPLE_CHECK(damage_.empty() || !last, kDecode, "{}", damage_);
-  const uint64_t begin = begins_[at], end = last ? file_.size() : begins_[at + 1];
+  const uint64_t begin = begins_[at], end = last ? bytes_ : begins_[at + 1];
   VL3_SAMPLE_CHECK(end - begin <= kMaxSampleBytes, kLimit, "a sample of {} bytes; at most {} are taken",
                    end - begin, kMaxSampleBytes);
-  Window window(file_, begin, end);
+  const std::shared_ptr<const RandomAccessFile> file = OpenFiles::instance().open(id_, path_);
+  VL3_CHECK(file->size() == bytes_, kCorrupt, "{}: has changed since it was opened", path_.string());
+  Window window(*file, begin, end);
   const ArchivePtr a = new_archive();
   VL3_SAMPLE_CHECK(window.open(a.get()) == ARCHIVE_OK, kDecode, "{}", reason_of(a.get()));
   std::vector<TarMember> members;
@@ -156,7 +214,8 @@ std::vector<TarMember> TarReader::read(int64_t index, uint64_t most_bytes) const
     const auto size = static_cast<uint64_t>(std::max<int64_t>(archive_entry_size(entry), 0));
     VL3_SAMPLE_CHECK(size <= end - begin, kDecode,
                      "member {} says {} bytes, the tar ends before; it is cut off", member.name, size);
-    member.bytes.resize(std::min(size, most_bytes));
+    member.size = size;
+    member.bytes.resize(std::min(size, most_bytes(member)));
     const auto got = archive_read_data(a.get(), member.bytes.data(), member.bytes.size());
     VL3_SAMPLE_CHECK(got == static_cast<la_ssize_t>(member.bytes.size()), kDecode, "member {} is cut off: {}",
                      member.name, got < 0 ? reason_of(a.get()) : fmt::format("{} of {} bytes", got, size));

@@ -1,5 +1,7 @@
 #include "engine/prompt_rows.h"
 
+#include <algorithm>
+
 #include "core/check.h"
 #include "core/log.h"
 
@@ -50,11 +52,33 @@ std::string PromptRows::key_of(size_t m) const {
   return visual_key(request_.media[m], request_.plan.media[m], request_.options.prune);
 }
 
+// A memory may come from a file that other code wrote, or somebody else: what does not fit the plan is as if
+// it were not remembered, and put() replaces it.
+std::shared_ptr<const std::vector<FrameFeatures>> PromptRows::fitting(
+    size_t m, std::shared_ptr<const std::vector<FrameFeatures>> frames) const {
+  if (frames == nullptr) return nullptr;
+  const preprocess::MediumPlan& plan = request_.plan.media[m];
+  const auto fits = [&](const FrameFeatures& frame) {
+    const auto ones = std::count(frame.mask.begin(), frame.mask.end(), uint8_t{1});
+    const auto zeros = std::count(frame.mask.begin(), frame.mask.end(), uint8_t{0});
+    const at::Tensor& x = frame.features_KD;
+    return ones + zeros == plan.tokens_per_frame && frame.kept == ones && x.defined() && x.dim() == 2 &&
+           x.size(0) == ones && x.size(1) == runtime_.config.text.hidden_size &&
+           x.device().type() == runtime_.device.type();
+  };
+  if (static_cast<int64_t>(frames->size()) == plan.grid.t &&
+      std::all_of(frames->begin(), frames->end(), fits))
+    return frames;
+  logger().warn("{}: what is remembered of it does not fit its plan; it is encoded anew",
+                request_.media[m].name);
+  return nullptr;
+}
+
 // Media that are not remembered go through the visual stream, in prompt order.
 void PromptRows::start_stream() {
   std::vector<VisualInput> inputs;
   for (size_t m = 0; m < request_.media.size(); ++m) {
-    if (!hooks_.visual && memory_.find) remembered_[m] = memory_.find(medium_keys_[m]);
+    if (!hooks_.visual && memory_.find) remembered_[m] = fitting(m, memory_.find(medium_keys_[m]));
     if (remembered_[m] != nullptr) {
       ++cached_media;
       continue;

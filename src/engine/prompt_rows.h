@@ -14,7 +14,7 @@
 
 namespace vl3::engine {
 
-/// Visual tokens of media seen before.
+/// Visual tokens of media seen before. What find() gives is checked against the medium's plan.
 struct VisionMemory {
   std::function<std::shared_ptr<const std::vector<FrameFeatures>>(const std::string& key)>
       find;                                                                            ///< may be empty
@@ -72,6 +72,8 @@ class PromptRows {
 
  private:
   std::string key_of(size_t m) const;
+  std::shared_ptr<const std::vector<FrameFeatures>> fitting(
+      size_t m, std::shared_ptr<const std::vector<FrameFeatures>> frames) const;
   void start_stream();
   void add_row(int64_t id, uint64_t key, int32_t medium);
   void add_text(int64_t id);

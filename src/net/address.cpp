@@ -171,12 +171,13 @@ std::vector<Address> resolve_host(const std::string& host, uint16_t port, bool a
     if (allow_private || non_public_reason(address) == nullptr) allowed.push_back(address);
   }
   if (allowed.empty()) {
-    const Address& first = resolved.addresses.front();
-    throw FetchError(
-        ErrorCode::kInvalidArgument,
-        fmt::format("host {} is at {}, an address that is {}: only public addresses may be fetched from",
-                    host, first.text(), non_public_reason(first)),
-        0, false);
+    // Where a name leads inside is nothing that a client of a server should learn from its errors.
+    const std::string why = is_literal(host) ? fmt::format("is an address that is {}",
+                                                           non_public_reason(resolved.addresses.front()))
+                                             : "has no address that is allowed";
+    throw FetchError(ErrorCode::kInvalidArgument,
+                     fmt::format("host {} {}: only public addresses may be fetched from", host, why), 0,
+                     false);
   }
   return allowed;
 }

@@ -31,7 +31,8 @@ const char* non_public_reason(const std::string& address_text);
 
 /// Resolves `host` (a name or a literal as Url gives it) within `deadline`; at most 8 addresses, in the
 /// resolver's order. Without allow_private, only public ones are given.
-/// @throws FetchError: kNotFound for an unknown host, kInvalidArgument when every address is refused,
+/// @throws FetchError: kNotFound for an unknown host, kInvalidArgument when every address is refused (without
+/// naming what a name led to),
 ///         kResourceExhausted past the deadline.
 std::vector<Address> resolve_host(const std::string& host, uint16_t port, bool allow_private,
                                   const Deadline& deadline);

@@ -1,14 +1,12 @@
 #include "serve/app.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <charconv>
 #include <chrono>
 #include <random>
 
 #include "core/check.h"
-#include "core/digest.h"
 #include "core/log.h"
 #include "core/printable.h"
 #include "engine/report_json.h"
@@ -33,44 +31,51 @@ int64_t unix_now() {
       .count();
 }
 
-bool equal_in_constant_time(const std::string& a, const std::string& b) {
-  const Sha256Bytes x = sha256(a), y = sha256(b);
-  return CRYPTO_memcmp(x.data(), y.data(), x.size()) == 0;
-}
-
 HttpResponse error_response(const ApiError& error) {
   return {.status = error.status(), .body = error_json(error)};
 }
 
 Json parsed_body(const HttpRequest& request) {
   try {
-    return parse_json(request.body, "the body");
+    return parse_json(request.body, "the body", kMaxBodyValues);
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::kResourceExhausted) throw to_api_error(error);
     throw ApiError(400, error.what());
   }
 }
 
-std::string without_port(const std::string& authority) {
-  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-  return authority.substr(0, authority.find(':'));
+// "org%2Fname" -> "org/name"; what is no escape stays.
+std::string percent_decoded(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(&text[i + 1], &text[i + 3], value, 16).ptr == &text[i + 3]) {
+      out += static_cast<char>(value);
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
 }
 
-struct Endpoint {
-  const char* path;
-  const char* method;
-  bool needs_key;
-};
+bool has_media(const Conversation& conversation) {
+  return std::any_of(conversation.begin(), conversation.end(), [](const Message& message) {
+    return std::any_of(message.parts.begin(), message.parts.end(),
+                       [](const ContentPart& part) { return part.kind != PartKind::kText; });
+  });
+}
 
-constexpr Endpoint kEndpoints[] = {
-    {"/health", "GET", false},         {"/ping", "GET", false},
-    {"/version", "GET", true},         {"/load", "GET", true},
-    {"/metrics", "GET", true},         {"/v1/models", "GET", true},
-    {"/openapi.yaml", "GET", true},    {"/v1/chat/completions", "POST", true},
-    {"/v1/completions", "POST", true}, {"/v1/plan", "POST", true},
-    {"/tokenize", "POST", true},       {"/detokenize", "POST", true},
-};
-
-constexpr std::string_view kModels = "/v1/models/";
+// Nobody decodes on for a client that is gone, or whose time is over.
+media::FrameSource while_waited_for(media::FrameSource frames, std::weak_ptr<Exchange> waiting) {
+  return [frames = std::move(frames), waiting = std::move(waiting)] {
+    const auto exchange = waiting.lock();
+    VL3_CHECK(exchange == nullptr || !exchange->abandoned(), kCancelled,
+              "nobody waits for the answer any more");
+    return frames();
+  };
+}
 
 }  // namespace
 
@@ -83,12 +88,16 @@ App::App(AppOptions options, Backend& backend, MediaResolver& media, std::shared
       preprocess_(std::move(preprocess)),
       metrics_(model_name()),
       started_(unix_now()),
-      heavy_(std::max<size_t>(1, options_.prepare_threads)) {}
+      gate_(options_.gate),
+      media_pool_(std::max<size_t>(1, options_.prepare_threads)) {}
 
 App::~App() { stop(); }
 
 void App::stop() {
-  heavy_.join();
+  // In the order that work passes them.
+  parse_.join();
+  media_pool_.join();
+  plans_.join();
   light_.join();
 }
 
@@ -107,68 +116,10 @@ void App::check_model(const std::string& name) const {
 
 std::string App::error_body(int status, const std::string& message) { return error_json({status, message}); }
 
-// ---- who may come in
-
-bool App::has_key(const HttpRequest& head) const {
-  if (options_.api_keys.empty()) return true;
-  const std::string given = head.header("authorization");
-  if (given.size() < 7 || given.substr(0, 7) != "Bearer ") return false;
-  bool known = false;
-  for (const std::string& key : options_.api_keys) known |= equal_in_constant_time(given.substr(7), key);
-  return known;
-}
-
-std::optional<HttpResponse> App::gate(const HttpRequest& head) const {
-  const std::string host = head.header("host");
-  const bool known_host = options_.allowed_hosts.empty() ||
-                          std::find(options_.allowed_hosts.begin(), options_.allowed_hosts.end(),
-                                    without_port(host)) != options_.allowed_hosts.end();
-  // A page elsewhere must not reach a server that trusts its machine: neither by a name that leads here
-  // (Host), nor from its own address (Origin).
-  if (!known_host)
-    return error_response(
-        {403, fmt::format("Host {} is not this server (--allowed-hosts)", printable(host))});
-  const std::string origin = head.header("origin");
-  const auto allowed = [&](const std::string& who) {
-    const auto& list = options_.allowed_origins;
-    return std::find(list.begin(), list.end(), who) != list.end();
-  };
-  if (!origin.empty() && origin != "http://" + host && origin != "https://" + host && !allowed(origin) &&
-      !allowed("*"))
-    return error_response({403, "pages of other hosts may not call this server (--allowed-origins)"});
-  const bool get = head.method == "GET" || head.method == "HEAD";
-  const Endpoint* found = nullptr;
-  for (const Endpoint& endpoint : kEndpoints) {
-    if (head.path == endpoint.path) found = &endpoint;
-  }
-  static constexpr Endpoint kModel = {"", "GET", true}, kPage = {"", "GET", false};
-  if (found == nullptr && head.path.starts_with(kModels)) found = &kModel;
-  if (found == nullptr && options_.page && find_page_file(head.path) != nullptr) found = &kPage;
-  if (head.method == "OPTIONS" && !origin.empty() && found != nullptr)
-    return HttpResponse{.status = 204,
-                        .content_type = "",
-                        .headers = {{"Access-Control-Allow-Origin", origin},
-                                    {"Access-Control-Allow-Methods", "GET, POST"},
-                                    {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
-                                    {"Vary", "Origin"}}};
-  if ((found == nullptr || found->needs_key) && !has_key(head)) {
-    HttpResponse refusal =
-        error_response({401, "a valid API key is needed: Authorization: Bearer KEY", "", "invalid_api_key"});
-    refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return refusal;
-  }
-  if (found == nullptr) return error_response({404, fmt::format("there is no {}", printable(head.path))});
-  if (get != (std::string_view(found->method) == "GET") || (!get && head.method != "POST")) {
-    HttpResponse refusal =
-        error_response({405, fmt::format("{} takes {}", printable(head.path), found->method)});
-    refusal.headers.emplace_back("Allow", found->method);
-    return refusal;
-  }
-  const std::string type = head.header("content-type");
-  if (!get && !type.starts_with("application/json"))
-    return error_response(
-        {415, fmt::format("Content-Type must be application/json, found \"{}\"", printable(type))});
-  return std::nullopt;
+std::optional<HttpResponse> App::gate(HttpRequest& head) {
+  std::optional<HttpResponse> refusal = gate_(head);
+  if (refusal) metrics_.responded(refusal->status);
+  return refusal;
 }
 
 // ---- quick endpoints
@@ -218,7 +169,7 @@ HttpResponse App::quick(const HttpRequest& request) const {
   if (path == "/health" || path == "/ping") return health();
   if (path == "/version") return {.body = OrderedJson{{"version", kVersion}}.dump()};
   if (path == "/v1/models") return models("");
-  if (path.starts_with(kModels)) return models(path.substr(kModels.size()));
+  if (path.starts_with(kModelsPrefix)) return models(percent_decoded(path.substr(kModelsPrefix.size())));
   if (path == "/load") {
     const EngineStats stats = backend_.stats();
     return {.body = OrderedJson{{"server_load", stats.running + stats.waiting},
@@ -227,11 +178,12 @@ HttpResponse App::quick(const HttpRequest& request) const {
                         .dump()};
   }
   if (path == "/metrics") {
+    const EngineStats stats = backend_.stats();
     MediaWorker::Stats worker;
     if (worker_) worker = worker_->stats();
     return {.content_type = "text/plain; version=0.0.4; charset=utf-8",
-            .body = metrics_.text(backend_.stats(), http_stats_ ? http_stats_() : HttpServerStats{},
-                                  worker_ ? &worker : nullptr)};
+            .body = metrics_.text(stats, http_stats_ ? http_stats_() : HttpServerStats{},
+                                  worker_ ? &worker : nullptr, stats.iteration_tokens)};
   }
   const PageFile* file = find_page_file(path);
   VL3_CHECK(file != nullptr, kInternal, "no endpoint {}", path);
@@ -257,11 +209,15 @@ void App::warn_once(const std::vector<std::string>& unknown) {
 }
 
 // Each medium is fetched now, and probed in the worker when the prompt is made.
-void App::attach_media(ApiRequest& api, const std::string& scope) const {
+void App::attach_media(ApiRequest& api, const std::string& scope,
+                       const std::shared_ptr<Exchange>& exchange) const {
+  MediaAllowance left = media_.allowance(scope, [exchange] { return exchange->abandoned(); });
+  auto uuids =
+      std::make_shared<std::map<std::string, std::string>>();  // of media, once they could be described
   std::map<std::string, std::shared_ptr<const Blob>> blobs;
   const auto resolved = [&](const std::string& reference) {
     auto& blob = blobs[reference];
-    if (blob == nullptr) blob = media_.resolve(reference, scope);
+    if (blob == nullptr) blob = media_.resolve(reference, left);
     return blob;
   };
   auto parts = std::make_shared<std::map<std::string, std::vector<std::shared_ptr<const Blob>>>>();
@@ -272,10 +228,10 @@ void App::attach_media(ApiRequest& api, const std::string& scope) const {
       std::vector<std::shared_ptr<const Blob>> list;
       if (part.frames.empty()) list.push_back(resolved(part.media));
       for (const std::string& frame : part.frames) list.push_back(resolved(frame));
-      if (medium < api.media_uuids.size() && !api.media_uuids[medium].empty() && list.size() == 1)
-        media_.remember(scope, api.media_uuids[medium], list.front());
+      const std::string uuid = medium < api.media_uuids.size() ? api.media_uuids[medium] : "";
       // What was a long URL is now a short name, which the describer below knows.
       const std::string name = fmt::format("medium:{}", medium++);
+      if (!uuid.empty() && list.size() == 1) (*uuids)[name] = uuid;
       if (part.frames.empty()) {
         part.media = name;
       } else {
@@ -288,24 +244,30 @@ void App::attach_media(ApiRequest& api, const std::string& scope) const {
       (*parts)[name] = std::move(list);
     }
   }
-  api.job.describe = [parts, worker = worker_, config = preprocess_,
-                      limits = options_.media_limits](ContentPart& part) {
+  api.job.describe = [parts, uuids, scope, &media = media_, worker = worker_, config = preprocess_,
+                      limits = options_.media_limits, waiting = std::weak_ptr(exchange)](ContentPart& part) {
     VL3_CHECK(worker != nullptr, kUnsupported, "this server takes text only");
-    const auto& list = parts->at(part.frames.empty() ? part.media : part.frames.front());
-    return worker->describe(part, list, config, limits);
+    const std::string name = part.frames.empty() ? part.media : part.frames.front();
+    const auto& list = parts->at(name);
+    preprocess::MediaEntry entry = worker->describe(part, list, config, limits);
+    if (const auto uuid = uuids->find(name); uuid != uuids->end())
+      media.remember(scope, uuid->second, list.front());
+    entry.open = [open = std::move(entry.open), waiting] { return while_waited_for(open(), waiting); };
+    return entry;
   };
 }
 
-void App::prepare(const std::shared_ptr<Exchange>& exchange, std::function<void()> work) {
+void App::prepare(asio::thread_pool& pool, const std::shared_ptr<Exchange>& exchange, Work work) {
   if (preparing_.load() >= options_.max_preparing) {
     exchange->fail({429, "too many requests at once; try again later", "", "queue_full"});
     return;
   }
   ++preparing_;
-  asio::post(heavy_, [this, exchange, work = std::move(work)] {
+  asio::post(pool, [this, exchange, work = std::move(work)] {
     try {
       if (draining_) throw ApiError(503, "shutting down");
-      work();
+      if (exchange->abandoned()) throw ApiError(499, "cancelled");
+      work(exchange);
     } catch (const std::exception&) {
       exchange->fail(current_api_error());
     }
@@ -314,43 +276,61 @@ void App::prepare(const std::shared_ptr<Exchange>& exchange, std::function<void(
 }
 
 void App::submit(HttpRequest request, const std::shared_ptr<Exchange>& exchange, bool chat) {
-  ApiRequest api = chat ? parse_chat_request(parsed_body(request), options_.limits)
-                        : parse_completion_request(parsed_body(request), options_.limits);
+  auto api =
+      std::make_shared<ApiRequest>(chat ? parse_chat_request(parsed_body(request), options_.limits)
+                                        : parse_completion_request(parsed_body(request), options_.limits));
   if (options_.log_prompts)
-    logger().info("{}", OrderedJson{{"event", "prompt"}, {"body", request.body}}.dump());
+    logger().info(
+        "{}", OrderedJson{{"event", "prompt"}, {"id", request.header("x-request-id")}, {"body", request.body}}
+                  .dump());
   request.body = std::string();
-  check_model(api.model);
-  warn_once(api.unknown);
-  Job& job = api.job;
-  job.id = (chat ? "chatcmpl-" : "cmpl-") + random_hex();
-  const std::string key = request.header("authorization");
+  check_model(api->model);
+  warn_once(api->unknown);
+  Job& job = api->job;
+  const std::string kind = chat ? "chatcmpl-" : "cmpl-";
+  job.id = kind + random_hex();  // unique, whatever clients send
+  std::string echo = api->echo && job.token_ids ? backend_.detokenize(*job.token_ids) : api->echo_text;
   ChatWriter writer({.kind = chat ? ChatWriter::Kind::kChat : ChatWriter::Kind::kCompletion,
-                     .id = job.id,
-                     .model = api.model.empty() ? model_name() : api.model,
+                     .id = api->request_id.empty() ? job.id : kind + api->request_id,
+                     .model = api->model.empty() ? model_name() : api->model,
                      .created = unix_now(),
-                     .include_usage = api.include_usage,
+                     .include_usage = api->include_usage,
                      .logprobs = job.top_logprobs >= 0,
+                     .echo = std::move(echo),
                      .token_text = [this](int64_t id) { return backend_.token_text(id); }});
-  exchange->arm(job, std::move(writer), api.stream, api.include_usage,
-                api.echo ? job.prompt.value_or("") : "");
-  attach_media(api, key);
-  if (exchange->abandoned()) throw ApiError(503, "the request was given up before it began");
-  backend_.submit(std::make_shared<Job>(std::move(job)), exchange->events());
-  exchange->accepted();
+  exchange->arm(job, std::move(writer), api->stream, api->include_usage);
+  const Work queue = [this, api,
+                      scope = request.header("authorization")](const std::shared_ptr<Exchange>& waiting) {
+    attach_media(*api, scope, waiting);
+    backend_.submit(std::make_shared<Job>(std::move(api->job)), waiting->events());
+    waiting->accepted();
+  };
+  // Text never waits for another request's media.
+  if (!has_media(job.conversation)) return queue(exchange);
+  prepare(media_pool_, exchange, queue);
 }
 
-HttpResponse App::plan(const HttpRequest& request) {
-  ApiRequest api = parse_chat_request(parsed_body(request), options_.limits);
-  check_model(api.model);
-  warn_once(api.unknown);
-  attach_media(api, request.header("authorization"));
-  const std::lock_guard one_at_a_time(plan_mutex_);
-  return {.body = dump(engine::to_json(backend_.plan(api.job, api.measure_pruning)))};
+void App::plan(const HttpRequest& request, const std::shared_ptr<Exchange>& exchange) {
+  auto api = std::make_shared<ApiRequest>(parse_chat_request(parsed_body(request), options_.limits));
+  check_model(api->model);
+  warn_once(api->unknown);
+  const bool decodes = api->measure_pruning || api->job.options.prune.max_tokens;
+  const Work answer = [this, api](const std::shared_ptr<Exchange>& waiting) {
+    waiting->respond({.body = dump(engine::to_json(backend_.plan(api->job, api->measure_pruning)))});
+  };
+  prepare(media_pool_, exchange,
+          [this, api, decodes, answer,
+           scope = request.header("authorization")](const std::shared_ptr<Exchange>& waiting) {
+            attach_media(*api, scope, waiting);
+            if (!decodes) return answer(waiting);
+            prepare(plans_, waiting, answer);
+          });
 }
 
 HttpResponse App::tokenize(const HttpRequest& request) {
-  ApiRequest api = parse_tokenize_request(parsed_body(request), options_.limits);
+  ApiRequest api = parse_tokenize_request(parsed_body(request));
   check_model(api.model);
+  warn_once(api.unknown);
   const std::vector<int64_t> ids = backend_.tokenize(api.job);
   return {.body = OrderedJson{
               {"count", ids.size()},
@@ -368,31 +348,35 @@ HttpResponse App::detokenize(const HttpRequest& request) {
 }
 
 void App::handle(HttpRequest request, std::shared_ptr<Responder> responder) {
-  const std::string given = request.header("x-request-id");
-  ExchangeOptions options{.request_id = given.empty() || given.size() > 128 ? random_hex() : given,
+  if (request.method != "POST") {
+    asio::post(light_, [this, request = std::move(request), responder] {
+      HttpResponse response;
+      try {
+        response = quick(request);
+      } catch (const std::exception&) {
+        response = error_response(current_api_error());
+      }
+      metrics_.responded(response.status);
+      responder->send(std::move(response));
+    });
+    return;
+  }
+  ExchangeOptions options{.request_id = request.header("x-request-id"),
                           .path = request.path,
                           .peer = request.peer,
                           .timeout_s = options_.request_timeout_s,
                           .keep_alive_s = options_.keep_alive_s};
-  if (request.method != "POST") {
-    asio::post(light_, [this, request = std::move(request), responder] {
-      try {
-        responder->send(quick(request));
-      } catch (const std::exception&) {
-        responder->send(error_response(current_api_error()));
-      }
-    });
-    return;
-  }
   const auto exchange = std::make_shared<Exchange>(std::move(options), std::move(responder), light_, metrics_,
                                                    [this](const std::string& id) { backend_.cancel(id); });
-  prepare(exchange, [this, request = std::move(request), exchange]() mutable {
-    const std::string path = request.path;
-    if (path == "/v1/chat/completions") return submit(std::move(request), exchange, true);
-    if (path == "/v1/completions") return submit(std::move(request), exchange, false);
-    exchange->respond(path == "/v1/plan"    ? plan(request)
-                      : path == "/tokenize" ? tokenize(request)
-                                            : detokenize(request));
+  exchange->watch();
+  // A body is shared, for a function can be copied.
+  const auto body = std::make_shared<HttpRequest>(std::move(request));
+  prepare(parse_, exchange, [this, body](const std::shared_ptr<Exchange>& waiting) {
+    const std::string path = body->path;
+    if (path == "/v1/chat/completions") return submit(std::move(*body), waiting, true);
+    if (path == "/v1/completions") return submit(std::move(*body), waiting, false);
+    if (path == "/v1/plan") return plan(*body, waiting);
+    waiting->respond(path == "/tokenize" ? tokenize(*body) : detokenize(*body));
   });
 }
 

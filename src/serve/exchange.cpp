@@ -32,9 +32,8 @@ void Exchange::post(std::function<void(Exchange&)> action) {
   });
 }
 
-void Exchange::arm(const Job& job, ChatWriter writer, bool stream, bool include_usage, std::string echo) {
+void Exchange::arm(const Job& job, ChatWriter writer, bool stream, bool include_usage) {
   job_id_ = job.id;
-  echo_ = std::move(echo);
   writer_.emplace(std::move(writer));
   n_ = job.n;
   max_tokens_ = job.options.generation.max_tokens;
@@ -44,13 +43,20 @@ void Exchange::arm(const Job& job, ChatWriter writer, bool stream, bool include_
   answers_.resize(static_cast<size_t>(n_));
   spoken_.resize(static_cast<size_t>(n_));
   for (int i = 0; i < n_; ++i) answers_[static_cast<size_t>(i)].choice = i;
+  armed_ = true;
+}
+
+void Exchange::watch() {
   responder_->on_gone([weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    self->abandoned_ = true;
-    self->cancel_(self->job_id_);
+    if (const auto self = weak.lock()) self->give_up();
   });
   post([](Exchange& self) { self.tick(); });
+}
+
+// Where the job is not queued yet, accepted() cancels it.
+void Exchange::give_up() {
+  abandoned_ = true;
+  if (armed_) cancel_(job_id_);
 }
 
 JobEvents Exchange::events() {
@@ -75,7 +81,11 @@ JobEvents Exchange::events() {
 }
 
 void Exchange::accepted() {
-  post([](Exchange& self) { self.open_stream(); });
+  if (abandoned_) cancel_(job_id_);
+  post([](Exchange& self) {
+    self.accepted_ = true;
+    self.open_stream();
+  });
 }
 
 // A clock for the whole request, and for the comments that keep proxies from closing a silent stream.
@@ -83,8 +93,8 @@ void Exchange::tick() {
   if (done_) return;
   if (seconds() > options_.timeout_s && !timed_out_) {
     timed_out_ = true;
-    abandoned_ = true;
-    cancel_(job_id_);
+    give_up();
+    if (!accepted_) return fail_now(timeout());
   }
   const auto now = std::chrono::steady_clock::now();
   if (opened_ && now - last_event_ > std::chrono::duration<double>(options_.keep_alive_s)) {
@@ -102,9 +112,7 @@ void Exchange::open_stream() {
   opened_ = true;
   last_event_ = std::chrono::steady_clock::now();
   responder_->begin({.content_type = "text/event-stream; charset=utf-8",
-                     .headers = {{"Cache-Control", "no-cache"},
-                                 {"X-Accel-Buffering", "no"},
-                                 {"X-Request-Id", options_.request_id}}});
+                     .headers = {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}}});
 }
 
 void Exchange::on_delta(Delta delta) {
@@ -129,19 +137,13 @@ void Exchange::on_delta(Delta delta) {
   std::string events;
   if (!spoken_[i]) {
     spoken_[i] = true;
-    if (echo_.empty()) {
-      const bool chat = job_id_.starts_with("chatcmpl-");
-      if (chat) events += sse_event(writer_->opening_chunk(delta.choice));
-    } else {
-      Delta prompt;
-      prompt.choice = delta.choice;
-      prompt.text = echo_;
-      events += sse_event(writer_->delta_chunk(prompt));
-    }
+    const bool chat = job_id_.starts_with("chatcmpl-");
+    if (chat) events += sse_event(writer_->opening_chunk(delta.choice));
   }
   if (!delta.text.empty() || (logprobs_ && !delta.tokens.empty()))
     events += sse_event(writer_->delta_chunk(delta));
-  if (!delta.finish_reason.empty()) events += sse_event(writer_->closing_chunk(delta));
+  // An answer that ran out of time ends with the error, not as if it had stopped by itself.
+  if (!delta.finish_reason.empty() && !timed_out_) events += sse_event(writer_->closing_chunk(delta));
   answers_[i].finish_reason = delta.finish_reason;
   if (events.empty()) return;
   last_event_ = now;
@@ -168,9 +170,7 @@ void Exchange::on_finished(JobResult result) {
     figures.finished_reason = "stop";
   metrics_.finished(figures);
   if (result.error) return fail_now(to_api_error(*result.error));
-  if (timed_out_)
-    return fail_now(
-        {503, fmt::format("the answer was not whole after {} s", options_.timeout_s), "", "timeout"});
+  if (timed_out_) return fail_now(timeout());
   done_ = true;
   timer_.cancel();
   if (result.cancelled) {
@@ -185,11 +185,13 @@ void Exchange::on_finished(JobResult result) {
     responder_->write(events + "data: [DONE]\n\n");
     responder_->end();
   } else {
-    for (Delta& answer : answers_) answer.text = echo_ + answer.text;
-    responder_->send(
-        {.body = dump(writer_->whole(answers_, result)), .headers = {{"X-Request-Id", options_.request_id}}});
+    responder_->send({.body = dump(writer_->whole(answers_, result))});
   }
   log(200, figures.finished_reason, &result);
+}
+
+ApiError Exchange::timeout() const {
+  return {503, fmt::format("the answer was not whole after {} s", options_.timeout_s), "", "timeout"};
 }
 
 void Exchange::fail(const ApiError& error) {
@@ -204,9 +206,7 @@ void Exchange::fail_now(const ApiError& error) {
     responder_->write("data: " + error_json(error) + "\n\ndata: [DONE]\n\n");
     responder_->end();
   } else {
-    HttpResponse response{.status = error.status() == 499 ? 503 : error.status(),
-                          .body = error_json(error),
-                          .headers = {{"X-Request-Id", options_.request_id}}};
+    HttpResponse response{.status = error.status() == 499 ? 503 : error.status(), .body = error_json(error)};
     if (response.status == 429 || response.status == 503) response.headers.emplace_back("Retry-After", "1");
     responder_->send(std::move(response));
   }
@@ -217,7 +217,7 @@ void Exchange::respond(HttpResponse response) {
   post([response = std::move(response)](Exchange& self) mutable {
     if (self.done_) return;
     self.done_ = true;
-    response.headers.emplace_back("X-Request-Id", self.options_.request_id);
+    self.timer_.cancel();
     const int status = response.status;
     self.responder_->send(std::move(response));
     self.log(status, "", nullptr);

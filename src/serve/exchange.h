@@ -22,7 +22,7 @@
 namespace vl3::serve {
 
 struct ExchangeOptions {
-  std::string request_id;  ///< echoed as X-Request-Id
+  std::string request_id;  ///< for the log
   std::string path;
   std::string peer;
   double timeout_s = 600;
@@ -34,16 +34,18 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   Exchange(ExchangeOptions options, std::shared_ptr<Responder> responder, boost::asio::thread_pool& pool,
            Metrics& metrics, std::function<void(const std::string& id)> cancel);
 
+  /// First call: from now on it is known whether the client is still there and time is left.
+  void watch();
   /// The job is about to be submitted; from now on a client that goes away cancels it.
-  void arm(const Job& job, ChatWriter writer, bool stream, bool include_usage, std::string echo);
+  void arm(const Job& job, ChatWriter writer, bool stream, bool include_usage);
   JobEvents events();
-  /// The job was queued: a stream's head may go out.
+  /// The job was queued: a stream's head may go out. One that was given up meanwhile is cancelled.
   void accepted();
   /// Instead of an answer, or in the middle of a stream. Any thread.
   void fail(const ApiError& error);
   /// Answers at once (endpoints that generate nothing). Any thread.
   void respond(HttpResponse response);
-  /// The client went away, or time is over, before the job was submitted.
+  /// The client went away, or time is over: whoever still prepares the job may stop.
   bool abandoned() const { return abandoned_; }
 
  private:
@@ -53,6 +55,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void on_finished(JobResult result);
   void fail_now(const ApiError& error);
   void tick();
+  void give_up();
+  ApiError timeout() const;
   void log(int status, const std::string& reason, const JobResult* result);
   double seconds() const;
 
@@ -64,15 +68,15 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::function<void(const std::string&)> cancel_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::atomic<bool> abandoned_{false};
-  std::atomic<bool> timed_out_{false};
+  std::atomic<bool> armed_{false};  // what arm() sets is there
 
-  // From arm() on; then used on the strand only.
-  std::string job_id_, echo_;
+  // Used on the strand only, but for what arm() sets.
+  std::string job_id_;
   std::optional<ChatWriter> writer_;
   int n_ = 1;
   int64_t max_tokens_ = 0;
   bool stream_ = false, include_usage_ = false, logprobs_ = false;
-  bool opened_ = false, done_ = false;
+  bool opened_ = false, done_ = false, accepted_ = false, timed_out_ = false;
   std::vector<Delta> answers_;
   std::vector<bool> spoken_;
   std::chrono::steady_clock::time_point last_event_ = start_, last_token_{};

@@ -109,6 +109,9 @@ std::vector<double> Metrics::latency_bounds() {
 std::vector<double> Metrics::token_bounds() {
   return {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 }
+std::vector<double> Metrics::iteration_bounds() {
+  return {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+}
 
 void Metrics::finished(const RequestFigures& f) {
   if (f.first_token_s > 0) first_token_.observe(f.first_token_s);
@@ -134,7 +137,7 @@ void Metrics::responded(int status) {
 }
 
 std::string Metrics::text(const EngineStats& engine, const HttpServerStats& http,
-                          const MediaWorker::Stats* worker) const {
+                          const MediaWorker::Stats* worker, const Histogram* iterations) const {
   Page page(fmt::format("model_name=\"{}\",engine=\"0\"", label_value(model_name_)));
   engine_figures(page, engine);
   {
@@ -157,6 +160,7 @@ std::string Metrics::text(const EngineStats& engine, const HttpServerStats& http
   page.add(inference_, "request_inference_time_seconds", "From the place to the end");
   page.add(prefill_, "request_prefill_time_seconds", "From the place to the first token");
   page.add(decode_, "request_decode_time_seconds", "From the first token to the last");
+  if (iterations != nullptr) page.add(*iterations, "iteration_tokens_total", "Tokens of a step of the batch");
   page.add(prompt_tokens_, "request_prompt_tokens", "Prompt tokens of a request");
   page.add(generation_tokens_, "request_generation_tokens", "Generated tokens of a request");
   page.add(n_, "request_params_n", "Answers asked for");

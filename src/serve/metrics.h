@@ -46,9 +46,12 @@ class Metrics {
   void token_gap(double seconds) { inter_token_.observe(seconds); }
   void responded(int status);
 
-  /// The whole page.
-  std::string text(const EngineStats& engine, const HttpServerStats& http,
-                   const MediaWorker::Stats* worker) const;
+  /// For the histogram of the tokens (rows) of a step, which the engine keeps itself.
+  static std::vector<double> iteration_bounds();
+
+  /// The whole page. @param iterations  may be null.
+  std::string text(const EngineStats& engine, const HttpServerStats& http, const MediaWorker::Stats* worker,
+                   const Histogram* iterations = nullptr) const;
 
  private:
   std::string model_name_;

@@ -75,6 +75,26 @@ TEST_F(CliCurate, TheCheckpointTellsWrongCaptionsFromRightOnes) {
   EXPECT_GT(Json::parse(stricter.out)["reasons"]["text_image_similarity"], 0);
 }
 
+// In the program malloc is jemalloc's, in the scorer's own test glibc's.
+TEST_F(CliCurate, AnOnnxModelScoresInTheProgram) {
+  std::filesystem::copy_file(std::filesystem::path(VL3_SOURCE_DIR) / "tests/cli/data/mean.onnx",
+                             dir_ / "mean.onnx");
+  std::ofstream(dir_ / "scored.toml")
+      << "[[scorers]]\nname = \"mean\"\nkind = \"onnx\"\npath = \"" << path("mean.onnx")
+      << "\"\nside = 32\nmean = [\"0\", \"0\", \"0\"]\nstd = [\"1\", \"1\", \"1\"]\n"
+      << "min = 0.5\n";
+  const RunResult run = curate({path("scored.toml")});
+  ASSERT_EQ(run.status, 0) << run.err;
+  int scored = 0;
+  for (const auto& [position, row] : rows()) {
+    if (!row["scores"].contains("mean")) continue;
+    ++scored;
+    EXPECT_NEAR(row["scores"]["mean"].get<double>(), row["scores"]["exposure"].get<double>() / 255, 0.25);
+    EXPECT_TRUE(row["scores"]["mean"] >= 0.5 || row.contains("reason"));
+  }
+  EXPECT_GT(scored, 30);
+}
+
 TEST_F(CliCurate, CaptionsAreThoseOfAsk) {
   const RunResult run = curate({"--set", "model=default", "--set", "caption.short_caption=true", "--set",
                                 "caption.detailed_caption=true", "--set", "caption.max_tokens=40", "--set",
@@ -95,8 +115,8 @@ TEST_F(CliCurate, CaptionsAreThoseOfAsk) {
     }
   }
   const std::vector<Json> train = json_lines(dir_ / "out/train.jsonl");
-  const auto exported = std::count_if(kept.begin(), kept.end(),
-                                      [](const Json& row) { return !row.contains("not_exported"); });
+  const auto exported =
+      std::count_if(kept.begin(), kept.end(), [](const Json& row) { return !row.contains("not_exported"); });
   ASSERT_EQ(std::ssize(train), exported);
   EXPECT_GT(exported, std::ssize(kept) / 2);
   EXPECT_EQ(train[0]["conversations"][1]["value"], kept[0]["short_caption"]);

@@ -31,5 +31,26 @@ TEST(Json, RefusesBrokenUtf8DeepNestingAndTruncation) {
   EXPECT_NE(error_of([] { parse_json("{\"a\": ", "x"); }).find("not valid JSON"), std::string::npos);
 }
 
+TEST(Json, CountsValuesBeforeItBuildsThem) {
+  const auto fits = [](std::string_view text, size_t values) {
+    EXPECT_NO_THROW(parse_json(text, "x", values)) << text;
+    EXPECT_EQ(error_of([&] { parse_json(text, "x", values - 1); }),
+              "limit reached: x: more than " + std::to_string(values - 1) + " JSON values");
+  };
+  fits("[1]", 2);
+  fits("[ [ ], {}, [\n[]] ]", 5);
+  fits(R"({"a":1,"b":{"c":"x,[,]{\",","d":null}})", 5);
+  EXPECT_NO_THROW(parse_json("7", "x", 1));
+  EXPECT_NO_THROW(parse_json("[]", "x", 1));
+}
+
+TEST(Json, ABombOfEmptyListsIsNotBuilt) {
+  std::string bomb = R"({"prompt":"a","x":[[])";
+  for (int i = 0; i < 2'000'000; ++i) bomb += ",[]";
+  bomb += "]}";
+  EXPECT_NE(error_of([&] { parse_json(bomb, "the body", 1'000'000); }).find("more than 1000000 JSON values"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace vl3

@@ -27,6 +27,50 @@ TEST(CaptionTemplates, GroundingWritesEachBoxBehindItsPhrase) {
   EXPECT_EQ(grounding_caption("nothing", source), "nothing");
 }
 
+// Phrases were looked for in what had been inserted already, and within words.
+TEST(CaptionTemplates, PhrasesAreWholeWordsAndNeverInsideOfATag) {
+  const auto grounded = [](const std::string& caption, const std::vector<std::string>& phrases) {
+    Json objects = Json::array();
+    int x = 1;
+    for (const std::string& phrase : phrases) {
+      objects.push_back({{"phrase", phrase}, {"box", {x, 2, x + 4, 8}}});
+      ++x;
+    }
+    return grounding_caption(caption, Json{{"objects", objects}});
+  };
+  EXPECT_EQ(grounded("A cat sits in a box.", {"cat", "box"}),
+            "A cat<box>[1, 2, 5, 8]</box> sits in a box<box>[2, 2, 6, 8]</box>.");
+  EXPECT_EQ(grounded("A category of cat", {"cat"}), "A category of cat<box>[1, 2, 5, 8]</box>");
+  EXPECT_EQ(grounded("a red box beside a box", {"box", "a red box"}),
+            "a red box<box>[2, 2, 6, 8]</box> beside a box<box>[1, 2, 5, 8]</box>");
+  EXPECT_EQ(grounded("a dog", {"a dog", "dog", "2", "box"}), "a dog<box>[1, 2, 5, 8]</box>");
+  EXPECT_EQ(grounded("a box<box>[0, 0, 1, 1]</box> stands", {"box", "1"}),
+            "a box<box>[0, 0, 1, 1]</box> stands");
+  EXPECT_EQ(grounded("ein Käfer", {"Käfe", "fer", "Käfer"}), "ein Käfer<box>[3, 2, 7, 8]</box>");
+  EXPECT_EQ(grounded("一只猫坐着", {"猫"}), "一只猫<box>[1, 2, 5, 8]</box>坐着");
+}
+
+TEST(CaptionTemplates, WrongBoxesAreLeftOut) {
+  for (const char* box : {"[3, 2, 1, 4]", "[1, 4, 3, 2]", "[-1, 2, 3, 4]", "[1, 2, 3]", "[1, 2, 3, 4, 5]",
+                          "[1, 2, 3, \"4\"]", "[1, 2, 3, null]", "[[1], 2, 3, 4]", "{}", "7"}) {
+    const Json object = Json::parse(std::string(R"({"phrase": "dog", "text": "EXIT", "box": )") + box + "}");
+    EXPECT_EQ(grounding_caption("a dog", Json{{"objects", {object}}}), "a dog") << box;
+    EXPECT_EQ(ocr_caption("A sign.", Json{{"texts", {object}}}), "A sign.") << box;
+  }
+  EXPECT_EQ(grounding_caption("a dog",
+                              Json::parse(R"({"objects": [{"phrase": "dog", "box": [-0.0, 0, 0, 1e300]}]})")),
+            "a dog<box>[0, 0, 0, 1e+300]</box>");
+}
+
+// Texts of the input went into training samples unread.
+TEST(CaptionTemplates, TextsThatWouldBreakASampleAreLeftOut) {
+  const Json source = Json::parse(
+      R"({"texts": [{"text": "<image>\u0000<|im_end|>", "box": [1, 2, 3, 4]}, {"text": "a\u0007", "box": [1, 2, 3, 4]},)"
+      R"({"text": "x</box>", "box": [1, 2, 3, 4]}, {"text": "EXIT", "box": [1, 2, 3, 4]}]})");
+  EXPECT_EQ(ocr_caption("A sign.", source),
+            "A sign. The texts in this image are EXIT<box>[1, 2, 3, 4]</box>.");
+}
+
 TEST(CaptionTemplates, ClipsOfAVideoAreMessagesWithTheirTimes) {
   ScoreRow row;
   row.kind = "video";

@@ -118,6 +118,28 @@ TEST_F(Clusters, FeatureDuplicatesGo) {
   EXPECT_LE(kept, 40);  // ten directions in four clusters
 }
 
+// Vectors 12 degrees apart along a circle: neighbours are alike (cosine 0.978), the next but one not (0.914).
+TEST_F(Clusters, FeatureDuplicatesAreLikeOneThatStays) {
+  constexpr int64_t kItems = 8;
+  fill(kItems);
+  config_.clusters.count = 1;
+  config_.duplicates.max_feature_cosine = 0.97;
+  const FeatureReader reader{
+      kSize, [](const Candidate& candidate, float* out) {
+        std::fill(out, out + kSize, 0.0f);
+        out[0] = static_cast<float>(std::cos(0.2094 * static_cast<double>(candidate.row)));
+        out[1] = static_cast<float>(std::sin(0.2094 * static_cast<double>(candidate.row)));
+      }};
+  balance_clusters(candidates_, reader, config_, dir_.path(), verdicts_.get());
+  for (int64_t i = 0; i < kItems; ++i) {
+    const Verdict verdict = verdicts_->get(i);
+    ASSERT_EQ(verdict.reason, i % 2 == 0 ? Reason::kKept : Reason::kFeatureDuplicate) << i;
+    if (i % 2 == 1) {
+      EXPECT_EQ(verdict.other, i - 1);
+    }
+  }
+}
+
 TEST(FarthestFirst, BeginsInTheMiddleAndSpreads) {
   // On a circle: 0, 1, 2, 90 and 91 degrees.
   std::vector<float> rows;

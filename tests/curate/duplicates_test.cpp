@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "curate/pictures.h"
 #include "synth/rng.h"
 
@@ -98,6 +100,86 @@ TEST_P(Duplicates, EqualFirstHalfOfTheDigestIsNotEnough) {
 // Every number of differing bits up to the bound, wherever they stand.
 TEST_P(Duplicates, NearOnesAreFoundUpToTheDistanceAndNoFurther) { check_distances(15); }
 TEST_P(Duplicates, TheSameWithTheFinerParts) { check_distances(31); }
+
+// 0, 20, 40, … bits away from the first: each is near its neighbours alone. All but one went, the last for
+// something it did not look like at all.
+TEST_P(Duplicates, LikenessDoesNotAddUpAlongAChain) {
+  for (int64_t i = 0; i < 10; ++i) {
+    Candidate candidate = random_item(0);
+    candidate.rank.position = i;
+    for (int64_t bit = 0; bit < 20 * i; ++bit)
+      candidate.likeness.hash[static_cast<size_t>(bit / 64)] ^= uint64_t{1} << (bit % 64);
+    candidates_.add(candidate);
+  }
+  drop_near_duplicates(candidates_, config_, dir_.path(), &verdicts_);
+  for (int64_t i = 0; i < 10; ++i) {
+    ASSERT_EQ(reason(i), i % 2 == 0 ? Reason::kKept : Reason::kNearDuplicate) << i;
+    if (i % 2 == 1) {
+      EXPECT_EQ(other(i), i - 1);
+      EXPECT_EQ(verdicts_.get(i).value, 20);
+    }
+  }
+}
+
+// Against the definition, item by item: the best that stays and is near, or it stays.
+TEST_P(Duplicates, OfAPileTheGreedyChoiceStays) {
+  config_.duplicates.max_hash_distance = 28;
+  config_.duplicates.max_thumb_cell = 15;
+  config_.duplicates.max_thumb_mean = 15;
+  synth::Rng rng(3);
+  std::vector<Candidate> all;
+  for (int64_t i = 0; i < 1500; ++i) {
+    Candidate candidate = random_item(i % 40);
+    candidate.rank = {rng.below(5), i};
+    for (int flips = rng.below(40); flips > 0; --flips)
+      candidate.likeness.hash[static_cast<size_t>(rng.below(4))] ^= uint64_t{1} << rng.below(64);
+    all.push_back(candidate);
+    candidates_.add(candidate);
+  }
+  drop_near_duplicates(candidates_, config_, dir_.path(), &verdicts_);
+  std::sort(all.begin(), all.end(),
+            [](const Candidate& a, const Candidate& b) { return better(a.rank, b.rank); });
+  std::vector<Candidate> kept;
+  for (const Candidate& candidate : all) {
+    const auto twin = std::find_if(kept.begin(), kept.end(), [&](const Candidate& other) {
+      return hash_distance(other.likeness.hash, candidate.likeness.hash) <= 28;
+    });
+    const int64_t position = candidate.rank.position;
+    ASSERT_EQ(reason(position), twin == kept.end() ? Reason::kKept : Reason::kNearDuplicate) << position;
+    if (twin == kept.end()) {
+      kept.push_back(candidate);
+    } else {
+      ASSERT_EQ(other(position), twin->rank.position);
+      ASSERT_EQ(verdicts_.get(position).value, hash_distance(twin->likeness.hash, candidate.likeness.hash));
+    }
+  }
+  EXPECT_GT(kept.size(), 40u);
+  EXPECT_LT(kept.size(), 1000u);
+}
+
+// An exact duplicate named an item that then went for another.
+TEST_P(Duplicates, WhoeverIsNamedIsNoDuplicateItself) {
+  for (int64_t i = 0; i < 6; ++i) {
+    Candidate candidate = random_item(i);
+    if (i > 0 && i < 4) candidate.likeness = random_item(0).likeness;
+    if (i == 3) candidate.likeness.hash[0] ^= 7;  // near 0, as 1 and 2 are
+    if (i == 2)
+      candidate.content[0] = random_item(1).content[0], candidate.content[1] = random_item(1).content[1];
+    candidates_.add(candidate);
+  }
+  drop_exact_duplicates(candidates_, config_, dir_.path(), &verdicts_);
+  EXPECT_EQ(other(2), 1);
+  drop_near_duplicates(candidates_, config_, dir_.path(), &verdicts_);
+  const DuplicateSummary summary = settle_duplicates(config_, dir_.path(), &verdicts_);
+  EXPECT_EQ(reason(2), Reason::kExactDuplicate);
+  for (const int64_t i : {1, 2, 3}) EXPECT_EQ(other(i), 0) << i;
+  EXPECT_EQ(summary.groups, 1);
+  EXPECT_EQ(summary.dropped, 3);
+  EXPECT_EQ(summary.largest, 4);
+  EXPECT_EQ(summary.sizes, (std::array<int64_t, 6>{0, 0, 1, 0, 0, 0}));
+  EXPECT_EQ(summary.distances[0], 1);
+  EXPECT_EQ(summary.distances[3], 1);
+}
 
 TEST_P(Duplicates, AnotherColourIsNoDuplicate) {
   Candidate first = random_item(0), second = random_item(0), third = random_item(0);

@@ -62,6 +62,62 @@ TEST(CurateRecipe, ThresholdsAreNoScoringKeys) {
   EXPECT_NE(keys({}), keys({"video.sample_fps=1"}));
 }
 
+TEST(CurateRecipe, RefusesScorersThatCouldNotWork) {
+  const auto scorer = [](std::vector<std::string> set) {
+    set.insert(set.begin(), "scorers.0.name=a");
+    return error(kSmall, set);
+  };
+  EXPECT_EQ(scorer({}), "");
+  EXPECT_NE(error(kSmall, {"scorers.0.name=blur"}).find("as a built-in score is"), std::string::npos);
+  EXPECT_NE(scorer({"scorers.0.min=2", "scorers.0.max=1"}).find("min 2 is above max 1"), std::string::npos);
+  EXPECT_NE(scorer({R"(scorers.0.std=["1", "0", "1"])"}).find("std has \"0\"; expected numbers above 0"),
+            std::string::npos);
+  EXPECT_NE(scorer({R"(scorers.0.std=["1", "nan", "1"])"}).find("numbers above 0"), std::string::npos);
+  EXPECT_NE(scorer({R"(scorers.0.mean=["1", "nan", "1"])"}).find("mean has \"nan\""), std::string::npos);
+  EXPECT_NE(scorer({R"(scorers.0.mean=["1", "x", "1"])"}).find("mean has \"x\""), std::string::npos);
+  EXPECT_NE(scorer({R"(scorers.0.mean=["1", "1"])"}).find("three values"), std::string::npos);
+  EXPECT_NE(error(kSmall, {"export.prompt=What is <image> this?"}).find("media tag"), std::string::npos);
+}
+
+// Any of these made everything be scored again.
+TEST(CurateRecipe, AKeyCountsOnlyWhereScoresDependOnIt) {
+  const test::TempDir dir;
+  (void)dir.write("m/scorer.onnx", "x");
+  const std::string toml = std::string(kSmall);
+  const auto keys = [&](std::vector<std::string> set) {
+    return scoring_keys(parse_recipe(toml, "r.toml", set));
+  };
+  EXPECT_EQ(keys({}), keys({"seed=5"}));
+  EXPECT_EQ(keys({}), keys({"input.path=./a.jsonl"}));  // the source says which files are read
+  EXPECT_EQ(keys({}), keys({"model=default", "caption.short_caption=true"}));
+  EXPECT_EQ(keys({}), keys({"dtype=float32"}));
+  EXPECT_EQ(keys({}), keys({"scorers.0.name=a", "scorers.0.column=b"}));
+  EXPECT_NE(keys({}), keys({"model=default", "features=encoder"}));
+  EXPECT_NE(keys({}), keys({"model=default", "similarity.min_gain=0"}));
+  EXPECT_EQ(keys({"model=default", "similarity.min_gain=0"}),
+            keys({"model=default", "similarity.min_gain=1"}));
+  // A checkpoint that gives features judges captions as well.
+  EXPECT_EQ(keys({"model=default", "features=encoder"}),
+            keys({"model=default", "features=encoder", "similarity.min_gain=1"}));
+  EXPECT_NE(keys({"model=default", "features=encoder"}), keys({"model=other", "features=encoder"}));
+  const auto onnx = [&](const std::string& path, const char* side) {
+    return keys({"scorers.0.name=a", "scorers.0.kind=onnx", "scorers.0.path=" + (dir / path).string(), side});
+  };
+  EXPECT_EQ(onnx("m/scorer.onnx", "scorers.0.min=1"), onnx("m/../m/scorer.onnx", "scorers.0.min=2"));
+  EXPECT_NE(onnx("m/scorer.onnx", "scorers.0.side=10"), onnx("m/scorer.onnx", "scorers.0.side=20"));
+}
+
+TEST(CurateRecipe, SelectionKeysAreTheThresholds) {
+  const auto keys = [](const std::vector<std::string>& set) {
+    return selection_keys(parse_recipe(kSmall, "r.toml", set));
+  };
+  EXPECT_EQ(keys({}), keys({"output=other", "workers=3", "export.format=none", "model=default",
+                            "caption.short_caption=true"}));
+  EXPECT_NE(keys({}), keys({"aspect.max_ratio=2"}));
+  EXPECT_NE(keys({}), keys({"seed=2"}));
+  EXPECT_NE(keys({}), keys({"scorers.0.name=a", "scorers.0.column=b"}));
+}
+
 TEST(CurateRecipe, TheShippedRecipesAreRead) {
   int read = 0;
   for (const auto& entry :

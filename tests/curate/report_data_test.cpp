@@ -43,6 +43,57 @@ TEST(ReportData, HistogramBinsClampWhatLiesOutside) {
   EXPECT_EQ(logarithmic.dropped[Histogram::kBins - 1], 1);
 }
 
+// With one bound the axis was drawn around it, wherever the values were.
+TEST(ReportData, ScorersAreDrawnWhereTheirValuesAreWithTheThresholdInSight) {
+  CurateConfig config;
+  config.scorers.resize(2);
+  config.scorers[0].name = "clip";
+  config.scorers[0].min = 0.2;
+  config.scorers[1].name = "constant";
+  const ReportData data(config, {{"clip", {0.25, 0.45}}, {"constant", {3, 3}}});
+  const Histogram& clip = data.histograms.at("clip");
+  EXPECT_LT(clip.low, 0.2);
+  EXPECT_GT(clip.low, 0.15);
+  EXPECT_GT(clip.high, 0.45);
+  EXPECT_LT(clip.high, 0.5);
+  EXPECT_LT(data.histograms.at("constant").low, 3);
+  EXPECT_GT(data.histograms.at("constant").high, 3);
+}
+
+TEST(ReportData, ThresholdsThatAreOffAreNotDrawn) {
+  CurateConfig config;
+  EXPECT_FALSE(bounds_of("entropy", config).min);
+  EXPECT_EQ(bounds_of("dark_share", config).max, 0.995);
+  EXPECT_EQ(ReportData(config).histograms.count("dark_share"), 1u);
+  EXPECT_EQ(ReportData(config).histograms.count("caption_symbols"), 1u);
+  config.quality.max_dark_share = 1;
+  config.quality.min_entropy = 0.5;
+  EXPECT_EQ(ReportData(config).histograms.count("dark_share"), 0u);
+  EXPECT_EQ(bounds_of("entropy", config).min, 0.5);
+}
+
+TEST(ReportData, CountsWhatBecameOfNewCaptions) {
+  CurateConfig config;
+  config.caption.short_caption = true;
+  ReportData data(config);
+  NewCaption made, unfit, failed;
+  made.has_short = unfit.has_short = true;
+  made.short_caption = "A box.";
+  unfit.error = "cut off";
+  failed.error = "no memory";
+  data.add_caption(made, "");
+  data.add_caption(unfit, "no caption");
+  data.add_caption(failed, "no caption");
+  data.add_caption({}, "no caption");
+  EXPECT_EQ(data.captions.short_made, 1);
+  EXPECT_EQ(data.captions.detailed_made, 0);
+  EXPECT_EQ(data.captions.unfit, 1);
+  EXPECT_EQ(data.captions.faults.at("cut off"), 1);
+  EXPECT_EQ(data.captions.lacking, 2);
+  EXPECT_EQ(data.captions.first_error, "no memory");
+  EXPECT_EQ(data.not_exported.at("no caption"), 3);
+}
+
 TEST(ReportData, ReasonsNameTheScorerAndTheRow) {
   CurateConfig config;
   config.scorers.resize(1);

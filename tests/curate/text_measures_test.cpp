@@ -33,6 +33,23 @@ TEST(TextMeasures, SymbolsAndMediaTags) {
   EXPECT_FALSE(measure_text("a < b").has_media_tag);
 }
 
+TEST(TextMeasures, CleanTextHasNeitherControlsNorTags) {
+  EXPECT_TRUE(is_clean(measure_text("a < b\n\tc")));
+  EXPECT_FALSE(is_clean(measure_text("a\x07")));
+  EXPECT_FALSE(is_clean(measure_text("<video>")));
+}
+
+TEST(TextMeasures, WordsAreFoundWhole) {
+  EXPECT_EQ(find_words("A category of cat", "cat", 0), 14u);
+  EXPECT_EQ(find_words("cats, a cat-flap", "cat", 0), 8u);
+  EXPECT_EQ(find_words("ein Käfer", "Käf", 0), std::string_view::npos);
+  EXPECT_EQ(find_words("cat_7 cat", "cat", 0), 6u);
+  EXPECT_EQ(find_words("No. 5", "No.", 0), 0u);
+  EXPECT_EQ(find_words("一只猫坐着", "猫", 0), 6u);
+  EXPECT_EQ(find_words("a cat", "cat", 3), std::string_view::npos);
+  EXPECT_EQ(find_words("a cat", "", 0), std::string_view::npos);
+}
+
 TEST(TextMeasures, TemplatesDifferInDigitsCaseAndSpaceOnly) {
   EXPECT_EQ(caption_template("Image 12 of  345,\nfree"), caption_template("image 9 of 1, FREE"));
   EXPECT_NE(caption_template("Image 12"), caption_template("Picture 12"));

@@ -84,6 +84,42 @@ TEST(Thresholds, VideosNeedMotionAndAClip) {
   EXPECT_EQ(judge_row(row, {}).reason, Reason::kStatic);
 }
 
+// A clip of 0.3 s has one frame that is looked at, and was called static.
+TEST(Thresholds, AVideoTooShortForAClipIsNotCalledStatic) {
+  ScoreRow row = good_row();
+  row.kind = "video";
+  row.scores["static_share"] = 1;
+  EXPECT_EQ(judge_row(row, {}).reason, Reason::kNoClip);
+}
+
+TEST(Thresholds, NewCaptionsPassTheSameTextFilters) {
+  EXPECT_EQ(judge_caption("A red circle", {}), Reason::kKept);
+  EXPECT_EQ(judge_caption("", {}), Reason::kKept);
+  EXPECT_EQ(judge_caption("no", {}), Reason::kCaptionShort);
+  EXPECT_EQ(judge_caption("see <image>", {}), Reason::kCaptionMediaTag);
+  EXPECT_EQ(judge_caption("so it so it so it so it so it", {}), Reason::kCaptionRepetition);
+}
+
+TEST(Thresholds, ColumnsAreReadFromTheAnnotation) {
+  CurateConfig config;
+  config.scorers.resize(3);
+  config.scorers[0].name = "clip";
+  config.scorers[0].column = "clip_similarity";
+  config.scorers[1].name = "nsfw";
+  config.scorers[2].name = "model";
+  config.scorers[2].kind = "torchscript";
+  ScoreRow row = good_row();
+  row.source = R"({"clip_similarity": 0.25, "nsfw": "no", "model": 3})";
+  row.scores["nsfw"] = 7;  // of another column, from before
+  take_columns(config, &row);
+  EXPECT_EQ(row.scores.at("clip"), 0.25);
+  EXPECT_EQ(row.scores.count("nsfw"), 0u);
+  EXPECT_EQ(row.scores.count("model"), 0u);
+  row.source.clear();
+  take_columns(config, &row);
+  EXPECT_EQ(row.scores.count("clip"), 0u);
+}
+
 TEST(Thresholds, AnUnusableRowStaysSo) {
   ScoreRow row = good_row();
   row.reason = "corrupt";

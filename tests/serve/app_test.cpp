@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include <future>
+
 #include "media/data_url.h"
 #include "media/png_writer.h"
 #include "serve/raw_client.h"
@@ -34,7 +36,7 @@ class AppTest : public ::testing::Test {
     HttpServerOptions http;
     http.port = 0;
     server = std::make_unique<HttpServer>(
-        http, [this](const HttpRequest& head) { return app->gate(head); },
+        http, [this](HttpRequest& head) { return app->gate(head); },
         [this](HttpRequest request, std::shared_ptr<Responder> responder) {
           app->handle(std::move(request), std::move(responder));
         },
@@ -139,12 +141,17 @@ TEST_F(AppTest, SeveralAnswersAndLogprobs) {
 
 TEST_F(AppTest, PlainCompletions) {
   start();
-  const auto result = post("/v1/completions", R"({"prompt":"ab","echo":true,"logprobs":1})");
+  const auto result = post("/v1/completions", R"({"prompt":"ab","echo":true})");
   ASSERT_EQ(result->status, 200) << result->body;
   const Json answer = parse_json(result->body, "answer");
   EXPECT_EQ(answer["object"], "text_completion");
   EXPECT_EQ(answer["choices"][0]["text"], "abone two three");
-  EXPECT_EQ(answer["choices"][0]["logprobs"]["tokens"].size(), 3u);
+  const auto scored = post("/v1/completions", R"({"prompt":"ab","logprobs":1,"request_id":"mine"})");
+  ASSERT_EQ(scored->status, 200) << scored->body;
+  const Json other = parse_json(scored->body, "answer");
+  EXPECT_EQ(other["id"], "cmpl-mine");
+  EXPECT_EQ(other["choices"][0]["logprobs"]["tokens"].size(), 3u);
+  EXPECT_EQ(other["choices"][0]["logprobs"]["text_offset"], (Json{0, 4, 8}));
 }
 
 TEST_F(AppTest, QuickEndpoints) {
@@ -182,7 +189,7 @@ TEST_F(AppTest, MetricsCountWhatHappened) {
 }
 
 TEST_F(AppTest, KeyOnEveryEndpointButHealth) {
-  options.api_keys = {"secret", "other"};
+  options.gate.api_keys = {"secret", "other"};
   start();
   for (const char* path : {"/v1/models", "/metrics", "/version", "/load", "/openapi.yaml", "/unknown"})
     EXPECT_EQ(get(path)->status, 401) << path;
@@ -198,7 +205,6 @@ TEST_F(AppTest, KeyOnEveryEndpointButHealth) {
 }
 
 TEST_F(AppTest, OtherPagesMayNotCall) {
-  options.allowed_hosts = {"127.0.0.1"};
   start();
   EXPECT_EQ(get("/v1/models")->status, 200);
   headers.emplace("Origin", "http://evil.example");
@@ -320,7 +326,7 @@ TEST_F(AppTest, AClientThatGoesAwayCancels) {
     const test::RawClient client(server->port());
     const std::string body = R"({"messages":[{"role":"user","content":"x"}],"stream":true})";
     client.send(
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Type: "
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
         "application/json\r\nContent-Length: " +
         std::to_string(body.size()) + "\r\n\r\n" + body);
     EXPECT_NE(client.read_until("one ").find("one "), std::string::npos);
@@ -328,6 +334,85 @@ TEST_F(AppTest, AClientThatGoesAwayCancels) {
   for (int i = 0; i < 1000 && backend.cancelled == 0; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_EQ(backend.cancelled, 1);
+}
+
+TEST_F(AppTest, AClientThatGoesAwayWhileItsPromptIsPreparedCancels) {
+  std::promise<void> began, go_on;
+  backend.preparing = [&](const Job&) {
+    began.set_value();
+    go_on.get_future().wait();
+  };
+  backend.endless = true;
+  start();
+  {
+    const test::RawClient client(server->port());
+    const std::string body = R"({"messages":[{"role":"user","content":"x"}]})";
+    client.send(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+        "application/json\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body);
+    began.get_future().wait();
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // the server sees that it is gone
+  go_on.set_value();
+  for (int i = 0; i < 1000 && backend.cancelled == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_GE(backend.cancelled, 1);
+}
+
+TEST_F(AppTest, TimeIsOverWhileAPromptIsPrepared) {
+  std::promise<void> go_on;
+  backend.preparing = [&](const Job&) { go_on.get_future().wait(); };
+  backend.endless = true;
+  options.request_timeout_s = 0.2;
+  start();
+  EXPECT_EQ(chat({}, 503)["error"]["code"], "timeout");  // while it is still prepared
+  go_on.set_value();
+  for (int i = 0; i < 1000 && backend.cancelled == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_GE(backend.cancelled, 1);
+}
+
+Json with_picture(const std::string& url) {
+  return {{"messages",
+           {{{"role", "user"}, {"content", {{{"type", "image_url"}, {"image_url", {{"url", url}}}}}}}}}};
+}
+
+TEST_F(AppTest, TextDoesNotWaitForOtherRequestsMedia) {
+  std::promise<void> go_on;
+  const std::shared_future<void> waiting = go_on.get_future().share();
+  std::atomic<int> held{0};
+  backend.preparing = [&](const Job& job) {
+    if (job.conversation.back().parts.front().kind == PartKind::kText) return;
+    ++held;
+    waiting.wait();
+  };
+  start();
+  std::vector<std::future<Json>> slow;
+  for (size_t i = 0; i < 2 * options.prepare_threads; ++i)
+    slow.push_back(std::async(std::launch::async, [this] { return chat(with_picture(png_url(30))); }));
+  for (int i = 0; i < 1000 && held < static_cast<int>(options.prepare_threads); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(chat({})["choices"][0]["message"]["content"], "one two three");
+  go_on.set_value();
+  for (auto& answer : slow) EXPECT_TRUE(answer.get().contains("choices"));
+}
+
+TEST_F(AppTest, NamesOfModelsMayBeEscaped) {
+  options.served_model_names = {"org/name", "a b"};
+  start();
+  EXPECT_EQ(parse_json(get("/v1/models/org%2Fname")->body, "m")["id"], "org/name");
+  EXPECT_EQ(parse_json(get("/v1/models/org/name")->body, "m")["id"], "org/name");
+  EXPECT_EQ(parse_json(get("/v1/models/a%20b")->body, "m")["id"], "a b");
+  EXPECT_EQ(get("/v1/models/a%2")->status, 404);
+}
+
+TEST_F(AppTest, WhoeverAsksIsToldThatItDrains) {
+  start();
+  app->set_draining();
+  server->drain();
+  EXPECT_EQ(get("/health")->status, 503);
+  chat({}, 503);
 }
 
 TEST_F(AppTest, ARequestThatTakesTooLongEnds) {

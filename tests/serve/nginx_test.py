@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -38,6 +39,15 @@ def main():
                 request = urllib.request.Request(url, body, {"Content-Type": "application/json", "X-Media-Key": key})
                 return urllib.request.urlopen(request, timeout=60).read().decode()
 
+            origin = {"Origin": f"http://127.0.0.1:{port}"}
+            for path in ("/", "/app.js", "/v1/models"):  # as the page's own modules and requests
+                with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=origin)) as response:
+                    assert response.status == 200, path
+            try:
+                urllib.request.urlopen(urllib.request.Request(url, b"{}", {"Content-Type": "application/json", "Origin": "http://evil.example"}))
+                raise AssertionError("a page of another host got through")
+            except urllib.error.HTTPError as error:
+                assert error.code == 403, error.code
             for key in range(12):
                 for _ in range(2):
                     answer = json.loads(ask(f"video-{key}", max_frames=1 + key % 4, cache_salt=str(key)))

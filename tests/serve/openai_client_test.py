@@ -47,11 +47,32 @@ def main():
         import json
         assert isinstance(json.loads(shaped.choices[0].message.content)["sure"], bool)
 
-        completion = client.completions.create(model="vl3", prompt="Once", max_tokens=5, temperature=0, extra_body={"ignore_eos": True})
+        for spelling in [{"guided_choice": ["yes", "no"]}, {"structured_outputs": {"choice": ["yes", "no"]}}]:
+            chosen = client.chat.completions.create(model="vl3", messages=text, max_tokens=-1, extra_body={"request_id": "mine-1", **spelling})
+            assert chosen.choices[0].message.content in ("yes", "no") and chosen.choices[0].finish_reason == "stop"
+            assert chosen.id == "chatcmpl-mine-1", chosen.id
+
+        begun = [*text, {"role": "assistant", "content": "It is"}]
+        goes_on = {"ignore_eos": True, "continue_final_message": True, "add_generation_prompt": False, "echo": True}
+        echoed = client.chat.completions.create(model="vl3", messages=begun, temperature=0, max_tokens=4, extra_body=goes_on)
+        assert echoed.choices[0].message.content.startswith("It is"), echoed
+        streamed = client.chat.completions.create(model="vl3", messages=begun, temperature=0, max_tokens=4, stream=True, extra_body=goes_on)
+        assert "".join(p.choices[0].delta.content or "" for p in streamed) == echoed.choices[0].message.content
+
+        once = dict(model="vl3", max_tokens=5, temperature=0, extra_body={"ignore_eos": True})
+        completion = client.completions.create(prompt="Once", logprobs=1, **once)
         assert completion.choices[0].finish_reason == "length"
+        offsets = completion.choices[0].logprobs.text_offset
+        assert len(offsets) == 5 and offsets[0] == 0, offsets
+        pieces = list(client.completions.create(prompt=["Once"], logprobs=1, stream=True, **once))
+        assert [o for p in pieces if p.choices[0].logprobs for o in p.choices[0].logprobs.text_offset] == offsets
+        assert client.completions.create(prompt="Once", echo=True, **once).choices[0].text == "Once" + completion.choices[0].text
 
         for wrong, error in [
             (lambda: client.chat.completions.create(model="vl3", messages=text, temperature=9), openai.BadRequestError),
+            (lambda: client.chat.completions.create(model="vl3", messages=text, extra_body={"guided_grammar": "root ::= x"}), openai.BadRequestError),
+            (lambda: client.completions.create(prompt=["a", "b"], model="vl3"), openai.BadRequestError),
+            (lambda: client.completions.create(prompt="a", echo=True, logprobs=1, model="vl3"), openai.BadRequestError),
             (lambda: client.chat.completions.create(model="other", messages=text), openai.NotFoundError),
             (lambda: client.with_options(api_key="no").models.list(), openai.AuthenticationError),
         ]:

@@ -18,6 +18,7 @@ void ScriptedBackend::submit(std::shared_ptr<serve::Job> job, serve::JobEvents e
       }
     }
   }
+  if (preparing) preparing(*job);
   const std::lock_guard lock(mutex);
   last = *job;
   threads_.emplace_back([this, job, events = std::move(events)] { answer(job, events); });

@@ -28,9 +28,10 @@ class ScriptedBackend : public serve::Backend {
 
   std::vector<std::string> words = {"one ", "two ", "three"};
   double seconds_a_word = 0;
-  bool endless = false;              ///< goes on until cancelled
-  std::optional<Error> refuses;      ///< thrown by submit()
-  std::optional<Error> fails_after;  ///< ends the answer after its first word
+  bool endless = false;                                  ///< goes on until cancelled
+  std::optional<Error> refuses;                          ///< thrown by submit()
+  std::function<void(const serve::Job& job)> preparing;  ///< called in submit(), before the job exists
+  std::optional<Error> fails_after;                      ///< ends the answer after its first word
   serve::ModelInfo info;
   std::atomic<int> cancelled{0}, submitted{0};
   serve::Job last;  ///< guarded by mutex

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <openvino/c/openvino.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -51,6 +52,9 @@ struct OpenVino {
 
   static void* library() {
     static void* const opened = [] {
+      // OpenVINO's TBB loads hwloc with RTLD_DEEPBIND, which then frees with glibc what jemalloc gave (ADR
+      // 5). This is TBB's own switch for programs with another malloc.
+      ::setenv("TBB_ENABLE_SANITIZERS", "1", 0);
       const std::string built_with = VL3_OPENVINO_C_LIBRARY;
       for (const std::string& path : {built_with, std::filesystem::path(built_with).filename().string()}) {
         if (void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;

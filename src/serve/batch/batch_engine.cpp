@@ -35,6 +35,19 @@ int32_t page_count(const engine::Runtime& runtime, const BatchOptions& options) 
   return static_cast<int32_t>(std::min<uint64_t>(pages, 1 << 24));
 }
 
+template <typename Action>
+std::optional<Error> failure_of(const Action& action) {
+  try {
+    engine::naming_out_of_memory([&] { action(); });
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::exception& error) {
+    logger().error("engine: {}", error.what());
+    return Error(ErrorCode::kInternal, "internal error; the server's log says more");
+  }
+}
+
 FeatureStoreOptions with_model(FeatureStoreOptions options, const engine::Runtime& runtime) {
   options.model = model_fingerprint(runtime);
   return options;
@@ -242,14 +255,7 @@ void BatchEngine::drop_cancelled() {
 // What one sequence throws ends that one only.
 template <typename Action>
 void BatchEngine::guarded(uint64_t id, const Action& action) {
-  try {
-    engine::naming_out_of_memory([&] { action(); });
-  } catch (const Error& error) {
-    fail(id, error);
-  } catch (const std::exception& error) {
-    logger().error("engine: {}", error.what());
-    fail(id, Error(ErrorCode::kInternal, "internal error; the server's log says more"));
-  }
+  if (const auto failure = failure_of(action)) fail(id, *failure);
 }
 
 // The prompts of running sequences go on as far as they can; between two steps one batch of frames is
@@ -366,28 +372,53 @@ void BatchEngine::compute(const std::vector<Scheduler::Work>& work) {
   std::vector<lm::PagedSegment> segments;
   std::vector<std::pair<uint64_t, int64_t>> ends;  // sequences that get a token, and their row
   int64_t total = 0, prompt_rows = 0;
-  for (const auto& [id, rows] : work) {
-    Slot& slot = scheduler_.slot(id);
-    Sequence& sequence = *sequences_.at(id);
-    inputs.push_back(sequence.take(slot.computed, rows));
-    segments.push_back({total, total + rows, slot.computed, slot.pages});
-    total += rows;
-    if (!slot.generating) prompt_rows += rows;
-    if (sequence.prompt_whole() && slot.computed + rows == sequence.known()) ends.emplace_back(id, total - 1);
+  std::vector<Scheduler::Work> taken;
+  std::vector<std::pair<uint64_t, Error>>
+      failed;  // ended when the step is over: other answers of their job are in it
+  const int64_t width = runtime_->config.text.hidden_size;
+  for (const Scheduler::Work& planned : work) {
+    Slot& slot = scheduler_.slot(planned.id);
+    Sequence& sequence = *sequences_.at(planned.id);
+    const auto failure = failure_of([&] {
+      const at::Tensor input = sequence.take(slot.computed, planned.rows);
+      VL3_CHECK(input.size(0) == planned.rows && input.size(1) == width, kInternal,
+                "{} x {} inputs for {} rows of {}", input.size(0), input.size(1), planned.rows, width);
+      inputs.push_back(input);
+    });
+    if (failure) {
+      failed.emplace_back(planned.id, *failure);
+      continue;
+    }
+    taken.push_back(planned);
+    segments.push_back({total, total + planned.rows, slot.computed, slot.pages});
+    total += planned.rows;
+    if (!slot.generating) prompt_rows += planned.rows;
+    if (sequence.prompt_whole() && slot.computed + planned.rows == sequence.known())
+      ends.emplace_back(planned.id, total - 1);
   }
   at::Tensor hidden;
-  try {
-    hidden = engine::naming_out_of_memory(
-        [&] { return decoder_.forward(inputs.size() == 1 ? inputs.front() : at::cat(inputs), segments); });
-  } catch (const Error& error) {
-    for (const auto& [id, rows] : work) fail(id, error);
-    return;
+  std::optional<Error> shared_failure;
+  if (!taken.empty()) {
+    shared_failure = failure_of(
+        [&] { hidden = decoder_.forward(inputs.size() == 1 ? inputs.front() : at::cat(inputs), segments); });
   }
-  const double seconds = since(start);
+  if (shared_failure) {
+    for (const auto& [id, rows] : taken) failed.emplace_back(id, *shared_failure);
+    taken.clear();
+    ends.clear();
+  }
+  if (!taken.empty()) finish_step(taken, hidden, ends, since(start), total, prompt_rows);
+  for (const auto& [id, error] : failed) fail(id, error);
+}
+
+void BatchEngine::finish_step(const std::vector<Scheduler::Work>& taken, const at::Tensor& hidden,
+                              const std::vector<std::pair<uint64_t, int64_t>>& ends, double seconds,
+                              int64_t total, int64_t prompt_rows) {
+  iteration_tokens_.observe(static_cast<double>(total));
   (prompt_rows > 0 ? counters_.prefill_seconds : counters_.decode_seconds) += seconds;
   ++counters_.steps;
   counters_.step_rows += static_cast<uint64_t>(total);
-  for (const auto& [id, rows] : work) {
+  for (const auto& [id, rows] : taken) {
     Slot& slot = scheduler_.slot(id);
     Sequence& sequence = *sequences_.at(id);
     if (!slot.generating) {
@@ -540,6 +571,7 @@ void BatchEngine::update_stats() {
   counters_.media_disk_hits = features.disk_hits;
   counters_.feature_bytes = features.memory_bytes;
   counters_.feature_disk_bytes = features.disk_bytes;
+  counters_.iteration_tokens = &iteration_tokens_;
   const std::lock_guard lock(mutex_);
   stats_ = counters_;
 }

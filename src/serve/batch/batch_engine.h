@@ -15,6 +15,7 @@
 #include "serve/batch/disposal.h"
 #include "serve/batch/feature_store.h"
 #include "serve/batch/sequence.h"
+#include "serve/metrics.h"
 #include "serve/queue/backend.h"
 #include "serve/queue/scheduler.h"
 
@@ -57,6 +58,9 @@ class BatchEngine : public Backend {
   void advance(Sequence& sequence, bool& encoded);
   void match_prefix(Slot& slot, Sequence& sequence);
   void compute(const std::vector<Scheduler::Work>& work);
+  void finish_step(const std::vector<Scheduler::Work>& taken, const at::Tensor& hidden,
+                   const std::vector<std::pair<uint64_t, int64_t>>& ends, double seconds, int64_t total,
+                   int64_t prompt_rows);
   void publish(uint64_t id, Sequence& sequence);
   void sample(const at::Tensor& hidden, const std::vector<std::pair<uint64_t, int64_t>>& rows);
   void set_back(uint64_t id);
@@ -83,6 +87,7 @@ class BatchEngine : public Backend {
   std::vector<std::unique_ptr<Sequence>> incoming_;
   std::map<std::string, std::weak_ptr<Group>> groups_;
   bool poked_ = false, stopping_ = false;
+  Histogram iteration_tokens_{Metrics::iteration_bounds()};
   EngineStats stats_;
   std::atomic<int64_t> jobs_{0};
 

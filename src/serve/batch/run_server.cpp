@@ -6,6 +6,7 @@
 
 #include <chrono>
 
+#include "core/json.h"
 #include "core/log.h"
 
 namespace vl3::serve {
@@ -61,16 +62,19 @@ void run_server(std::shared_ptr<const engine::Runtime> runtime, ServeOptions opt
   options.app.limits.max_tokens = std::min(options.app.limits.max_tokens, engine.model().max_model_len);
   App app(std::move(options.app), engine, media, std::move(worker), preprocess);
   HttpServer server(
-      std::move(options.http), [&](const HttpRequest& head) { return app.gate(head); },
+      std::move(options.http), [&](HttpRequest& head) { return app.gate(head); },
       [&](HttpRequest request, std::shared_ptr<Responder> responder) {
         app.handle(std::move(request), std::move(responder));
       },
-      App::error_body);
+      [&](int status, const std::string& message) {
+        app.count_refusal(status);
+        return App::error_body(status, message);
+      });
   app.set_http_stats([&] { return server.stats(); });
   ready(server.port());
 
   signals.wait();
-  logger().info("{{\"event\":\"drain\",\"running\":{}}}", server.busy());
+  logger().info("{}", OrderedJson{{"event", "drain"}, {"running", server.busy()}}.dump());
   app.set_draining();
   server.drain();
   const auto deadline =
@@ -80,7 +84,7 @@ void run_server(std::shared_ptr<const engine::Runtime> runtime, ServeOptions opt
   }
   server.stop();
   app.stop();
-  logger().info("{{\"event\":\"end\"}}");
+  logger().info("{}", OrderedJson{{"event", "end"}}.dump());
 }
 
 }  // namespace vl3::serve

@@ -60,6 +60,12 @@ std::string_view reason_phrase(int status) {
   }
 }
 
+bool is_loopback(const std::string& host) {
+  boost::system::error_code error;
+  const asio::ip::address address = asio::ip::make_address(host, error);
+  return host == "localhost" || (!error && address.is_loopback());
+}
+
 class HttpServer::Impl : public SessionOwner {
  public:
   Impl(HttpServerOptions server_options, Gate gate_function, Handler handler_function,
@@ -89,9 +95,6 @@ class HttpServer::Impl : public SessionOwner {
   void drain() {
     asio::post(io, [this] {
       draining = true;
-      boost::system::error_code ignored;
-      acceptor_.close(ignored);
-      retry_.cancel();
       const auto sessions = sessions_;  // closing takes them out
       for (const auto& session : sessions) session->close_if_idle();
     });
@@ -100,7 +103,7 @@ class HttpServer::Impl : public SessionOwner {
   void stop() {
     if (!thread_.joinable()) return;
     asio::post(io, [this] {
-      stopped_ = draining = true;
+      draining = true;
       boost::system::error_code ignored;
       acceptor_.close(ignored);
       retry_.cancel();
@@ -153,7 +156,6 @@ class HttpServer::Impl : public SessionOwner {
   asio::steady_timer retry_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{asio::make_work_guard(io)};
   std::unordered_set<std::shared_ptr<Session>> sessions_;
-  bool stopped_ = false;
   uint16_t port_ = 0;
   std::thread thread_;
 };

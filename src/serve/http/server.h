@@ -21,6 +21,8 @@ struct HttpRequest {
   std::map<std::string, std::string> headers;  ///< names in lower case; of a name sent twice, the first value
   std::string body;
   std::string peer;  ///< the client's address
+  /// Of whatever answers this request, set by the gate.
+  std::vector<std::pair<std::string, std::string>> response_headers;
 
   std::string header(const std::string& lower_case_name) const;
 };
@@ -51,7 +53,8 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 8000;  ///< 0: any free one
   uint64_t max_body_bytes = 256ull << 20;
-  uint64_t max_buffered_bytes = 1ull << 30;  ///< bodies of all requests together
+  /// Bodies of all requests together, as they come in; those of up to kSmallBody bytes are always taken.
+  uint64_t max_buffered_bytes = 1ull << 30;
   uint32_t max_head_bytes = 32 << 10;
   size_t max_connections = 20'000;
   size_t max_pending_bytes = 4 << 20;  ///< of one stream whose client does not read
@@ -72,8 +75,11 @@ struct HttpServerStats {
 
 class HttpServer {
  public:
-  /// Looks at a request's head before its body is read; a response given ends the request there.
-  using Gate = std::function<std::optional<HttpResponse>(const HttpRequest& head)>;
+  static constexpr uint64_t kSmallBody = 64 << 10;
+
+  /// Looks at a request's head before its body is read, and may complete it; a response given ends the
+  /// request there.
+  using Gate = std::function<std::optional<HttpResponse>(HttpRequest& head)>;
   /// Called on the server's thread: quick, or hands the work to another one.
   using Handler = std::function<void(HttpRequest request, std::shared_ptr<Responder> responder)>;
   /// The body of the server's own refusals (400, 408, 413, 431, 503).
@@ -88,7 +94,8 @@ class HttpServer {
   uint16_t port() const;
   HttpServerStats stats() const;
 
-  /// Accepts no more connections, closes idle ones, and ends each other one after its answer.
+  /// From now on every connection ends after its answer; idle ones are closed. New ones are still taken, so
+  /// that whoever asks is told.
   void drain();
   /// Requests that are being read or answered.
   size_t busy() const;
@@ -99,6 +106,9 @@ class HttpServer {
   class Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Whether only this machine can reach a server that listens there.
+bool is_loopback(const std::string& host);
 
 /// "Not Found" for 404.
 std::string_view reason_phrase(int status);

@@ -151,9 +151,10 @@ void Session::wait_timer() {
 void Session::read_head() {
   state_ = State::kIdle;
   set_busy(false);
-  if (owner_.draining && buffer_.size() == 0) return close();
+  if (owner_.draining && turn_ > 0 && buffer_.size() == 0) return close();
   ++turn_;
   request_ = HttpRequest();
+  response_headers_.clear();
   parser_.emplace();
   parser_->header_limit(owner_.options.max_head_bytes);
   parser_->body_limit(owner_.options.max_body_bytes);
@@ -200,40 +201,60 @@ void Session::on_head(ErrorCode error) {
                              std::string(field.value()));
   ErrorCode ignored;
   request_.peer = socket_.remote_endpoint(ignored).address().to_string();
-  if (head.count(http::field::content_length) > 1 ||
-      (head.count(http::field::content_length) == 1 && head.count(http::field::transfer_encoding) > 0)) {
+  const auto count = [&head](http::field field) { return head.count(field); };
+  if (count(http::field::content_length) + count(http::field::transfer_encoding) > 1) {
     ++owner_.malformed;
     return refuse(400, "more than one length of the body");
   }
-  if (auto refusal = owner_.gate(request_)) return refuse(*refusal);
+  // What the parser does not take for chunked would be read as the next request.
+  if (count(http::field::transfer_encoding) > 0 && lower(request_.header("transfer-encoding")) != "chunked") {
+    ++owner_.malformed;
+    return refuse(501, "Transfer-Encoding: only chunked is known here");
+  }
+  if (count(http::field::host) > 1) {
+    ++owner_.malformed;
+    return refuse(400, "more than one Host");
+  }
+  const std::optional<HttpResponse> refusal = owner_.gate(request_);
+  response_headers_ = std::move(request_.response_headers);
+  if (refusal) return refuse(*refusal);
   const uint64_t length = parser_->content_length().value_or(0);
   if (length > owner_.options.max_body_bytes)
     return refuse(
         413, fmt::format("the body has {} bytes, the limit is {}", length, owner_.options.max_body_bytes));
-  charged_bytes_ = parser_->chunked() ? std::min<uint64_t>(owner_.options.max_body_bytes, 16 << 20) : length;
-  if (owner_.buffered_bytes + charged_bytes_ > owner_.options.max_buffered_bytes) {
-    charged_bytes_ = 0;
-    return refuse(503, "too many large requests at once; try again later");
-  }
-  owner_.buffered_bytes += charged_bytes_;
   if (lower(request_.header("expect")) == "100-continue" && !parser_->is_done()) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     asio::async_write(socket_, asio::buffer(kContinue),
                       [self = shared_from_this()](ErrorCode failed, size_t) {
                         if (self->state_ != State::kReading) return;
                         if (failed) return self->close();
-                        self->read_body();
+                        self->begin_body();
                       });
     return;
   }
+  begin_body();
+}
+
+void Session::begin_body() {
+  arm(owner_.options.body_timeout_s);
+  parser_->eager(true);
   read_body();
 }
 
+// Piece by piece, each charged when it is there: what a client only announces keeps nobody out.
 void Session::read_body() {
-  arm(owner_.options.body_timeout_s);
   if (parser_->is_done()) return on_body({});
-  http::async_read(socket_, buffer_, *parser_,
-                   [self = shared_from_this()](ErrorCode error, size_t) { self->on_body(error); });
+  http::async_read_some(socket_, buffer_, *parser_, [self = shared_from_this()](ErrorCode error, size_t) {
+    if (error || self->state_ != State::kReading) return self->on_body(error);
+    if (!self->charge(self->parser_->get().body().size()))
+      return self->refuse(503, "too many large requests at once; try again later");
+    self->read_body();
+  });
+}
+
+bool Session::charge(uint64_t bytes) {
+  if (bytes > charged_bytes_) owner_.buffered_bytes += bytes - std::exchange(charged_bytes_, bytes);
+  return bytes <= HttpServer::kSmallBody || owner_.buffered_bytes <= owner_.options.max_buffered_bytes;
 }
 
 void Session::on_body(ErrorCode error) {
@@ -287,7 +308,11 @@ void Session::on_readable(ErrorCode error) {
   watching_ = false;
   if (state_ != State::kAnswering) return;
   if (error) return close();
-  if (buffer_.size() >= kReadAhead) return;
+  // Whether the client is still there can only be seen while what it sends is read.
+  if (buffer_.size() >= kReadAhead) {
+    ++owner_.malformed;
+    return close();
+  }
   ErrorCode failed;
   socket_.non_blocking(true, failed);
   const size_t got = socket_.read_some(buffer_.prepare(4096), failed);
@@ -300,10 +325,12 @@ void Session::on_readable(ErrorCode error) {
 std::string Session::head_text(const HttpResponse& response, bool chunked) const {
   std::string head = fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
   if (!response.content_type.empty()) head += fmt::format("Content-Type: {}\r\n", response.content_type);
-  for (const auto& [name, value] : response.headers) {
-    const bool plain =
-        std::none_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-    if (plain) head += fmt::format("{}: {}\r\n", name, value);
+  for (const auto* headers : {&response_headers_, &response.headers}) {
+    for (const auto& [name, value] : *headers) {
+      const bool plain =
+          std::none_of(value.begin(), value.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+      if (plain) head += fmt::format("{}: {}\r\n", name, value);
+    }
   }
   head += "X-Content-Type-Options: nosniff\r\n";
   if (!keep_alive_) head += "Connection: close\r\n";

@@ -59,7 +59,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void read_head();
   void wait_for_bytes();
   void on_head(ErrorCode error);
+  void begin_body();
   void read_body();
+  /// Counts the body so far among those of all sessions. @return whether there is room for it.
+  bool charge(uint64_t bytes);
   void on_body(ErrorCode error);
   void refuse(int status, const std::string& message);
   void refuse(const HttpResponse& response);
@@ -94,6 +97,7 @@ class Session : public std::enable_shared_from_this<Session> {
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   HttpRequest request_;
+  std::vector<std::pair<std::string, std::string>> response_headers_;
   State state_ = State::kIdle;
   bool busy_ = false, keep_alive_ = true, chunked_ = false, ended_ = false, head_only_ = false;
   bool watching_ = false;

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -38,10 +39,25 @@ class WorkerJob {
     const double timeout = worker_->options_.timeout_s;
     channel_ = worker_->connect(&helper_);
     channel_->send(request_, timeout);
-    std::vector<int> fds;
-    for (const auto& blob : blobs_) fds.push_back(blob->fd());
-    channel_->send_fds(fds, timeout);
+    send_content(timeout);
     return answer();
+  }
+
+  // What lies in ordinary memory goes back to back into one file, which is the child's alone then: a list of
+  // pictures takes one descriptor here, not one a picture.
+  void send_content(double timeout) {
+    std::vector<int> fds;
+    std::optional<MemoryFile> pack;
+    for (const auto& blob : blobs_) {
+      if (blob->fd() >= 0) {
+        fds.push_back(blob->fd());
+        continue;
+      }
+      if (!pack) pack.emplace(name());
+      pack->append(blob->bytes());
+    }
+    if (pack) fds.push_back(pack->fd());
+    channel_->send_fds(fds, timeout);
   }
 
   void open() { channel_->send(R"({"do":"open"})", worker_->options_.timeout_s); }
@@ -234,6 +250,20 @@ void MediaWorker::failed(const Error& error, const std::string& name) {
   throw error.with_context("decoding " + name);
 }
 
+namespace {
+
+std::vector<WorkerContent> contents_of(const std::vector<std::shared_ptr<const Blob>>& blobs) {
+  std::vector<WorkerContent> contents;
+  for (const auto& blob : blobs) {
+    contents.push_back({.name = blob->name(), .packed = {}});
+    // A pack of one is that medium's own file.
+    if (blob->fd() < 0 && blobs.size() > 1) contents.back().packed = blob->size();
+  }
+  return contents;
+}
+
+}  // namespace
+
 MediaWorker::Stats MediaWorker::stats() const {
   return {
       .jobs = jobs_, .crashes = crashes_, .timeouts = timeouts_, .restarts = restarts_, .waiting = waiting_};
@@ -243,10 +273,8 @@ preprocess::MediaEntry MediaWorker::describe(text::ContentPart& part,
                                              const std::vector<std::shared_ptr<const Blob>>& blobs,
                                              const weights::PreprocessConfig& config,
                                              const media::MediaLimits& limits) {
-  std::vector<std::string> names;
-  for (const auto& blob : blobs) names.push_back(blob->name());
-  auto job = std::make_shared<WorkerJob>(shared_from_this(),
-                                         worker_request(part, names, config, limits).dump(), blobs);
+  auto job = std::make_shared<WorkerJob>(
+      shared_from_this(), worker_request(part, contents_of(blobs), config, limits).dump(), blobs);
   preprocess::MediaEntry entry = entry_from_json(job->probe(), part);
   job->rest();
   for (const auto& blob : blobs) entry.key += blob->identity() + ";";

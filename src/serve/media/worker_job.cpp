@@ -1,6 +1,13 @@
 #include "serve/media/worker_job.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+
 #include "core/check.h"
+#include "media/source.h"
 #include "serve/media/worker_channel.h"
 
 namespace vl3::serve {
@@ -52,6 +59,43 @@ text::ContentPart part_from(const Json& json) {
   return part;
 }
 
+std::string read_piece(int fd, uint64_t offset, uint64_t size) {
+  std::string bytes(size, '\0');
+  for (size_t done = 0; done < size;) {
+    const ssize_t got = ::pread(fd, bytes.data() + done, size - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    VL3_CHECK(got > 0, kCorrupt, "the pack of media is shorter than promised");
+    done += static_cast<size_t>(got);
+  }
+  return bytes;
+}
+
+/// The contents in order, as worker_request() announced them. A packed one is read when it is asked for.
+std::vector<std::function<media::MediaData()>> receive_contents(WorkerChannel& channel, const Json& request,
+                                                                const media::MediaLimits& limits) {
+  const auto names = request.at("names").get<std::vector<std::string>>();
+  const Json& packed = request.at("packed");
+  const auto own = static_cast<size_t>(std::count(packed.begin(), packed.end(), Json()));
+  const std::vector<int> fds = channel.receive_fds(own + (own < names.size() ? 1 : 0), kForever);
+  std::vector<std::function<media::MediaData()>> contents;
+  uint64_t offset = 0;
+  size_t next = 0;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (packed.at(i).is_null()) {
+      contents.emplace_back([name = names[i], path = fmt::format("/proc/self/fd/{}", fds.at(next++))] {
+        return media::MediaData{.name = name, .path = path, .bytes = nullptr, .owner = nullptr};
+      });
+      continue;
+    }
+    const auto size = packed.at(i).get<uint64_t>();
+    contents.emplace_back([name = names[i], pack = fds.back(), offset, size, limits] {
+      return media::media_from_bytes(read_piece(pack, offset, size), name, limits);
+    });
+    offset += size;
+  }
+  return contents;
+}
+
 void stream(WorkerChannel& channel, const preprocess::MediaEntry& entry) {
   const media::FrameSource source = entry.open();
   while (const auto frame = source()) {
@@ -64,11 +108,17 @@ void stream(WorkerChannel& channel, const preprocess::MediaEntry& entry) {
 
 }  // namespace
 
-Json worker_request(const text::ContentPart& part, const std::vector<std::string>& names,
+Json worker_request(const text::ContentPart& part, const std::vector<WorkerContent>& contents,
                     const weights::PreprocessConfig& config, const media::MediaLimits& limits) {
+  Json names = Json::array(), packed = Json::array();
+  for (const WorkerContent& content : contents) {
+    names.push_back(content.name);
+    packed.push_back(content.packed ? Json(*content.packed) : Json());
+  }
   Json json = {{"kind", static_cast<int>(part.kind)},
                {"frames", !part.frames.empty()},
-               {"names", names},
+               {"names", std::move(names)},
+               {"packed", std::move(packed)},
                {"timestamps", part.timestamps},
                {"source", part.source},
                {"config",
@@ -135,8 +185,6 @@ void serve_worker_job(int fd) {
   WorkerChannel channel(fd);
   try {
     const Json request = parse_json(channel.receive(64 << 20, kForever), "request");
-    const auto names = request.at("names").get<std::vector<std::string>>();
-    const std::vector<int> fds = channel.receive_fds(names.size(), kForever);
     weights::PreprocessConfig config;
     config.flow = static_cast<Flow>(request.at("config").at("flow").get<int>());
     config.fps = request.at("config").at("fps");
@@ -146,12 +194,9 @@ void serve_worker_job(int fd) {
     options.limits = limits_from(request.at("limits"));
     options.keys = false;
     options.decoder_threads = 1;  // the same frames flagged as damaged every time, and one core a medium
+    const auto contents = receive_contents(channel, request, options.limits);
     options.opener = [&](const std::string& reference) -> preprocess::MediaContent {
-      const size_t i = std::stoul(reference);
-      return media::MediaData{.name = names.at(i),
-                              .path = fmt::format("/proc/self/fd/{}", fds.at(i)),
-                              .bytes = nullptr,
-                              .owner = nullptr};
+      return contents.at(std::stoul(reference))();
     };
     text::Conversation conversation = {
         {.role = Role::kUser, .parts = {part_from(request)}, .content_was_string = false}};

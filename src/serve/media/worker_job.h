@@ -1,6 +1,8 @@
 // What the server and a decoding child say to each other about one medium. Internal to serve/media.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +13,16 @@
 
 namespace vl3::serve {
 
-/// The first message: the part (its references replaced by the number of descriptors that follow), the rules
-/// of sampling and the limits.
-Json worker_request(const text::ContentPart& part, const std::vector<std::string>& names,
+/// One of the contents that a part names.
+struct WorkerContent {
+  std::string name;                ///< for people
+  std::optional<uint64_t> packed;  ///< its bytes in the pack; unset: it comes with a descriptor of its own
+};
+
+/// The first message: the part (its references replaced by the contents' numbers), the rules of sampling and
+/// the limits. It is followed by the descriptors of the contents that have one, in order, and then by that of
+/// the pack, in which the others lie back to back.
+Json worker_request(const text::ContentPart& part, const std::vector<WorkerContent>& contents,
                     const weights::PreprocessConfig& config, const media::MediaLimits& limits);
 
 Json entry_to_json(const preprocess::MediaEntry& entry, const text::ContentPart& part);

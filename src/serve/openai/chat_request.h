@@ -1,7 +1,9 @@
-// Request bodies of /v1/chat/completions, /v1/completions, /v1/plan, /tokenize and /detokenize as jobs.
-// Nothing is opened or fetched here.
+// Request bodies of /v1/chat/completions, /v1/completions, /v1/plan and /tokenize as jobs. Nothing is opened
+// or fetched here. A field that would change the answer is honoured or refused; one that means nothing here
+// is passed over and named in `unknown`.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,13 +12,17 @@
 
 namespace vl3::serve {
 
+/// JSON values that a request's body may hold: some 100 bytes each in memory, whatever they take in the text.
+inline constexpr size_t kMaxBodyValues = 1'000'000;
+
 /// What a request may ask for at most, and what it gets where it says nothing.
 struct RequestLimits {
   int64_t default_max_tokens = 1024;
-  int64_t max_tokens = 32'768;
+  int64_t max_tokens = 32'768;  ///< also what "no limit" (-1) stands for
   int64_t max_n = 16;
-  int64_t max_frames = 768;  ///< of one video
-  int64_t max_media = 64;    ///< of a request
+  int64_t max_frames = 768;    ///< of one video
+  int64_t max_media = 64;      ///< of a request
+  int64_t least_priority = 0;  ///< smaller ones count as this: no client gets before all others by itself
   int64_t vocab_size = INT64_MAX;
 };
 
@@ -25,9 +31,12 @@ struct ApiRequest {
   std::string model;
   bool stream = false;
   bool include_usage = false;
-  bool echo = false;                     ///< completions: the prompt stands before the answer
+  /// The prompt (completions) or the last message (chats) stands before the answer: `echo_text`, or the text
+  /// of job.token_ids where those are set.
+  bool echo = false;
+  std::string echo_text;
   bool measure_pruning = false;          ///< plan: decode the videos to count kept tokens
-  std::string user_request_id;           ///< "request_id" of the body
+  std::string request_id;                ///< the client's, for the answer's id: visible ASCII, or ""
   std::vector<std::string> media_uuids;  ///< one a medium in prompt order; "" without one
   std::vector<std::string> unknown;      ///< fields that mean nothing here
 };
@@ -39,6 +48,6 @@ ApiRequest parse_chat_request(const Json& body, const RequestLimits& limits);
 ApiRequest parse_completion_request(const Json& body, const RequestLimits& limits);
 
 /// "prompt" or "messages". @throws as above.
-ApiRequest parse_tokenize_request(const Json& body, const RequestLimits& limits);
+ApiRequest parse_tokenize_request(const Json& body);
 
 }  // namespace vl3::serve

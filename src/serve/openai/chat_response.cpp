@@ -1,6 +1,8 @@
 #include "serve/openai/chat_response.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "engine/report_json.h"
 
@@ -19,6 +21,10 @@ OrderedJson bytes_of(const std::string& text) {
 
 OrderedJson or_null(const std::string& text) {
   return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
+}
+
+int64_t characters(const std::string& text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
 }
 
 std::string bits(const std::vector<uint8_t>& mask) {
@@ -86,19 +92,29 @@ OrderedJson ChatWriter::logprobs(const std::vector<TokenEvent>& tokens) const {
   return {{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
-OrderedJson ChatWriter::completion_logprobs(const std::vector<TokenEvent>& tokens) const {
-  OrderedJson texts = OrderedJson::array(), values = OrderedJson::array(), top = OrderedJson::array();
+OrderedJson ChatWriter::completion_logprobs(const std::vector<TokenEvent>& tokens, int64_t& offset) const {
+  OrderedJson texts = OrderedJson::array(), values = OrderedJson::array(), top = OrderedJson::array(),
+              offsets = OrderedJson::array();
   for (const TokenEvent& token : tokens) {
-    texts.push_back(options_.token_text(token.id));
+    const std::string text = options_.token_text(token.id);
+    // A token that begins inside a character is told the character's own place.
+    const bool inside = !text.empty() && (text.front() & 0xc0) == 0x80;
+    offsets.push_back(std::max<int64_t>(0, offset - static_cast<int64_t>(inside)));
+    offset += characters(text);
+    texts.push_back(text);
     values.push_back(finite(token.logprob));
     OrderedJson others = OrderedJson::object();
     for (const auto& other : token.top) others[options_.token_text(other.id)] = finite(other.logprob);
     top.push_back(std::move(others));
   }
-  return {{"tokens", texts},
-          {"token_logprobs", values},
-          {"top_logprobs", top},
-          {"text_offset", OrderedJson::array()}};
+  return {{"tokens", std::move(texts)},
+          {"token_logprobs", std::move(values)},
+          {"top_logprobs", std::move(top)},
+          {"text_offset", std::move(offsets)}};
+}
+
+std::string ChatWriter::echo_once(int choice) {
+  return std::exchange(streamed_[choice].echoed, true) ? "" : options_.echo;
 }
 
 OrderedJson ChatWriter::opening_chunk(int choice) const {
@@ -112,16 +128,18 @@ OrderedJson ChatWriter::opening_chunk(int choice) const {
   return chunk;
 }
 
-OrderedJson ChatWriter::delta_chunk(const Delta& delta) const {
+OrderedJson ChatWriter::delta_chunk(const Delta& delta) {
   OrderedJson chunk = base("chat.completion.chunk", "", true);
   OrderedJson choice = {{"index", delta.choice}};
   const bool with = options_.logprobs && !delta.tokens.empty();
+  std::string text = echo_once(delta.choice) + delta.text;
   if (options_.kind == Kind::kChat) {
-    choice["delta"] = {{"content", delta.text}};
+    choice["delta"] = {{"content", std::move(text)}};
     choice["logprobs"] = with ? logprobs(delta.tokens) : OrderedJson(nullptr);
   } else {
-    choice["text"] = delta.text;
-    choice["logprobs"] = with ? completion_logprobs(delta.tokens) : OrderedJson(nullptr);
+    choice["text"] = std::move(text);
+    int64_t& offset = streamed_[delta.choice].offset;
+    choice["logprobs"] = with ? completion_logprobs(delta.tokens, offset) : OrderedJson(nullptr);
   }
   choice["finish_reason"] = nullptr;
   chunk["choices"] = OrderedJson::array({choice});
@@ -129,13 +147,16 @@ OrderedJson ChatWriter::delta_chunk(const Delta& delta) const {
   return chunk;
 }
 
-OrderedJson ChatWriter::closing_chunk(const Delta& delta) const {
+OrderedJson ChatWriter::closing_chunk(const Delta& delta) {
   OrderedJson chunk = base("chat.completion.chunk", "", true);
   OrderedJson choice = {{"index", delta.choice}};
-  if (options_.kind == Kind::kChat) {
-    choice["delta"] = OrderedJson::object();
+  // Of an answer without a word the echo is still missing.
+  const std::string text = echo_once(delta.choice);
+  if (options_.kind == Kind::kCompletion) {
+    choice["text"] = text;
   } else {
-    choice["text"] = "";
+    choice["delta"] = OrderedJson::object();
+    if (!text.empty()) choice["delta"]["content"] = text;
   }
   choice["logprobs"] = nullptr;
   choice["finish_reason"] = finish_word(delta.finish_reason);
@@ -176,11 +197,14 @@ OrderedJson ChatWriter::whole(const std::vector<Delta>& answers, const JobResult
   for (const Delta& answer : answers) {
     OrderedJson choice = {{"index", answer.choice}};
     if (options_.kind == Kind::kChat) {
-      choice["message"] = {{"role", "assistant"}, {"content", answer.text}, {"refusal", nullptr}};
+      choice["message"] = {
+          {"role", "assistant"}, {"content", options_.echo + answer.text}, {"refusal", nullptr}};
       choice["logprobs"] = options_.logprobs ? logprobs(answer.tokens) : OrderedJson(nullptr);
     } else {
-      choice["text"] = answer.text;
-      choice["logprobs"] = options_.logprobs ? completion_logprobs(answer.tokens) : OrderedJson(nullptr);
+      choice["text"] = options_.echo + answer.text;
+      int64_t offset = 0;
+      choice["logprobs"] =
+          options_.logprobs ? completion_logprobs(answer.tokens, offset) : OrderedJson(nullptr);
     }
     choice["finish_reason"] = finish_word(answer.finish_reason);
     choice["stop_reason"] = stop_reason(answer);

@@ -7,6 +7,11 @@
 #include "core/shown.h"
 
 namespace vl3::serve {
+namespace {
+
+constexpr size_t kMaxUnread = 100;
+
+}  // namespace
 
 Fields::Fields(const Json& json, std::string where) : json_(json), where_(std::move(where)) {
   if (!json.is_object())
@@ -103,9 +108,13 @@ std::optional<std::vector<std::string>> Fields::strings(const std::string& key, 
 std::vector<std::string> Fields::unread() const {
   std::vector<std::string> names;
   for (const auto& [key, value] : json_.items()) {
-    if (!read_.contains(key)) names.push_back(path(key));
+    if (names.size() < kMaxUnread && !read_.contains(key)) names.push_back(path(key));
   }
   return names;
+}
+
+void Fields::add_unread(std::vector<std::string>& names) const {
+  for (std::string& name : unread()) names.push_back(std::move(name));
 }
 
 }  // namespace vl3::serve

@@ -31,8 +31,9 @@ class Fields {
   /// A string or a list of strings.
   std::optional<std::vector<std::string>> strings(const std::string& key, size_t max_count);
 
-  /// Keys that none of the calls above asked for.
+  /// Keys that none of the calls above asked for, the first hundred.
   std::vector<std::string> unread() const;
+  void add_unread(std::vector<std::string>& names) const;
   std::string path(const std::string& key) const { return where_.empty() ? key : where_ + "." + key; }
   [[noreturn]] void fail(const std::string& key, const std::string& expected) const;
 

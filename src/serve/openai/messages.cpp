@@ -30,9 +30,11 @@ Json frames_of(const std::string& url) {
 
 void normalise_reference(Json& part, const std::string& type) {
   Json& value = part[type];
+  const bool video = type != "image_url" && type != "image";
   if (value.is_object() && value.contains("data") && value["data"].is_string()) {
     const std::string data = value["data"].get<std::string>();
-    value["url"] = data.starts_with("data:") ? data : "data:video/mp4;base64," + data;
+    const char* kind = video ? "data:video/mp4;base64," : "data:image/png;base64,";
+    value["url"] = data.starts_with("data:") ? data : kind + data;
     value.erase("data");
     value.erase("format");
   }
@@ -40,7 +42,6 @@ void normalise_reference(Json& part, const std::string& type) {
     if (!part.contains("uuid")) part["uuid"] = value["uuid"];
     value.erase("uuid");
   }
-  const bool video = type != "image_url" && type != "image";
   const Json* url = value.is_string()                            ? &value
                     : value.is_object() && value.contains("url") ? &value["url"]
                                                                  : nullptr;

@@ -9,12 +9,11 @@
 
 namespace vl3::serve {
 
-/// Rewrites, in place: role "developer" to "system"; a null content of an assistant's turn to "";
-/// input_video's `data` (bare base64) to a data URL; "data:video/jpeg;base64,F1,F2" to a list of pictures; a
-/// video object's start/end.
+/// Rewrites, in place: role "developer" to "system"; a null content of an assistant's turn to ""; `data`
+/// (bare base64) in a medium's object to a data URL; "data:video/jpeg;base64,F1,F2" to a list of pictures.
+/// Takes out what says nothing to this model: a message's "name", a part's "cache_control".
 /// @return the "uuid" of each media part in order, "" without one. A null medium with a uuid becomes the
-/// reference
-///   "uuid:ID".
+///   reference "uuid:ID".
 /// @throws ApiError(400) where a part cannot be read.
 std::vector<std::string> normalise_messages(Json& messages);
 

@@ -27,6 +27,8 @@ struct ModelInfo {
   std::string notice;  ///< what the checkpoint wants said of it first; may be empty
 };
 
+class Histogram;
+
 /// A picture of the engine for /metrics and /load. Counters never fall.
 struct EngineStats {
   int64_t running = 0, waiting = 0;
@@ -41,6 +43,7 @@ struct EngineStats {
   uint64_t steps = 0, step_rows = 0;
   double encode_seconds = 0, prefill_seconds = 0, decode_seconds = 0;  ///< of compute
   uint64_t feature_bytes = 0, feature_disk_bytes = 0;
+  const Histogram* iteration_tokens = nullptr;  ///< rows of a step; lives as long as the backend
 };
 
 /// All methods may be called from any thread.

@@ -1,5 +1,6 @@
 #include "serve/http/server.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -112,6 +113,10 @@ TEST_F(HttpServerTest, LimitsHeadAndBody) {
            {"GET / HTTP/1.1\r\nbroken header\r\n\r\n", " 400 "},
            {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc", " 400 "},
            {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", " 400 "},
+           {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            " 501 "},
+           {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked, identity\r\n\r\n", " 501 "},
+           {"GET / HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n", " 400 "},
            {"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", " 400 "}}) {
     const RawClient client(server->port());
     client.send(request);
@@ -144,6 +149,45 @@ TEST_F(HttpServerTest, TellsWhenTheClientGoesAway) {
   EXPECT_FALSE(wait_held()->write("late"));
 }
 
+TEST_F(HttpServerTest, TellsWhenAClientThatSentTooMuchGoesAway) {
+  start();
+  RawClient client(server->port());
+  client.send("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n" + std::string(200 << 10, 'x'));
+  ASSERT_NE(wait_held(), nullptr);
+  client.close();
+  EXPECT_TRUE(wait_gone());
+}
+
+TEST_F(HttpServerTest, WhatIsOnlyAnnouncedKeepsNobodyOut) {
+  options.max_body_bytes = options.max_buffered_bytes = 1 << 20;
+  start();
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 8; ++i) {
+    silent.push_back(std::make_unique<RawClient>(server->port()));
+    silent.back()->send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n");
+  }
+  const RawClient client(server->port());
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi");
+  EXPECT_NE(client.read_until("POST hi").find("200 OK"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, BodiesAreBoundedTogetherHoweverTheyCome) {
+  options.max_body_bytes = options.max_buffered_bytes = 1 << 20;
+  start();
+  const std::string piece(900 << 10, 'x');
+  const RawClient first(server->port()), second(server->port());
+  first.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n" + piece);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  second.send(fmt::format("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n",
+                          piece.size(), piece));
+  EXPECT_NE(second.read_all(5).find(" 503 "), std::string::npos);
+  first.send(std::string((1 << 20) - piece.size(), 'x'));
+  EXPECT_NE(first.read_until("xxx").find("200 OK"), std::string::npos);
+  const RawClient third(server->port());
+  third.send(fmt::format("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{}", piece.size(), piece));
+  EXPECT_NE(third.read_until("xxx").find("200 OK"), std::string::npos) << "what was answered counts no more";
+}
+
 TEST_F(HttpServerTest, EndsAStreamThatNobodyReads) {
   options.max_pending_bytes = 1 << 20;
   start();
@@ -169,7 +213,11 @@ TEST_F(HttpServerTest, DrainsAnswersThatAreBeingMade) {
   EXPECT_EQ(server->busy(), 1u);
   wait_held()->send({.content_type = "text/plain", .body = "whole"});
   EXPECT_NE(busy.read_all(5).find("whole"), std::string::npos);
-  EXPECT_THROW(RawClient(server->port()), Error);
+  const RawClient late(server->port());
+  late.send("GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
+  const std::string told = late.read_all(5);
+  EXPECT_NE(told.find("GET "), std::string::npos) << "whoever asks is answered";
+  EXPECT_NE(told.find("Connection: close"), std::string::npos);
 }
 
 TEST_F(HttpServerTest, RefusesConnectionsOverItsLimit) {

@@ -9,9 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "core/check.h"
+#include "core/file.h"
 #include "support/temp_dir.h"
 
 namespace vl3::serve {
@@ -115,6 +117,44 @@ TEST(MediaWorker, ManyPicturesAsOneVideo) {
   const auto entry = worker->describe(part, blobs, {}, {});
   EXPECT_EQ(entry.shape.frames, 150);
   EXPECT_EQ(frames_of(entry).size(), 150u);
+}
+
+size_t descriptors() {
+  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+TEST(MediaWorker, MediaInOrdinaryMemoryGiveTheSameFrames) {
+  const auto worker = MediaWorker::start(options());
+  for (const std::string& path : {kVideo, kImage}) {
+    const auto in_memory = std::make_shared<const Blob>(read_file(path, 1 << 20), path, "id:" + path);
+    ASSERT_LT(in_memory->fd(), 0);
+    text::ContentPart part = media_part("m"), same = media_part("m");
+    const auto a = frames_of(worker->describe(part, {in_memory}, {}, {})),
+               b = frames_of(worker->describe(same, {blob(path)}, {}, {}));
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); ++i) EXPECT_EQ(a[i].rgb, b[i].rgb);
+  }
+}
+
+TEST(MediaWorker, ALongListInOrdinaryMemoryTakesNoDescriptorsHere) {
+  const auto worker = MediaWorker::start(options());
+  const std::string picture = read_file(kImage, 1 << 20);
+  std::vector<std::shared_ptr<const Blob>> blobs;
+  for (int i = 0; i < 768; ++i)
+    blobs.push_back(std::make_shared<const Blob>(picture, "picture", "id" + std::to_string(i)));
+  blobs[5] = blob(kImage);  // one that has its own between them
+  text::ContentPart part = video_part("");
+  part.frames.assign(blobs.size(), "x");
+  const size_t before = descriptors();
+  const auto entry = worker->describe(part, blobs, {}, {});
+  EXPECT_LE(descriptors(), before + 2);
+  const auto frames = frames_of(entry);
+  ASSERT_EQ(frames.size(), 768u);
+  for (const media::Frame& frame : frames) EXPECT_EQ(frame.rgb, frames.front().rgb);
+  blobs[700] = std::make_shared<const Blob>("junk", "frame 700", "id");
+  text::ContentPart broken = part;
+  const std::string error = test::error_of([&] { frames_of(worker->describe(broken, blobs, {}, {})); });
+  EXPECT_NE(error.find("frame 700"), std::string::npos) << error;
 }
 
 TEST(MediaWorker, WhatIsWrongWithAMediumComesBackAsItsError) {
