@@ -71,7 +71,7 @@ void LookSorter::flush() {
 
 void LookSorter::each(const std::function<void(const Look&)>& take) {
   flush();
-  buffer_ = {};  // its memory is the block's now
+  std::vector<Look>().swap(buffer_);  // "= {}" would keep the memory, which is the block's now
   std::vector<Run> runs;
   for (size_t r = 0; r < begins_.size(); ++r)
     runs.push_back({begins_[r], r + 1 < begins_.size() ? begins_[r + 1] : file_.size(), {}, 0});

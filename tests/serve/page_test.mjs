@@ -25,7 +25,7 @@ function startServer() {
   const server = spawn(process.argv[2], ["serve", "--model", path.join(root, "tests/data/seeded_tiny"), "--port", "0", "--dtype", "float32", "--quiet", "--api-key", "secret"], { stdio: ["ignore", "ignore", "pipe"] });
   return new Promise((resolve, reject) => {
     server.stderr.on("data", (text) => {
-      const found = /at (http:\S+)/.exec(text);
+      const found = /at (http:[^\s"]+)/.exec(text);
       if (found) resolve({ server, url: found[1] });
     });
     server.on("exit", (status) => reject(new Error(`vl3 serve ended with ${status}`)));
