@@ -120,7 +120,7 @@ TEST_F(CliCurate, CaptionsAreThoseOfAsk) {
   ASSERT_EQ(std::ssize(train), exported);
   EXPECT_GT(exported, std::ssize(kept) / 2);
   EXPECT_EQ(train[0]["conversations"][1]["value"], kept[0]["short_caption"]);
-  EXPECT_TRUE(std::filesystem::exists(dir_ / "out/webdataset/000000.tar"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "out/webdataset/00000.tar"));
 }
 
 }  // namespace
