@@ -11,23 +11,10 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/descriptor.h"
 
 namespace vl3 {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // Opens a regular file; a directory, device or pipe is refused rather than read for ever.
 int open_regular(const std::filesystem::path& path, uint64_t* size) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -55,6 +56,33 @@ class FileSource : public ItemSource {
   InputFile file_;
   InputConfig input_;
   int64_t count_ = 0;
+};
+
+/// A file whose items can be made in any order.
+class IndexedSource : public FileSource {
+ public:
+  using FileSource::FileSource;
+  std::unique_ptr<ItemReader> open(int64_t shard) const override {
+    return std::make_unique<Reader>(*this, begin_of(shard), begin_of(shard) + size_of(shard));
+  }
+
+ protected:
+  virtual Item item_of(int64_t index) const = 0;
+
+ private:
+  class Reader : public ItemReader {
+   public:
+    Reader(const IndexedSource& source, int64_t begin, int64_t end)
+        : source_(source), at_(begin), end_(end) {}
+    std::optional<Item> next() override {
+      if (at_ == end_) return std::nullopt;
+      return source_.item_of(at_++);
+    }
+
+   private:
+    const IndexedSource& source_;
+    int64_t at_, end_;
+  };
 };
 
 /// Lines of JSON, one an item.

@@ -212,17 +212,6 @@ void look(const Item& item, const CurateConfig& config, Judged* judged) {
   judge_picture(judged->picture, &row);
 }
 
-void take_columns(const Item& item, const CurateConfig& config, ScoreRow* row) {
-  for (const ScorerConfig& scorer : config.scorers) {
-    if (scorer.kind != "column") continue;
-    const std::string& key = scorer.column.empty() ? scorer.name : scorer.column;
-    if (!item.source.is_object() || !item.source.contains(key)) continue;
-    const Json& value = item.source[key];
-    if (value.is_number() && std::isfinite(value.get<double>()))
-      row->scores[scorer.name] = value.get<double>();
-  }
-}
-
 }  // namespace
 
 Judged judge_item(const Item& item, const CurateConfig& config) {
@@ -239,7 +228,6 @@ Judged judge_item(const Item& item, const CurateConfig& config) {
   if (!row.reason.empty()) return judged;
   try {
     judge_caption(&row);
-    take_columns(item, config, &row);
     look(item, config, &judged);
   } catch (const Error& error) {
     refuse(&row, reason_of(error.code()), error.what());

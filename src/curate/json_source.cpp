@@ -88,31 +88,14 @@ class JsonlSource : public FileSource {
   std::vector<std::pair<uint64_t, int64_t>> begins_;  // a shard's first line: offset, number
 };
 
-class JsonSource : public FileSource {
+class JsonSource : public IndexedSource {
  public:
-  JsonSource(const InputFile& file, const InputConfig& input) : FileSource(file, input), list_(file.path) {
+  JsonSource(const InputFile& file, const InputConfig& input) : IndexedSource(file, input), list_(file.path) {
     count_ = list_.size();
-  }
-  std::unique_ptr<ItemReader> open(int64_t shard) const override {
-    return std::make_unique<Reader>(*this, shard);
   }
 
  private:
-  class Reader : public ItemReader {
-   public:
-    Reader(const JsonSource& source, int64_t shard)
-        : source_(source), at_(source.begin_of(shard)), end_(at_ + source.size_of(shard)) {}
-    std::optional<Item> next() override {
-      if (at_ == end_) return std::nullopt;
-      return source_.item_of(at_++);
-    }
-
-   private:
-    const JsonSource& source_;
-    int64_t at_, end_;
-  };
-
-  Item item_of(int64_t index) const {
+  Item item_of(int64_t index) const override {
     Item item = start(index, list_.line(index));
     std::string text;
     try {

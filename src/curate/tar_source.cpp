@@ -1,5 +1,6 @@
 // WebDataset tars. A sample is glanced at for its texts and for which member is the medium; that member's
 // bytes are read again when they are wanted.
+#include "core/ascii.h"
 #include "core/check.h"
 #include "curate/annotation.h"
 #include "curate/file_source.h"
@@ -15,12 +16,6 @@ constexpr uint64_t kHeadBytes = 4096;  // tells a medium
 
 bool is_text(const std::string& extension) {
   return extension == "json" || extension == "txt" || extension == "caption";
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
 }
 
 bool is_medium(const data::TarMember& member) {
@@ -41,9 +36,10 @@ CarriedBytes member_of(const std::shared_ptr<const data::TarReader>& tar, int64_
           }};
 }
 
-class TarSource : public FileSource {
+class TarSource : public IndexedSource {
  public:
-  TarSource(const InputFile& file, const InputConfig& input, std::string* fault) : FileSource(file, input) {
+  TarSource(const InputFile& file, const InputConfig& input, std::string* fault)
+      : IndexedSource(file, input) {
     try {
       tar_ = std::make_shared<const data::TarReader>(file.path);
       count_ = tar_->size();
@@ -54,27 +50,10 @@ class TarSource : public FileSource {
     }
   }
 
-  std::unique_ptr<ItemReader> open(int64_t shard) const override {
-    return std::make_unique<Reader>(*this, shard);
-  }
   bool carries_media() const override { return true; }
 
  private:
-  class Reader : public ItemReader {
-   public:
-    Reader(const TarSource& source, int64_t shard)
-        : source_(source), at_(source.begin_of(shard)), end_(at_ + source.size_of(shard)) {}
-    std::optional<Item> next() override {
-      if (at_ == end_) return std::nullopt;
-      return source_.item_of(at_++);
-    }
-
-   private:
-    const TarSource& source_;
-    int64_t at_, end_;
-  };
-
-  Item item_of(int64_t index) const {
+  Item item_of(int64_t index) const override {
     Item item = start(index, index + 1);
     if (!fault_.empty()) {
       item.reason = "broken_tar_sample";
@@ -84,7 +63,7 @@ class TarSource : public FileSource {
     try {
       take(tar_->read(index,
                       [](const data::TarMember& member) {
-                        return is_text(lower(member.extension)) ? kMaxAnnotation + 1 : kHeadBytes;
+                        return is_text(ascii_lower(member.extension)) ? kMaxAnnotation + 1 : kHeadBytes;
                       }),
            &item);
     } catch (const data::BadSample& error) {
@@ -97,7 +76,7 @@ class TarSource : public FileSource {
   void take(const std::vector<data::TarMember>& members, Item* item) const {
     const data::TarMember *caption = nullptr, *medium = nullptr;
     for (const data::TarMember& member : members) {
-      const std::string extension = lower(member.extension);
+      const std::string extension = ascii_lower(member.extension);
       if (extension == "json") {
         read_annotation(member.bytes, input_, item, MediumIs::kBeside);
       } else if (extension == "txt" || (extension == "caption" && caption == nullptr)) {

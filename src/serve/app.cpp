@@ -4,7 +4,6 @@
 #include <boost/asio/post.hpp>
 #include <charconv>
 #include <chrono>
-#include <random>
 
 #include "core/check.h"
 #include "core/log.h"
@@ -20,11 +19,6 @@ namespace vl3::serve {
 namespace asio = boost::asio;
 
 namespace {
-
-std::string random_hex() {
-  static thread_local std::mt19937_64 generator{std::random_device{}()};
-  return fmt::format("{:016x}{:016x}", generator(), generator());
-}
 
 int64_t unix_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -288,7 +282,7 @@ void App::submit(HttpRequest request, const std::shared_ptr<Exchange>& exchange,
   warn_once(api->unknown);
   Job& job = api->job;
   const std::string kind = chat ? "chatcmpl-" : "cmpl-";
-  job.id = kind + random_hex();  // unique, whatever clients send
+  job.id = kind + random_id();  // unique, whatever clients send
   std::string echo = api->echo && job.token_ids ? backend_.detokenize(*job.token_ids) : api->echo_text;
   ChatWriter writer({.kind = chat ? ChatWriter::Kind::kChat : ChatWriter::Kind::kCompletion,
                      .id = api->request_id.empty() ? job.id : kind + api->request_id,

@@ -8,6 +8,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <random>
 
+#include "core/ascii.h"
 #include "core/digest.h"
 #include "core/printable.h"
 #include "serve/openai/api_error.h"
@@ -40,15 +41,10 @@ const Endpoint* endpoint_of(const std::string& path, bool page) {
   return page && find_page_file(path) != nullptr ? &kPageFile : nullptr;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 // "LOCALHOST.:8000" -> "localhost", "[::1]:8000" -> "[::1]".
 std::string host_name(const std::string& authority) {
-  if (authority.starts_with('[')) return lower(authority.substr(0, authority.find(']') + 1));
-  std::string name = lower(authority.substr(0, authority.find(':')));
+  if (authority.starts_with('[')) return ascii_lower(authority.substr(0, authority.find(']') + 1));
+  std::string name = ascii_lower(authority.substr(0, authority.find(':')));
   if (name.ends_with('.')) name.pop_back();
   return name;
 }
@@ -75,6 +71,11 @@ HttpResponse refusal(const ApiError& error) { return {.status = error.status(), 
 
 }  // namespace
 
+std::string random_id() {
+  static thread_local std::mt19937_64 generator{std::random_device{}()};
+  return fmt::format("{:016x}{:016x}", generator(), generator());
+}
+
 Gate::Gate(GateOptions options) : options_(std::move(options)), own_names_{"localhost"} {
   for (std::string& host : options_.allowed_hosts) host = host_name(host);
   char name[256] = {};
@@ -87,7 +88,7 @@ Gate::Gate(GateOptions options) : options_(std::move(options)), own_names_{"loca
 bool Gate::has_key(const HttpRequest& head) const {
   if (options_.api_keys.empty()) return true;
   const std::string given = head.header("authorization");
-  if (given.size() < 7 || lower(given.substr(0, 7)) != "bearer ") return false;
+  if (given.size() < 7 || ascii_lower(given.substr(0, 7)) != "bearer ") return false;
   bool known = false;
   for (const std::string& key : options_.api_keys) known |= equal_in_constant_time(given.substr(7), key);
   return known;
@@ -111,10 +112,7 @@ bool Gate::takes_origin(const std::string& origin, const std::string& host) cons
 
 std::optional<HttpResponse> Gate::operator()(HttpRequest& head) const {
   std::string& id = head.headers["x-request-id"];
-  if (!usable_id(id)) {
-    static thread_local std::mt19937_64 generator{std::random_device{}()};
-    id = fmt::format("{:016x}{:016x}", generator(), generator());
-  }
+  if (!usable_id(id)) id = random_id();
   head.response_headers = {{"X-Request-Id", id}};
   const std::string host = head.header("host"), origin = head.header("origin");
   if (!knows_host(host))
@@ -148,7 +146,7 @@ std::optional<HttpResponse> Gate::operator()(HttpRequest& head) const {
     return response;
   }
   const std::string type = head.header("content-type");
-  if (!get && !lower(type).starts_with("application/json"))
+  if (!get && !ascii_lower(type).starts_with("application/json"))
     return refusal(
         {415, fmt::format("Content-Type must be application/json, found \"{}\"", printable(type))});
   return std::nullopt;

@@ -36,6 +36,9 @@ class Gate {
   std::vector<std::string> own_names_;
 };
 
+/// 32 hexadecimal digits that are nobody else's.
+std::string random_id();
+
 /// The endpoint's prefix before a model's name.
 inline constexpr std::string_view kModelsPrefix = "/v1/models/";
 

@@ -63,7 +63,8 @@ TEST(Fetch, RefusesLoopbackUnlessAllowed) {
   const std::string error = error_of([&] { fetch(server.url("/a"), {}); });
   EXPECT_NE(error.find("invalid argument"), std::string::npos) << error;
   EXPECT_NE(error.find("loopback"), std::string::npos) << error;
-  EXPECT_NE(error_of([&] { fetch(server.url("/a", "localhost"), {}); }).find("no address that is allowed"), std::string::npos);
+  EXPECT_NE(error_of([&] { fetch(server.url("/a", "localhost"), {}); }).find("no address that is allowed"),
+            std::string::npos);
   EXPECT_NE(error_of([&] { fetch("http://169.254.169.254/latest/meta-data", {}); }).find("metadata"),
             std::string::npos);
 }

@@ -7,6 +7,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/read.hpp>
 
+#include "core/ascii.h"
 #include "core/log.h"
 
 namespace vl3::serve {
@@ -20,12 +21,6 @@ namespace {
 constexpr double kLingerSeconds = 2;
 constexpr int64_t kLingerBytes = 64 << 20;
 constexpr size_t kReadAhead = 64 << 10;  // bytes of a next request that are taken while one is answered
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
-  return out;
-}
 
 // Not the request's fault: nobody is there to be told.
 bool connection_ended(const boost::system::error_code& error) {
@@ -197,8 +192,7 @@ void Session::on_head(ErrorCode error) {
   request_.path = target.substr(0, question);
   if (question != std::string::npos) request_.query = target.substr(question + 1);
   for (const auto& field : head)
-    request_.headers.emplace(lower({field.name_string().data(), field.name_string().size()}),
-                             std::string(field.value()));
+    request_.headers.emplace(ascii_lower(std::string(field.name_string())), std::string(field.value()));
   ErrorCode ignored;
   request_.peer = socket_.remote_endpoint(ignored).address().to_string();
   const auto count = [&head](http::field field) { return head.count(field); };
@@ -207,7 +201,8 @@ void Session::on_head(ErrorCode error) {
     return refuse(400, "more than one length of the body");
   }
   // What the parser does not take for chunked would be read as the next request.
-  if (count(http::field::transfer_encoding) > 0 && lower(request_.header("transfer-encoding")) != "chunked") {
+  if (count(http::field::transfer_encoding) > 0 &&
+      ascii_lower(request_.header("transfer-encoding")) != "chunked") {
     ++owner_.malformed;
     return refuse(501, "Transfer-Encoding: only chunked is known here");
   }
@@ -222,7 +217,7 @@ void Session::on_head(ErrorCode error) {
   if (length > owner_.options.max_body_bytes)
     return refuse(
         413, fmt::format("the body has {} bytes, the limit is {}", length, owner_.options.max_body_bytes));
-  if (lower(request_.header("expect")) == "100-continue" && !parser_->is_done()) {
+  if (ascii_lower(request_.header("expect")) == "100-continue" && !parser_->is_done()) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     asio::async_write(socket_, asio::buffer(kContinue),
                       [self = shared_from_this()](ErrorCode failed, size_t) {

@@ -9,7 +9,9 @@
 #include <cstring>
 #include <utility>
 
+#include "core/ascii.h"
 #include "core/check.h"
+#include "core/descriptor.h"
 #include "core/digest.h"
 #include "core/printable.h"
 #include "media/data_url.h"
@@ -39,13 +41,6 @@ uint64_t cost_of(const Blob& blob) { return blob.size() + kEntryBytes; }
 // Of a fixed length, and no secret: the scope is an Authorization header.
 std::string key_of(const std::string& scope, const std::string& uuid) {
   return sha256_hex(fmt::format("{}:{}{}", scope.size(), scope, uuid));
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string text) {
-  for (char& c : text) c = lower(c);
-  return text;
 }
 
 // "HTTPS" of "HTTPS://…"; "" without one of the length that ours have.
@@ -88,27 +83,12 @@ void copy_file(int fd, uint64_t size, BlobWriter& writer, const std::string& nam
   }
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
 }  // namespace
 
 MediaResolver::MediaResolver(MediaPolicy policy) : policy_(std::move(policy)) {
   policy_.request_bytes = std::max(policy_.request_bytes, policy_.max_bytes);
   for (std::string& domain : policy_.allowed_domains) {  // as net::Url writes hosts
-    domain = lower(domain);
+    domain = ascii_lower(domain);
     if (domain.size() > 1 && domain.ends_with('.')) domain.pop_back();
   }
   const std::filesystem::path& folder = policy_.allowed_local_path;
@@ -219,7 +199,7 @@ std::shared_ptr<const Blob> MediaResolver::open_file(const std::string& url, Med
             "file: URLs are not read by this server (--allowed-local-media-path)");
   const std::string name = short_reference(url);
   const size_t slash = url.find('/', 7);
-  const std::string host = lower(url.substr(7, slash == std::string::npos ? slash : slash - 7));
+  const std::string host = ascii_lower(url.substr(7, slash == std::string::npos ? slash : slash - 7));
   VL3_CHECK(slash != std::string::npos && (host.empty() || host == "localhost"), kInvalidArgument,
             "{}: expected file:///path", name);
   const std::string path = media::percent_decode(std::string_view(url).substr(slash), name);
@@ -255,7 +235,7 @@ std::shared_ptr<const Blob> MediaResolver::open_file(const std::string& url, Med
 
 std::shared_ptr<const Blob> MediaResolver::resolve(const std::string& reference, MediaAllowance& left) {
   check_cancelled(left);
-  const std::string scheme(scheme_of(reference)), small = lower(scheme);
+  const std::string scheme(scheme_of(reference)), small = ascii_lower(scheme);
   if (scheme != small) return resolve(small + reference.substr(scheme.size()), left);
   if (reference.starts_with("data:")) {
     BlobWriter writer(short_reference(reference), policy_.max_bytes, may_open(left));
