@@ -75,6 +75,9 @@ struct Curate {
     hooks.progress = [&](const curate::ScoreProgress& state) {
       progress.show({"items", state.done, state.total});
     };
+    hooks.step_progress = [&](const char* step, int64_t done, int64_t total) {
+      progress.show({step, done, total});
+    };
     hooks.cancelled = [] { return InterruptGuard::interrupted(); };
     const curate::CurateReport report =
         curate::curate(config, steps, merge ? curate::ShardShare{} : share, hooks);

@@ -15,6 +15,7 @@
 #include "cli/terminal.h"
 #include "core/check.h"
 #include "core/launch_environment.h"
+#include "core/seconds.h"
 #include "eval/benchmarks/synth.h"
 #include "eval/run/compare.h"
 #include "eval/run/conversation.h"
@@ -80,7 +81,7 @@ struct Eval {
     progress_.clear();
     if (options.rank != 0) return;  // rank 0 says how it went
     const eval::Records records = eval::collect(loaded, options, hooks);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double seconds = seconds_since(start);
     finish(loaded, records, options, answerer->identity(), seconds, asked.get(), hooks);
   }
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "cli/output.h"
+#include "core/ascii.h"
 #include "core/check.h"
 #include "core/file.h"
 #include "core/json.h"
@@ -80,8 +81,7 @@ uint64_t parse_bytes(const std::string& text) {
     number = std::stod(text, &used);
   } catch (const std::exception&) {
   }
-  std::string unit = text.substr(std::min(used, text.size()));
-  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string unit = ascii_lower(std::string_view(text).substr(std::min(used, text.size())));
   double factor = 0;
   if (unit.empty() || unit == "b") factor = 1;
   if (unit == "k" || unit == "kb" || unit == "kib") factor = 1024.0;

@@ -11,6 +11,7 @@
 #include "cli/terminal.h"
 #include "core/check.h"
 #include "core/json.h"
+#include "core/seconds.h"
 #include "train/machine_speed.h"
 #include "train/planner.h"
 #include "train/recipe.h"
@@ -42,12 +43,9 @@ struct Train {
     ProgressLine progress;
     std::optional<OutputError> lost_output;
     const auto start = std::chrono::steady_clock::now();
-    const auto elapsed = [&] {
-      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    };
     train::TrainHooks hooks;
     hooks.on_step = [&](const train::StepMetrics& metrics, int64_t total, int64_t first) {
-      progress.show(train::progress_text(metrics, total, first, elapsed(), progress.width()),
+      progress.show(train::progress_text(metrics, total, first, seconds_since(start), progress.width()),
                     metrics.step >= total);
       if (!json || lost_output) return;
       try {
@@ -63,7 +61,7 @@ struct Train {
     };
     const train::TrainReport report = train::train(config, resume, hooks);
     progress.clear();
-    if (report.writes) print_report(report, elapsed());
+    if (report.writes) print_report(report, seconds_since(start));
     if (lost_output) throw OutputError(*lost_output);
     VL3_CHECK(
         report.end != train::RunEnd::kStopped, kCancelled, "stopped at step {} of {}: {}", report.steps,

@@ -3,14 +3,16 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 
 namespace vl3 {
 
 /// A to Z in lower case; every other byte stays.
-inline std::string ascii_lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
+inline std::string ascii_lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
+  return lower;
 }
 
 }  // namespace vl3

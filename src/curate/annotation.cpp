@@ -2,9 +2,9 @@
 #include "curate/annotation.h"
 
 #include <algorithm>
-#include <cctype>
 #include <string_view>
 
+#include "core/ascii.h"
 #include "core/printable.h"
 #include "core/shown.h"
 #include "data/record_parser.h"
@@ -63,8 +63,7 @@ bool asks_for_caption(std::string question) {
     for (size_t at = 0; (at = question.find(tag)) != std::string::npos;)
       question.erase(at, std::string_view(tag).size());
   }
-  std::transform(question.begin(), question.end(), question.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  question = ascii_lower(question);
   const std::string_view asked = text::strip(question);
   if (asked.find('?') == std::string_view::npos && asked.find("\uff1f") == std::string_view::npos)
     return true;

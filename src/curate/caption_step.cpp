@@ -233,6 +233,7 @@ CaptionCounts caption_shards(const ItemSource& source, const CurateConfig& confi
                              const Selection& selection, const ShardShare& share, Captioner& captioner,
                              const StepHooks& hooks) {
   fs::create_directories(layout.work() / "captions");
+  remove_unfinished(layout.work() / "captions", share);
   ShardCaptions shards(config, layout, captioner, hooks, wanted_captions(source, config, selection, share));
   for (int64_t shard = share.index; shard < source.shards(); shard += share.count) {
     hooks.stop_if_asked("captioning");

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 
+#include "core/ascii.h"
 #include "core/printable.h"
 #include "text/utf8.h"
 
@@ -59,9 +59,7 @@ ResolvedMedia resolve_media(const fs::path& root, const std::string& name) {
 std::string lower_extension(const fs::path& name) {
   std::string extension = name.extension().string();
   if (!extension.empty()) extension.erase(0, 1);
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension;
+  return ascii_lower(extension);
 }
 
 bool is_media_name(const fs::path& name) {

@@ -86,6 +86,23 @@ ReportData write(const ItemSource& source, const CurateConfig& config, const Out
   return data;
 }
 
+// Names in train.jsonl have one root: media out of tars lie in the output folder, others where they are.
+void check_export(const ItemSource& source, const CurateConfig& config) {
+  const bool mixed = source.carries_media() && !source.media_root().empty();
+  VL3_CHECK(
+      !mixed || config.exports.format == "webdataset", kInvalidArgument,
+      "tars and other files as one input have no data root in common: export.format = \"webdataset\", or "
+      "one run for each");
+}
+
+// A recipe's data_folder for train.jsonl, where it is not what the user named.
+void note_media_root(const ItemSource& source, const CurateConfig& config, const StepHooks& step) {
+  if (config.input.path.size() < 2 || !config.input.data_root.empty() || source.media_root().empty() ||
+      config.exports.format == "webdataset")
+    return;
+  step.say(fmt::format("media in train.jsonl are relative to {}", source.media_root().string()));
+}
+
 void note_missing(const Selection& selection, const InputConfig& input, const StepHooks& step) {
   if (2 * selection.missing <= selection.items) return;
   step.say(
@@ -110,6 +127,7 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   CurateReport report;
   const std::unique_ptr<ItemSource> source = open_source(config.input, layout.work());
   check_claim(*source, config, layout);
+  check_export(*source, config);
   report.items = source->items();
   step.say(fmt::format("{} items in {} shards", source->items(), source->shards()));
   if (steps.score) {
@@ -134,6 +152,7 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   report.kept = data.kept;
   report.reasons = data.reasons;
   report.wrote = true;
+  note_media_root(*source, config, step);
   return report;
 }
 

@@ -31,9 +31,8 @@ int64_t content_class(std::string_view type, std::string_view label);
 
 /// @param grid  in patches, of the picture as it is resized for the encoder (t = 1); merge 1.
 /// @return [h*w, kPatchTasks], kIgnoreIndex where a task does not apply. A patch is about the item that
-/// covers most
-///   of it, where that is a quarter of the patch or of the item; characters go before what they stand on.
-///   Patches without one are asked for their content only.
+/// covers most of it, where that is a quarter of the patch or of the item; characters go before what they
+/// stand on. Patches without one are asked for their content only.
 std::vector<int64_t> patch_labels(const synth::ImageFacts& facts, const preprocess::Grid& grid);
 
 }  // namespace vl3::data

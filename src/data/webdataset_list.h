@@ -1,9 +1,8 @@
 // Samples in WebDataset tars as a list: known by number, read one by one.
 //
 // A sample is what a `json` member says, an official annotation or a messages record whose media are named by
-// member
-// ("000123.jpg", the whole path, or just "jpg"); or a caption (`txt` or `caption`) with its images or its
-// video. Order: a pass takes the shards in a random order and shuffles records within windows of
+// member ("000123.jpg", the whole path, or just "jpg"); or a caption (`txt` or `caption`) with its images or
+// its video. Order: a pass takes the shards in a random order and shuffles records within windows of
 // shuffle_window, so that neighbours in the order lie near each other on disk.
 #pragma once
 

@@ -13,6 +13,7 @@
 
 #include "core/check.h"
 #include "core/process.h"
+#include "core/seconds.h"
 #include "engine/bench_clip.h"
 #include "media/video_reader.h"
 #include "preprocess/patchify.h"
@@ -27,7 +28,7 @@ constexpr int kClipFrames = 48;
 double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
   work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return seconds_since(start);
 }
 
 void encode(const Runtime& runtime, int64_t t, int64_t h, int64_t w, int64_t merge) {

@@ -20,8 +20,7 @@ struct BenchOptions {
 std::vector<std::string> bench_keys();
 
 /// @return an object: a key each with tokens_per_s, patches_per_s or frames_per_s (of the median run),
-/// seconds of every
-///   run, repeats; then load_s, peak_rss_bytes, threads, dtype, device.
+/// seconds of every run, repeats; then load_s, peak_rss_bytes, threads, dtype, device.
 /// @throws Error(kInvalidArgument) for an unknown key.
 OrderedJson bench(const Runtime& runtime, const BenchOptions& options);
 

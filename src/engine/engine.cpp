@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "core/seconds.h"
 #include "engine/engine_impl.h"
 #include "engine/generate.h"
 #include "engine/media_fetcher.h"
@@ -21,10 +22,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kSessionVisionBytes = 256 << 20;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::optional<Flow> parse_flow(const std::string& name) {
   if (name.empty()) return std::nullopt;

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "core/check.h"
+#include "core/seconds.h"
 #include "engine/prompt_lookup.h"
 
 namespace vl3::engine {
@@ -57,9 +58,6 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
                         const Callbacks& callbacks, std::vector<uint64_t>& keys) {
   const c10::InferenceMode inference;
   const auto start = std::chrono::steady_clock::now();
-  const auto seconds = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
   TokenChooser chooser(config, runtime.config, runtime.tokenizer(), std::move(matcher));
   chooser.accept_prompt(prefilled.ids);
 
@@ -91,7 +89,7 @@ GenerateResult generate(const Runtime& runtime, lm::KvCache& cache, const Prefil
     const int64_t V = logits.size(-1);
     const auto [id, ends, step] =
         chooser.choose({logits.data_ptr<float>() + row * V, static_cast<size_t>(V)});
-    if (result.token_ids.empty()) result.first_token_seconds = seconds();
+    if (result.token_ids.empty()) result.first_token_seconds = seconds_since(start);
     result.token_ids.push_back(id);
     say(step.text);
     if (step.finish) {

@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "core/seconds.h"
 #include "engine/engine_impl.h"
 #include "engine/prune_scan.h"
 #include "engine/still_memory.h"
@@ -179,8 +180,7 @@ Plan make_plan(const Runtime& runtime, const Conversation& asked, const AskOptio
   }
   const auto opening = std::chrono::steady_clock::now();
   Request request = make_request(runtime, conversation, options, opener, describe);
-  const double open_seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - opening).count();
+  const double open_seconds = seconds_since(opening);
   std::vector<std::vector<int64_t>> kept;
   if (measure_pruning || options.prune.max_tokens ||
       (!describe && pruning_decides(runtime, request, options))) {

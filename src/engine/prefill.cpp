@@ -7,6 +7,7 @@
 
 #include "core/check.h"
 #include "core/log.h"
+#include "core/seconds.h"
 #include "engine/prompt_rows.h"
 
 namespace vl3::engine {
@@ -97,8 +98,7 @@ class Prefiller {
     if (hooks_.hidden) hooks_.hidden(hidden);
     result_.last_hidden_1D = hidden.narrow(0, hidden.size(0) - 1, 1).clone();
     computed_ += hidden.size(0);
-    result_.prefill_seconds +=
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result_.prefill_seconds += seconds_since(start);
     if (hooks_.progress) hooks_.progress({"prefill", result_.cached_rows + computed_, rows_.most_rows()});
   }
 

@@ -5,6 +5,7 @@
 
 #include "core/check.h"
 #include "core/process.h"
+#include "core/seconds.h"
 #include "engine/device.h"
 #include "ops/parallel.h"
 #include "weights/huge_pages.h"
@@ -45,7 +46,7 @@ std::shared_ptr<const Runtime> Runtime::load(const LoadOptions& options) {
   std::shared_ptr<Runtime> runtime(
       new Runtime(std::move(config), std::move(checkpoint), std::move(model), device, dtype));
   runtime->packed_ = source.all_packed();
-  runtime->load_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  runtime->load_seconds = seconds_since(start);
   return runtime;
 }
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/seconds.h"
 #include "nn/modules.h"
 #include "ops/attention.h"
 #include "preprocess/patchify.h"
@@ -35,10 +36,6 @@ constexpr double kRunSeconds = 0.05;
 constexpr double kBeyondCaches = 128 << 20;  // bytes that no cache keeps from one token to the next
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Operations a second of `work`, which does so many of them.
 double measured_rate(double operations, const std::function<at::Tensor()>& work) {

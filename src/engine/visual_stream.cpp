@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "core/check.h"
+#include "core/seconds.h"
 #include "engine/frame_pixels.h"
 
 namespace vl3::engine {
@@ -19,9 +20,7 @@ constexpr std::chrono::milliseconds kReport{100};
 class Stopwatch {
  public:
   explicit Stopwatch(double& seconds) : seconds_(seconds), start_(std::chrono::steady_clock::now()) {}
-  ~Stopwatch() {
-    seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+  ~Stopwatch() { seconds_ += seconds_since(start_); }
 
  private:
   double& seconds_;

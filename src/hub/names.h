@@ -7,8 +7,7 @@
 namespace vl3::hub {
 
 /// "ORG/NAME": letters, digits, "-", "_", "."; neither part starts or ends with "-" or "."; no "--" and no
-/// "..", no
-/// ".git" at the end, at most 96 characters. @throws Error(kInvalidArgument).
+/// "..", no ".git" at the end, at most 96 characters. @throws Error(kInvalidArgument).
 void check_repo_id(const std::string& repo_id);
 
 /// A branch, tag or commit as git allows it: it becomes a file below refs/. @throws Error(kInvalidArgument).

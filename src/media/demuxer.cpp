@@ -16,6 +16,7 @@ extern "C" {
 #include <vector>
 
 #include "core/check.h"
+#include "core/seconds.h"
 #include "media/early_end.h"
 #include "media/rotation.h"
 #include "media/sniff.h"
@@ -44,7 +45,7 @@ struct Input {
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
 
-  bool stalled() const { return std::chrono::duration<double>(Clock::now() - progress).count() > timeout_s; }
+  bool stalled() const { return seconds_since(progress) > timeout_s; }
 
   static int read(void* opaque, uint8_t* out, int size) {
     auto* self = static_cast<Input*>(opaque);

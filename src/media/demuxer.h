@@ -32,9 +32,8 @@ struct VideoInfo {
 class Demuxer {
  public:
   /// @throws Error(kCorrupt) for data that is no readable container or has no video frames;
-  /// Error(kUnsupported) for a
-  ///   container or stream not read; Error(kResourceExhausted) past limits.max_pixels, max_frame_pixels or
-  ///   max_seconds; Error(kNotFound).
+  /// Error(kUnsupported) for a container or stream not read; Error(kResourceExhausted) past
+  /// limits.max_pixels, max_frame_pixels or max_seconds; Error(kNotFound).
   Demuxer(const MediaData& media, const MediaLimits& limits);
   ~Demuxer();
   Demuxer(Demuxer&&) noexcept;

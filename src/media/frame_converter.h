@@ -13,8 +13,7 @@ class FrameConverter {
   explicit FrameConverter(const Rotation& rotation) : rotation_(rotation) {}
 
   /// @return [height, width, 3]; a frame of another size than the first (a stream may change midway) is
-  /// scaled to the
-  ///   first one's, as ffmpeg does. pts_s is left 0. The sample aspect ratio is ignored.
+  /// scaled to the first one's, as ffmpeg does. pts_s is left 0. The sample aspect ratio is ignored.
   /// @throws Error(kUnsupported) for a pixel format swscale does not read, Error(kResourceExhausted) without
   /// memory
   Frame convert(const AVFrame& frame);

@@ -18,8 +18,7 @@ struct ImageSize {
 
 /// @return the first picture of the file, pts_s = 0
 /// @throws Error(kCorrupt) for broken or truncated data; Error(kResourceExhausted) past limits.max_pixels (by
-/// the header,
-///   before memory is taken) or max_bytes; Error(kUnsupported) for other formats and variants.
+/// the header, before memory is taken) or max_bytes; Error(kUnsupported) for other formats and variants.
 Frame read_image(const MediaData& media, Flow flow, const MediaLimits& limits = {});
 
 /// The size read_image() would give, from the header.

@@ -45,8 +45,7 @@ class SampledReader {
   /// by the one shown before it; those beyond a broken end are left out, with a warning. Not for several
   /// threads at once.
   /// @throws Error(kCorrupt) when no frame at all could be decoded, Error(kCancelled) after cancel(), and
-  /// what
-  ///   VideoReader and read_image throw.
+  /// what VideoReader and read_image throw.
   std::optional<Frame> next();
 
   /// The plan's entry for the frame last given.

@@ -24,9 +24,8 @@ struct MediaData {
 
 /// @param ref  a path, "-" (stdin), data:…, file://…, http://… or https://…
 /// @throws Error(kNotFound) for a missing file or host; Error(kInvalidArgument) for an empty or malformed
-/// reference or
-///   unknown scheme; Error(kResourceExhausted) past limits.max_bytes or max_file_bytes; Error(kCorrupt) for
-///   broken base64.
+/// reference or unknown scheme; Error(kResourceExhausted) past limits.max_bytes or max_file_bytes;
+/// Error(kCorrupt) for broken base64.
 MediaData open_media(const std::string& ref, const MediaLimits& limits = {});
 
 /// The same for bytes already at hand (a request's body).

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstring>
 
+#include "core/ascii.h"
 #include "core/check.h"
 
 namespace vl3::net {
@@ -128,8 +128,7 @@ Reply to_reply(const httplib::Response& response, const Url& url) {
   reply.status = response.status;
   reply.url = url.str();
   for (const auto& [name, value] : response.headers) {
-    std::string key = name;
-    std::transform(key.begin(), key.end(), key.begin(), [](unsigned char c) { return std::tolower(c); });
+    std::string key = ascii_lower(name);
     // httplib undoes percent escapes in values, so a control character can get in; such a header is dropped.
     if (printable(key) && printable(value)) reply.headers.emplace(std::move(key), value);
   }

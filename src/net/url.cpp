@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/ascii.h"
 #include "core/check.h"
 
 namespace vl3::net {
@@ -17,14 +18,6 @@ constexpr size_t kMaxLabel = 63;
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 std::string hex_escape(unsigned char byte) { return fmt::format("%{:02X}", byte); }
 
@@ -42,7 +35,7 @@ void check_characters(std::string_view text) {
 /// "https://" → true, "http://" → false; removes it from `rest`.
 bool take_scheme(std::string_view* rest) {
   const size_t end = rest->find("://");
-  const std::string scheme = end == std::string_view::npos ? "" : lower(rest->substr(0, end));
+  const std::string scheme = end == std::string_view::npos ? "" : ascii_lower(rest->substr(0, end));
   VL3_CHECK(scheme == "http" || scheme == "https", kInvalidArgument,
             "not a web address: a URL here starts with http:// or https://");
   rest->remove_prefix(end + 3);
@@ -62,7 +55,7 @@ uint16_t parse_port(std::string_view digits) {
 }
 
 std::string check_ipv6(std::string_view literal) {
-  std::string text = lower(literal);
+  std::string text = ascii_lower(literal);
   in6_addr address{};
   VL3_CHECK(inet_pton(AF_INET6, text.c_str(), &address) == 1, kInvalidArgument,
             "URL with host [{}]: not an IPv6 address", text.substr(0, 60));
@@ -70,7 +63,7 @@ std::string check_ipv6(std::string_view literal) {
 }
 
 std::string check_name(std::string_view written) {
-  std::string host = lower(written);
+  std::string host = ascii_lower(written);
   if (host.size() > 1 && host.back() == '.') host.pop_back();  // the DNS root, the same host
   VL3_CHECK(!host.empty() && host.size() <= kMaxHost, kInvalidArgument, "URL with a host of {} characters",
             host.size());

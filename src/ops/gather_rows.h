@@ -20,8 +20,7 @@ at::Tensor put_rows(const at::Tensor& x, const at::Tensor& index, const at::Tens
 /// exists.
 /// @param weight_VD  the table.  @param ids  int64 [S].
 /// @param grad_sum_VD  float32, on the weight's device: the gradient is added to it during backward.
-/// Undefined: the
-///   gradient is returned to autograd (dense, of the weight's dtype).
+/// Undefined: the gradient is returned to autograd (dense, of the weight's dtype).
 /// @return [S, D] of the weight's dtype.
 at::Tensor embed_rows(const at::Tensor& weight_VD, const at::Tensor& ids, const at::Tensor& grad_sum_VD = {});
 

@@ -14,8 +14,8 @@ namespace vl3::ops {
 /// @param targets_N  int64 in [0, V).
 /// @param tile  vocabulary rows whose logits exist at once; at most kTileTokens tokens of them.
 /// @param weight_grad_sum_VD  float32: the gradient of the weight is added to it in backward and none is
-/// returned to
-///   autograd, so that a large vocabulary's gradient exists once. Undefined: returned, of the weight's dtype.
+/// returned to autograd, so that a large vocabulary's gradient exists once. Undefined: returned, of the
+/// weight's dtype.
 /// @return float32 scalar. Differentiable in hidden and weight; 0 for N = 0.
 /// @throws Error(kInvalidArgument) for a target outside the vocabulary.
 /// Source: spec/training.md 7.

@@ -29,8 +29,7 @@ class PruneBudget {
 
   /// The smallest threshold >= at_least with kept_at(threshold) <= budget.
   /// @throws Error(kInvalidArgument) when no threshold gets there: the first frame of every video is kept
-  /// whole and
-  ///   every later frame keeps min_tokens.
+  /// whole and every later frame keeps min_tokens.
   double smallest_threshold(int64_t budget, double at_least = 0.0) const;
 
  private:
@@ -57,8 +56,8 @@ class PruneBudget {
 ///
 /// @param kept_at  kept tokens of a pass of TokenPruner over all videos at a threshold.
 /// @return a threshold that fits while the next smaller one the pixels can tell apart does not. Kept totals
-/// under
-///   kLastKept usually, but not provably, fall with the threshold, so a smaller one further off may exist.
+/// under kLastKept usually, but not provably, fall with the threshold, so a smaller one further off may
+/// exist.
 /// @throws Error(kInvalidArgument) when the largest threshold does not fit either.
 double search_threshold(const std::function<int64_t(double)>& kept_at, int64_t budget,
                         const TokenDifference& difference, double at_least = 0.0);

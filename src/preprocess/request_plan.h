@@ -39,8 +39,7 @@ struct VisualPlan {
 ///            one common factor, the largest k / 2^20 that fits; media below their limit keep their size.
 /// @param max_visual_tokens  at least 1; unset: the checkpoint's own limits.
 /// @throws Error(kResourceExhausted) when the smallest sizes the flow's rules allow still give more tokens:
-/// use fewer
-///   frames or a larger limit. Otherwise as target_sizes().
+/// use fewer frames or a larger limit. Otherwise as target_sizes().
 VisualPlan plan_request(std::span<const MediaShape> media, const weights::PreprocessConfig& config,
                         std::optional<int64_t> max_visual_tokens = std::nullopt);
 

@@ -28,11 +28,9 @@ int64_t token_side(MediaKind kind, const weights::PreprocessConfig& config);
 /// kNative: each medium alone between its min_pixels and max_pixels (videos: max_pixels // frames).
 ///
 /// @throws Error(kInvalidArgument) for an empty or over-large medium, a side ratio above 200 (native), or a
-/// limit that
-///   leaves no pixel; Error(kCorrupt) for limits of the config no arithmetic can honour.
-/// Source: spec/model.md 2.2; reference `image_processing_videollama3.py:simple_batched_resize,
-/// batched_resize`,
-///   transformers `video_llama_3:smart_resize`.
+/// limit that leaves no pixel; Error(kCorrupt) for limits of the config no arithmetic can honour. Source:
+/// spec/model.md 2.2; reference `image_processing_videollama3.py:simple_batched_resize, batched_resize`,
+/// transformers `video_llama_3:smart_resize`.
 std::vector<Size> target_sizes(std::span<const MediaShape> media, const weights::PreprocessConfig& config);
 
 }  // namespace vl3::preprocess

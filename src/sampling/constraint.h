@@ -60,9 +60,9 @@ class Constraint {
   /// JSON text of the schema, properties in the schema's order, none beyond those it names unless it says
   /// `additionalProperties` ("strict"), free white space of at most 32 characters between parts.
   /// @throws Error(kInvalidArgument) for broken JSON, an invalid or unsatisfiable schema, what cannot be
-  /// enforced (not,
-  ///   if, contains, uniqueItems, allOf of several, oneOf that may overlap, remote $ref, keywords beside
-  ///   $ref, enum or anyOf, …; an unknown `format` only is an annotation and left out), or a limit above.
+  /// enforced (not, if, contains, uniqueItems, allOf of several, oneOf that may overlap, remote $ref,
+  /// keywords beside $ref, enum or anyOf, …; an unknown `format` only is an annotation and left out), or a
+  /// limit above.
   Grammar compile_json_schema(std::string_view schema) const;
 
   /// Any JSON object.
@@ -93,8 +93,7 @@ class Matcher {
   /// @param logits [V].
   /// @return whether anything was masked.
   /// @throws Error(kInvalidArgument) for another size, after termination, when no token can continue the text
-  /// (an
-  ///   unsatisfiable grammar), or past a limit (the matcher then refuses every further call).
+  /// (an unsatisfiable grammar), or past a limit (the matcher then refuses every further call).
   bool apply_mask(std::span<float> logits);
 
   /// @return false, with nothing changed, when the token cannot come next. @throws past a limit, as

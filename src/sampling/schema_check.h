@@ -24,8 +24,7 @@ void check_brackets_and_repeats(std::string_view text, const std::string& what);
 
 /// Schemas inside schemas included.
 /// @throws Error(kInvalidArgument) for keywords that cannot be enforced, alone or beside others; for counts
-/// above
-///   kMaxGrammarRepeat; for nesting deeper than kMaxGrammarDepth.
+/// above kMaxGrammarRepeat; for nesting deeper than kMaxGrammarDepth.
 void check_schema(const Json& schema);
 
 }  // namespace vl3::sampling

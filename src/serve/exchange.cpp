@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/log.h"
+#include "core/seconds.h"
 
 namespace vl3::serve {
 
@@ -18,9 +19,7 @@ Exchange::Exchange(ExchangeOptions options, std::shared_ptr<Responder> responder
       metrics_(metrics),
       cancel_(std::move(cancel)) {}
 
-double Exchange::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-}
+double Exchange::seconds() const { return seconds_since(start_); }
 
 void Exchange::post(std::function<void(Exchange&)> action) {
   asio::post(strand_, [self = shared_from_this(), action = std::move(action)] {

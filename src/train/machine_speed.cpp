@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/seconds.h"
 #include "engine/device.h"
 
 namespace vl3::train {
@@ -23,7 +24,7 @@ double measure_flops(const std::string& dtype, const std::string& device) {
     const auto begin = std::chrono::steady_clock::now();
     const at::Tensor product = at::mm(a, b);
     (void)product[0][0].item<float>();  // waits for the device
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return seconds_since(begin);
   };
   one();  // libraries are loaded and threads started by the first
   double best = one(), spent = best;

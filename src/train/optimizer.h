@@ -16,8 +16,7 @@ namespace vl3::train {
 class Optimizer {
  public:
   /// @throws Error(kInvalidArgument) for an unknown optimizer or a value outside its range;
-  /// Error(kUnsupported) for
-  ///   muon on several processes.
+  /// Error(kUnsupported) for muon on several processes.
   Optimizer(ParameterStore& store, Collective& collective, const OptimizerConfig& config);
 
   /// Sums of squares of the gradients a part, over all processes.

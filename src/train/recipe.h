@@ -18,14 +18,13 @@
 namespace vl3::train {
 
 /// @param set  "key=value" each, applied in order after the file. The value is TOML; text that is no TOML
-/// value is
-///   taken as a string, so `--set model=stage1` needs no quotes. "none" unsets an optional key
-///   (`lr.llm_lr=none` freezes the language model, `lora=none` trains without adapters). The index one past
-///   the last makes an entry.
+/// value is taken as a string, so `--set model=stage1` needs no quotes. "none" unsets an optional key
+/// (`lr.llm_lr=none` freezes the language model, `lora=none` trains without adapters). The index one past the
+/// last makes an entry.
 /// @return defaults filled in: `name` is the file's stem, `output` is runs/NAME.
 /// @throws Error(kNotFound) without the file; Error(kInvalidArgument) "FILE:LINE: …" for malformed TOML, an
-/// unknown
-///   key (with the nearest known one), a wrong type, a value out of range, and what check_recipe() refuses.
+/// unknown key (with the nearest known one), a wrong type, a value out of range, and what check_recipe()
+/// refuses.
 TrainConfig load_recipe(const std::filesystem::path& file, const std::vector<std::string>& set = {});
 
 /// The same for a recipe in memory. @param where  what errors call it; its stem is the default name.

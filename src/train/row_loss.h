@@ -43,8 +43,7 @@ class RowLoss {
   /// labelled positions go through the head. Records a graph where gradients are enabled and something
   /// trains.
   /// @throws Error(kInvalidArgument) naming the row's samples for a row whose lengths contradict each other,
-  /// or a
-  ///   token outside the vocabulary.
+  /// or a token outside the vocabulary.
   Result forward(const data::PackedRow& row) const;
 
  private:

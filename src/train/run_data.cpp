@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/seconds.h"
 #include "data/patch_samples.h"
 #include "data/sample_builder.h"
 #include "text/tokenizer.h"
@@ -80,7 +81,7 @@ std::optional<SampleMeans> measure_samples(const TrainConfig& config, const weig
   double frames = 0;
   std::optional<data::Record> record = records->next();
   for (int64_t tried = 0; record && tried < most; ++tried) {
-    if (means.samples > 0 && std::chrono::duration<double>(Clock::now() - start).count() > limit_s) break;
+    if (means.samples > 0 && seconds_since(start) > limit_s) break;
     try {
       add(functions.build(*record, cancelled), &means, &frames);
     } catch (const data::BadSample&) {  // training reports it

@@ -40,8 +40,7 @@ class TrainStep {
   /// @param total_steps  of the run: the schedule's length.
   /// @param collective  outlives this object.
   /// @throws Error(kInvalidArgument) when nothing would train, for a learning rate that is not above 0, a
-  /// dtype other
-  ///   than float32 and bfloat16; what Optimizer, LrSchedule and lora_linears() refuse.
+  /// dtype other than float32 and bfloat16; what Optimizer, LrSchedule and lora_linears() refuse.
   TrainStep(std::shared_ptr<const weights::Checkpoint> checkpoint, const TrainConfig& config,
             int64_t total_steps, at::Device device, Collective& collective);
   ~TrainStep();
@@ -49,8 +48,8 @@ class TrainStep {
   /// Trains on this process's rows of one accumulation window (it may have none while others do) and moves on
   /// by one step. Every process calls it.
   /// @throws Error(kInvalidArgument) when no token of any process is labelled; Error(kCorrupt) naming the
-  /// samples when
-  ///   a loss or the gradient is not finite. Weights and optimizer are then untouched, on every process.
+  /// samples when a loss or the gradient is not finite. Weights and optimizer are then untouched, on every
+  /// process.
   StepLog step(std::span<const data::PackedRow> rows);
 
   struct Loss {

@@ -31,8 +31,7 @@ inline constexpr const char* kStateFile = "trainer_state.json";
 void write_trainer_state(const TrainerState& state, const std::filesystem::path& folder);
 
 /// @throws Error(kNotFound) without the file; Error(kCorrupt) when it is malformed, or when a file that it
-/// lists is
-///   missing or has another size: the checkpoint is not whole.
+/// lists is missing or has another size: the checkpoint is not whole.
 TrainerState read_trainer_state(const std::filesystem::path& folder);
 
 /// Reads all files of the checkpoint again. Those of format 1 have sizes only.

@@ -22,9 +22,8 @@ class Checkpoint {
   /// lm_head.weight of the right shape, which is ignored as transformers does. Where the config has a
   /// quantization_config, matrices may be quantised.
   /// @throws Error(kNotFound) without weights or with a shard missing; Error(kCorrupt) naming the first few
-  /// missing,
-  ///   surplus, doubled or misshapen tensors; Error(kUnsupported) for pickled weights, another dtype
-  ///   or another way of quantising.
+  /// missing, surplus, doubled or misshapen tensors; Error(kUnsupported) for pickled weights, another dtype
+  /// or another way of quantising.
   static Checkpoint open(const std::filesystem::path& dir, const ModelConfig& config);
 
   /// @param canonical_name  see hf_names.h. @throws Error(kNotFound) for a name the model does not have or

@@ -30,19 +30,16 @@ struct ComposeReport {
 };
 
 /// @param vision  a SigLIP folder (SiglipModel or SiglipVisionModel: learned position table, pooling head and
-/// text tower
-///   are dropped; positions come from the 2D rotary embedding), a tuned encoder (VL3-SigLIP-NaViT), or a
-///   whole VideoLLaMA3 folder, whose encoder is taken (how the 7B model begins with the 2B's).
+/// text tower are dropped; positions come from the 2D rotary embedding), a tuned encoder (VL3-SigLIP-NaViT),
+/// or a whole VideoLLaMA3 folder, whose encoder is taken (how the 7B model begins with the 2B's).
 /// @param lm  a Qwen2 or Qwen2.5 folder with its tokenizer. <image>, <|stream_start|> and <|stream_end|> get
-/// the next
-///   free ids; the embedding keeps its size, so they must fall into its unused rows.
-/// The projector is mlp2x_gelu under torch's default for Linear, uniform in +-1/sqrt(in) for weights and
-/// biases, as the official code leaves it: the module is made after the language model's weights were loaded
-/// and initialised.
+/// the next free ids; the embedding keeps its size, so they must fall into its unused rows. The projector is
+/// mlp2x_gelu under torch's default for Linear, uniform in +-1/sqrt(in) for weights and biases, as the
+/// official code leaves it: the module is made after the language model's weights were loaded and
+/// initialised.
 /// @param out  does not exist or is an empty folder; it appears whole or not at all.
 /// @throws Error(kUnsupported) for another architecture or an embedding without room; Error(kCorrupt) for
-/// weights that
-///   do not fit their config; as find_shards() and SafetensorsFile.
+/// weights that do not fit their config; as find_shards() and SafetensorsFile.
 ComposeReport compose_checkpoint(const std::filesystem::path& vision, const std::filesystem::path& lm,
                                  const std::filesystem::path& out, const ComposeOptions& options);
 

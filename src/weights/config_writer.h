@@ -11,8 +11,7 @@ namespace vl3::weights {
 
 /// @param config  its dims, ids and flags; the token ids are those of the layout written.
 /// @param source_text  the text section of the config converted from ({} for none): keys that change nothing
-/// in the
-///   network (bos_token_id, initializer_range, …) are taken over.
+/// in the network (bos_token_id, initializer_range, …) are taken over.
 /// @throws Error(kUnsupported) for what the layout cannot say (another projector depth, another vision
 /// rope_theta).
 Json make_config(const ModelConfig& config, Flow layout, DType dtype, const Json& source_text);

@@ -25,14 +25,13 @@ struct ConvertReport {
 };
 
 /// Writes the model folder `source` as the new folder `out`: weights under the layout's names, config,
-/// processor configs, generation defaults, tokenizer and chat template. Quantised weights are
-/// written as numbers again. Memory stays at some tens of MiB
-/// whatever the size. `out` appears whole or not at all. Rounding is to nearest, ties to even.
+/// processor configs, generation defaults, tokenizer and chat template. Quantised weights are written as
+/// numbers again. Memory stays at some tens of MiB whatever the size. `out` appears whole or not at all.
+/// Rounding is to nearest, ties to even.
 /// @param out  does not exist or is an empty folder.
 /// @throws as load_model_config() and Checkpoint::open() for the source; Error(kInvalidArgument) for `out` or
-/// a weight
-///   beyond the dtype's range; Error(kUnsupported) for what the layout cannot say; Error(kResourceExhausted)
-///   for a full disk.
+/// a weight beyond the dtype's range; Error(kUnsupported) for what the layout cannot say;
+/// Error(kResourceExhausted) for a full disk.
 ConvertReport convert_checkpoint(const std::filesystem::path& source, const std::filesystem::path& out,
                                  const ConvertOptions& options);
 

@@ -95,9 +95,8 @@ int64_t projector_depth(const std::string& mm_projector_type);
 /// Reads config.json, (video_)preprocessor_config.json, processor_config.json and generation_config.json of a
 /// folder.
 /// @throws Error(kNotFound) without config.json; Error(kCorrupt) for wrong types or ranges;
-/// Error(kUnsupported) for
-///   another architecture, activation, rope scaling or sliding window.
-/// Source: spec "Checkpoints" 1.2 and 1.3.
+/// Error(kUnsupported) for another architecture, activation, rope scaling or sliding window. Source: spec
+/// "Checkpoints" 1.2 and 1.3.
 ModelConfig load_model_config(const std::filesystem::path& dir);
 
 }  // namespace vl3::weights

@@ -32,8 +32,7 @@ void produce_uniform(const std::string& name, uint64_t count, double bound, uint
 /// numbers depend on seed, its canonical name and std alone, so both layouts and any sharding give the same
 /// model.
 /// @param config  with `dir` set, the tokenizer and the other files of that folder are copied; with `dir`
-/// empty, the
-///   configs are written from the struct and there is no tokenizer.
+/// empty, the configs are written from the struct and there is no tokenizer.
 /// @param out  does not exist or is an empty folder; it appears whole or not at all.
 /// @throws Error(kInvalidArgument), Error(kCorrupt) for dims that load_model_config() would refuse.
 void write_random_checkpoint(const ModelConfig& config, const std::filesystem::path& out,

@@ -41,9 +41,8 @@ void advise_will_need(std::span<const std::byte> mapped);
 class SafetensorsFile {
  public:
   /// @throws Error(kNotFound); Error(kCorrupt) naming file and tensor for a malformed header (not UTF-8 JSON,
-  /// a name
-  ///   given twice, wrong types), for offsets that overlap, leave a hole or pass the end, and for a size that
-  ///   is not shape times element; Error(kUnsupported) for an unknown dtype.
+  /// a name given twice, wrong types), for offsets that overlap, leave a hole or pass the end, and for a size
+  /// that is not shape times element; Error(kUnsupported) for an unknown dtype.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }

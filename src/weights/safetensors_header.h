@@ -25,8 +25,8 @@ struct RawHeader {
 /// length.
 /// @param file  named in errors.
 /// @throws Error(kCorrupt) for text that is not JSON in UTF-8, another structure, wrong types, a name or key
-/// given twice
-///   (two readers could see different files), more tensors or dimensions than the limits of safetensors.h.
+/// given twice (two readers could see different files), more tensors or dimensions than the limits of
+/// safetensors.h.
 RawHeader parse_safetensors_header(std::string_view text, const std::string& file);
 
 }  // namespace vl3::weights

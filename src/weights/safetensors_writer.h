@@ -30,8 +30,8 @@ class SafetensorsWriter {
  public:
   /// Writes the header, padded with spaces so that the data begins at a multiple of 8 bytes.
   /// @param tensors  in the order their data will come. Wide dtypes go first: each tensor must begin at a
-  /// multiple of
-  ///   its element size. @throws Error(kInvalidArgument) where it does not, or for a name given twice.
+  /// multiple of its element size. @throws Error(kInvalidArgument) where it does not, or for a name given
+  /// twice.
   SafetensorsWriter(const std::filesystem::path& path, const std::vector<TensorInfo>& tensors,
                     const Metadata& metadata = {{"format", "pt"}});
 

@@ -20,8 +20,7 @@ struct PlaceholderIds {
 /// transformers does not mind them.
 /// @param embedding_rows  vocab_size of the model: every placeholder must have a row.
 /// @throws Error(kNotFound) without a tokenizer where the layout changes; Error(kUnsupported) when the
-/// embedding has
-///   too few rows; Error(kCorrupt) for malformed files or a token with two ids.
+/// embedding has too few rows; Error(kCorrupt) for malformed files or a token with two ids.
 PlaceholderIds convert_tokenizer(const std::filesystem::path& source, const std::filesystem::path& out,
                                  Flow from, Flow to, int64_t embedding_rows);
 

@@ -111,6 +111,16 @@ TEST(CaptionStep, WhatIsMadeOutlivesACaptionerThatFails) {
   EXPECT_EQ(run(config_for(dir, kShort), {}, {}, hooks_with()).captions.made, 2);
 }
 
+TEST(CaptionStep, WhatAKilledRunLeftHalfWrittenGoes) {
+  const TempDir dir;
+  test::write_collection(dir, 4);
+  run(config_for(dir, kShort), kScore);
+  constexpr int kNoProcess = 0x7ffffffe;
+  const std::string left = dir.write(fmt::format("out/work/captions/000000.jsonl.tmp-{}-0", kNoProcess), "{");
+  run(config_for(dir, kShort), kCaption, {}, hooks_with());
+  EXPECT_FALSE(std::filesystem::exists(left));
+}
+
 TEST(CaptionStep, AMediumThatIsGoneCostsItsOwnCaption) {
   const TempDir dir;
   test::write_collection(dir, 6);

@@ -210,6 +210,36 @@ TEST(Pipeline, WebDatasetGoesOutAndComesInAgain) {
             file_text(dir / "in/media/003.jpg"));
 }
 
+std::vector<std::string> two_inputs(const TempDir& dir, const std::string& second) {
+  return {"input.path=[]", "input.path.0=" + (dir / "in/items.jsonl").string(),
+          "input.path.1=" + (dir / second).string()};
+}
+
+// Media out of tars lie in the output folder, others where they are: train.jsonl has one root for both.
+TEST(Pipeline, TarsAndFilesTogetherAreForTarsOnly) {
+  const TempDir dir;
+  test::write_collection(dir, 4);
+  run(config_for(dir, {"export.format=webdataset"}));
+  std::vector<std::string> both = two_inputs(dir, "out/webdataset");
+  both.push_back("output=" + (dir / "second").string());
+  EXPECT_NE(test::error_of([&] { run(config_for(dir, both)); }).find("no data root in common"),
+            std::string::npos);
+  both.push_back("export.format=webdataset");
+  EXPECT_EQ(run(config_for(dir, both)).items, 8);
+}
+
+TEST(Pipeline, SaysWhatMediaOfSeveralInputsAreRelativeTo) {
+  const TempDir dir;
+  test::write_collection(dir, 2);
+  (void)dir.write("more/a.jpg", test::jpeg(test::scene(30)));
+  std::string notes;
+  CurateHooks hooks;
+  hooks.note = [&](const std::string& line) { notes += line + "\n"; };
+  run(config_for(dir, two_inputs(dir, "more")), {}, {}, hooks);
+  const std::string root = std::filesystem::canonical(dir / "in").parent_path().string();
+  EXPECT_NE(notes.find("relative to " + root + "\n"), std::string::npos) << notes;
+}
+
 class UpperCaptioner : public Captioner {
  public:
   std::vector<CaptionReply> caption(const std::vector<CaptionRequest>& requests) override {

@@ -9,6 +9,7 @@
 
 #include "core/check.h"
 #include "core/file.h"
+#include "core/seconds.h"
 #include "eval/data/files.h"
 #include "eval/run/append_file.h"
 #include "eval/run/conversation.h"
@@ -197,7 +198,7 @@ std::string ChatEndpoint::exchange(const std::string& path, const std::string* b
       return body == nullptr ? net::fetch(url, fetching).body
                              : net::post(url, "application/json", *body, fetching).body;
     } catch (const net::FetchError& error) {
-      const double waited_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const double waited_s = seconds_since(start);
       const bool again = error.status() == 429 ? waited_s < options_.busy_s : attempt < attempts;
       if (!error.retryable() || !again) throw;
       pause_s = std::min(error.retry_after_s().value_or(pause_s), options_.busy_s);

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "core/check.h"
+#include "core/seconds.h"
 #include "eval/run/conversation.h"
 
 namespace vl3::eval {
@@ -18,10 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 const Record* record_of(const Records& records, const Task& task, size_t item) {
   const auto known = records.find(task.benchmark->name);
