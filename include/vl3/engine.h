@@ -23,9 +23,10 @@ namespace vl3 {
 
 struct EngineOptions {
   // ---- what changes the result
-  std::string model = {};      ///< folder of a checkpoint
-  std::string dtype = "auto";  ///< "auto" (the checkpoint's), "float32", "bfloat16"
-  std::string flow = {};       ///< "" (the checkpoint's layout), "remote", "native"
+  std::string model = {};               ///< folder of a checkpoint
+  std::string dtype = "auto";           ///< "auto" (the checkpoint's), "float32", "bfloat16"
+  std::string kv_cache_dtype = "auto";  ///< "auto" (the weights'), "int8" (half of bfloat16; on the CPU)
+  std::string flow = {};                ///< "" (the checkpoint's layout), "remote", "native"
   // ---- what changes the speed
   std::string device = "cpu";  ///< "cpu", "cuda", "cuda:N"
   int threads = 0;             ///< 0 = one a core

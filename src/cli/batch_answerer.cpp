@@ -83,8 +83,7 @@ std::unique_ptr<eval::Answerer> batch_answerer(std::shared_ptr<const engine::Run
   options.max_sequences = options.max_queue = at_once;
   const weights::TextConfig& text = runtime->config.text;
   const int64_t pages = text.max_position_embeddings / options.page_rows + 1;
-  const int64_t context =
-      pages * lm::PagedDecoder::page_bytes(text, runtime->weight_dtype, options.page_rows);
+  const int64_t context = pages * lm::PagedDecoder::page_bytes(text, runtime->kv_dtype, options.page_rows);
   options.kv_bytes = std::max(options.kv_bytes, static_cast<uint64_t>(context));
   return std::make_unique<BatchAnswerer>(std::move(runtime), std::move(options), std::move(identity), ask,
                                          std::move(cancelled));

@@ -29,10 +29,11 @@ struct Bench {
     for (const auto& [key, value] : result.items()) {
       if (!value.is_object()) continue;
       const auto rate = value.begin();
-      print_out("{:12} {:10.1f} {} (median of {})\n", key, rate.value().get<double>(), rate.key(),
+      print_out("{:13} {:10.1f} {} (median of {})\n", key, rate.value().get<double>(), rate.key(),
                 value["repeats"].get<int>());
     }
-    print_out("{:12} {:10.2f} s\n{:12} {:10.0f} MiB\n", "load", result["load_s"].get<double>(), "peak memory",
+    print_out("{:13} {:10.2f} s after the start\n{:13} {:10.0f} MiB\n", "ready",
+              result["ready_s"].get<double>(), "peak memory",
               result["peak_rss_bytes"].get<double>() / (1 << 20));
   }
 };

@@ -137,11 +137,13 @@ struct Eval {
       VL3_CHECK(endpoint_model.empty(), kInvalidArgument, "--endpoint-model is for --model URL");
       return;
     }
-    const std::pair<const char*, bool> idle[] = {{"--dtype", model.options.dtype != EngineOptions().dtype},
-                                                 {"--device", model.options.device != EngineOptions().device},
-                                                 {"--flow", !model.options.flow.empty()},
-                                                 {"--max-visual-tokens", max_visual_tokens.has_value()},
-                                                 {"--batch-size", batch_size > 1}};
+    const std::pair<const char*, bool> idle[] = {
+        {"--dtype", model.options.dtype != EngineOptions().dtype},
+        {"--kv-cache-dtype", model.options.kv_cache_dtype != EngineOptions().kv_cache_dtype},
+        {"--device", model.options.device != EngineOptions().device},
+        {"--flow", !model.options.flow.empty()},
+        {"--max-visual-tokens", max_visual_tokens.has_value()},
+        {"--batch-size", batch_size > 1}};
     for (const auto& [flag, given] : idle)
       VL3_CHECK(!given, kInvalidArgument, "{} is the server's own matter with --model URL", flag);
     VL3_CHECK(video_as == "frames" || (!fps && !max_frames), kInvalidArgument,
@@ -239,6 +241,7 @@ struct Eval {
                          {"weights", weights::weights_fingerprint(folder)},
                          {"dtype", model.options.dtype},
                          {"device", model.options.device.substr(0, model.options.device.find(':'))}};
+    if (model.options.kv_cache_dtype != "auto") identity["kv_cache_dtype"] = model.options.kv_cache_dtype;
     const auto cancelled = [] { return InterruptGuard::interrupted(); };
     if (batch_size > 1)
       return batch_answerer(model.load_runtime(), identity, ask_options(options), batch_size, cancelled);

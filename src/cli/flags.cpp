@@ -129,6 +129,11 @@ void ModelFlags::add(CLI::App& command) {
   command
       .add_option("--dtype", options.dtype, "Weights as they are computed with (default: the checkpoint's)")
       ->check(CLI::IsMember({"auto", "float32", "bfloat16"}));
+  command
+      .add_option("--kv-cache-dtype", options.kv_cache_dtype,
+                  "Keys and values as they are kept: int8 takes half of bfloat16's memory (default: as "
+                  "weights are computed with)")
+      ->check(CLI::IsMember({"auto", "int8"}));
   command.add_option("--device", options.device, "cpu, cuda or cuda:N (default: cpu)");
   command
       .add_option("--flow", options.flow,

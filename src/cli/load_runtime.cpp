@@ -10,6 +10,7 @@ std::shared_ptr<const engine::Runtime> ModelFlags::load_runtime() const {
   engine::LoadOptions load;
   load.model = folder();
   load.dtype = options.dtype;
+  load.kv_cache_dtype = options.kv_cache_dtype;
   load.device = options.device;
   if (!options.flow.empty()) load.flow = options.flow == "remote" ? Flow::kRemote : Flow::kNative;
   if (options.threads > 0) at::set_num_threads(options.threads);

@@ -10,11 +10,15 @@
 #include <chrono>
 #include <functional>
 #include <numeric>
+#include <span>
 
 #include "core/check.h"
 #include "core/process.h"
 #include "core/seconds.h"
 #include "engine/bench_clip.h"
+#include "engine/prefill.h"
+#include "engine/request.h"
+#include "lm/paged_decoder.h"
 #include "media/video_reader.h"
 #include "preprocess/patchify.h"
 
@@ -24,6 +28,8 @@ namespace {
 constexpr int64_t kDecodeTokens = 32;
 constexpr int64_t kChunkRows = 512;
 constexpr int kClipFrames = 48;
+constexpr int kVideoFrames = 64, kVideoSide = 392;
+constexpr int64_t kPageRows = 64;
 
 double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -63,12 +69,13 @@ struct Part {
   const char* unit;
   double amount;  // of the unit in one run
   std::function<void()> run;
+  bool once = false;  // takes minutes: neither warmed up nor repeated
 };
 
 Part decode_part(const Runtime& runtime, int64_t depth) {
   runtime.prepare_decoding();
-  auto cache = std::make_shared<lm::KvCache>(runtime.config.text, depth + kDecodeTokens + 1,
-                                             runtime.weight_dtype, runtime.device);
+  auto cache = std::make_shared<lm::KvCache>(runtime.config.text, depth + kDecodeTokens + 1, runtime.kv_dtype,
+                                             runtime.device);
   // The cache's content doesn't matter: it is filled with noise instead of being computed.
   for (int64_t layer = 0; layer < runtime.config.text.num_hidden_layers && depth > 0; ++layer) {
     const at::Tensor noise =
@@ -85,9 +92,51 @@ Part decode_part(const Runtime& runtime, int64_t depth) {
           }};
 }
 
+// All sequences begin at depth 0, in pages of their own.
+Part batch_part(const Runtime& runtime, int64_t sequences) {
+  runtime.prepare_decoding();
+  static_assert(kDecodeTokens <= kPageRows);
+  auto decoder = std::make_shared<lm::PagedDecoder>(*runtime.model->language_model, runtime.config.text,
+                                                    runtime.model->head(), runtime.kv_dtype,
+                                                    static_cast<int32_t>(sequences), kPageRows);
+  std::vector<int32_t> pages(static_cast<size_t>(sequences));
+  std::iota(pages.begin(), pages.end(), 0);
+  return {"tokens_per_s", static_cast<double>(kDecodeTokens * sequences),
+          [&runtime, decoder, pages, sequences] {
+            at::Tensor ids = random_ids(runtime, sequences);
+            for (int64_t i = 0; i < kDecodeTokens; ++i) {
+              std::vector<lm::PagedSegment> segments;
+              for (int64_t s = 0; s < sequences; ++s)
+                segments.push_back({s, s + 1, i, std::span(pages).subspan(static_cast<size_t>(s), 1)});
+              const at::Tensor hidden = decoder->forward(runtime.model->language_model->embed(ids), segments);
+              ids = at::argmax(decoder->logits(hidden), 1);
+            }
+          }};
+}
+
+Part video_part(const Runtime& runtime) {
+  const media::MediaData clip =
+      media::media_from_bytes(make_clip(kVideoSide, kVideoSide, kVideoFrames), "the clip of the benchmark");
+  ContentPart video = vl3::video_part("clip");
+  video.fps = 30;
+  video.max_frames = kVideoFrames;
+  Message question{.role = Role::kUser, .parts = {video, text_part("What happens in the video?")}};
+  const auto run = [&runtime, clip, conversation = Conversation{question}] {
+    RequestOptions options;
+    options.opener = [&clip](const std::string&) { return clip; };
+    Request request = prepare_request(runtime, conversation, options);
+    lm::KvCache cache(runtime.config.text, 1, runtime.kv_dtype, runtime.device);
+    VisionCache nothing(0);
+    const PrefillResult prefilled =
+        prefill(runtime, request, cache, /*cached_keys=*/{}, nothing, PrefillHooks(), /*more_rows=*/1);
+    (void)at::argmax(runtime.model->logits(prefilled.last_hidden_1D)).item<int64_t>();
+  };
+  return {"frames_per_s", kVideoFrames, run, /*once=*/true};
+}
+
 Part prefill_part(const Runtime& runtime, int64_t rows) {
   return {"tokens_per_s", static_cast<double>(rows), [&runtime, rows] {
-            lm::KvCache cache(runtime.config.text, rows, runtime.weight_dtype, runtime.device);
+            lm::KvCache cache(runtime.config.text, rows, runtime.kv_dtype, runtime.device);
             run_rows(runtime, cache, random_ids(runtime, rows));
           }};
 }
@@ -99,6 +148,8 @@ Part make_part(const Runtime& runtime, const std::string& key) {
   if (key == "prefill2048") return prefill_part(runtime, 2048);
   if (key == "decode0") return decode_part(runtime, 0);
   if (key == "decode4096") return decode_part(runtime, 4096);
+  if (key == "decode_batch8") return batch_part(runtime, 8);
+  if (key == "video64") return video_part(runtime);
   if (key == "video1080p") {
     auto clip = std::make_shared<const media::MediaData>(
         media::media_from_bytes(make_clip(1920, 1080, kClipFrames), "the clip of the benchmark"));
@@ -123,30 +174,33 @@ Part make_part(const Runtime& runtime, const std::string& key) {
 }  // namespace
 
 std::vector<std::string> bench_keys() {
-  return {"video1080p", "preprocess",  "encode2240", "encode12544",
-          "prefill512", "prefill2048", "decode0",    "decode4096"};
+  return {"video1080p",  "preprocess", "encode2240", "encode12544",   "prefill512",
+          "prefill2048", "decode0",    "decode4096", "decode_batch8", "video64"};
 }
 
 OrderedJson bench(const Runtime& runtime, const BenchOptions& options) {
   const c10::InferenceMode inference;
+  (void)runtime.tokenizer();
+  const double ready_s = process_age_seconds();
   OrderedJson result;
   for (const std::string& key : options.only.empty() ? bench_keys() : options.only) {
     const Part part = make_part(runtime, key);
-    part.run();
+    const int repeats = part.once ? 1 : options.repeats;
+    if (!part.once) part.run();
     std::vector<double> seconds;
-    for (int i = 0; i < options.repeats; ++i) seconds.push_back(seconds_of(part.run));
+    for (int i = 0; i < repeats; ++i) seconds.push_back(seconds_of(part.run));
     std::vector<double> sorted = seconds;
     std::sort(sorted.begin(), sorted.end());
     const double median = sorted[sorted.size() / 2];
-    result[key] = {{part.unit, part.amount / median},
-                   {"median_s", median},
-                   {"seconds", seconds},
-                   {"repeats", options.repeats}};
+    result[key] = {
+        {part.unit, part.amount / median}, {"median_s", median}, {"seconds", seconds}, {"repeats", repeats}};
   }
   result["load_s"] = runtime.load_seconds;
+  result["ready_s"] = ready_s;
   result["peak_rss_bytes"] = vl3::peak_rss_bytes();
   result["threads"] = at::get_num_threads();
   result["dtype"] = runtime.weight_dtype == at::kBFloat16 ? "bfloat16" : "float32";
+  result["kv_cache_dtype"] = runtime.kv_dtype == at::kChar ? "int8" : result["dtype"].get<std::string>();
   result["device"] = runtime.device.str();
   return result;
 }

@@ -153,7 +153,7 @@ struct Session::Impl {
     answer.receipt.seconds.open = seconds_since(start);
     answer.receipt.prune_threshold = request.options.prune.threshold;
 
-    if (!cache) cache.emplace(runtime.config.text, 1, runtime.weight_dtype, runtime.device);
+    if (!cache) cache.emplace(runtime.config.text, 1, runtime.kv_dtype, runtime.device);
     engine::PrefillHooks hooks;
     hooks.cancelled = callbacks.cancelled;
     if (callbacks.on_progress) {
@@ -229,6 +229,7 @@ Engine Engine::load(const EngineOptions& options) {
       [&] {
         return engine::Runtime::load({.model = options.model,
                                       .dtype = options.dtype,
+                                      .kv_cache_dtype = options.kv_cache_dtype,
                                       .device = options.device,
                                       .flow = parse_flow(options.flow)});
       },

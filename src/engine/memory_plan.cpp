@@ -161,7 +161,7 @@ MemoryEstimate estimate_memory(const Runtime& runtime, const Request& request, i
   // Room that is reserved and never filled is not resident.
   const int64_t context = runtime.config.text.max_position_embeddings;
   estimate.kv =
-      lm::KvCache::bytes(runtime.config.text, std::min(rows + more_tokens, context), runtime.weight_dtype);
+      lm::KvCache::bytes(runtime.config.text, std::min(rows + more_tokens, context), runtime.kv_dtype);
   estimate.work = kWideningBytes +
                   std::max(vision_work(runtime, request), prefill_work(runtime, std::min(rows, context)));
   return estimate;

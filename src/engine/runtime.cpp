@@ -21,6 +21,13 @@ at::ScalarType parse_dtype(const std::string& name, weights::DType stored) {
   return stored == weights::DType::kBF16 ? at::kBFloat16 : at::kFloat;
 }
 
+void check_cache_dtype(const std::string& name, const at::Device& device) {
+  VL3_CHECK(name == "auto" || name == "int8", kInvalidArgument,
+            "KV cache's dtype \"{}\": expected auto or int8", name);
+  VL3_CHECK(name == "auto" || device.is_cpu(), kUnsupported,
+            "a KV cache of 8 bits: only on the CPU, not on {}", device.str());
+}
+
 }  // namespace
 
 Runtime::Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Checkpoint> opened,
@@ -30,11 +37,13 @@ Runtime::Runtime(weights::ModelConfig loaded, std::shared_ptr<const weights::Che
       model(std::move(network)),
       device(on),
       weight_dtype(weights_as),
+      kv_dtype(weights_as),
       activation_dtype(on.is_cpu() ? at::kFloat : weights_as) {}
 
 std::shared_ptr<const Runtime> Runtime::load(const LoadOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   const at::Device device = parse_device(options.device);
+  check_cache_dtype(options.kv_cache_dtype, device);
   weights::ModelConfig config = weights::load_model_config(options.model);
   if (options.flow) config.preprocess.flow = *options.flow;
   auto checkpoint =
@@ -46,6 +55,7 @@ std::shared_ptr<const Runtime> Runtime::load(const LoadOptions& options) {
   std::shared_ptr<Runtime> runtime(
       new Runtime(std::move(config), std::move(checkpoint), std::move(model), device, dtype));
   runtime->packed_ = source.all_packed();
+  if (options.kv_cache_dtype == "int8") runtime->kv_dtype = at::kChar;
   runtime->load_seconds = seconds_since(start);
   return runtime;
 }

@@ -15,10 +15,11 @@
 namespace vl3::engine {
 
 struct LoadOptions {
-  std::filesystem::path model;  ///< folder with config.json
-  std::string dtype = "auto";   ///< "auto" = the checkpoint's; "float32", "bfloat16"
-  std::string device = "cpu";   ///< "cpu", "cuda", "cuda:N"
-  std::optional<Flow> flow;     ///< unset: the layout's own
+  std::filesystem::path model;          ///< folder with config.json
+  std::string dtype = "auto";           ///< "auto" = the checkpoint's; "float32", "bfloat16"
+  std::string kv_cache_dtype = "auto";  ///< "auto" = of the weights; "int8", on the CPU
+  std::string device = "cpu";           ///< "cpu", "cuda", "cuda:N"
+  std::optional<Flow> flow;             ///< unset: the layout's own
 };
 
 class Runtime {
@@ -34,7 +35,8 @@ class Runtime {
   std::shared_ptr<const weights::Checkpoint> checkpoint;
   VideoLlama3 model;
   at::Device device;
-  at::ScalarType weight_dtype;      ///< of plain parameters and of the KV cache
+  at::ScalarType weight_dtype;      ///< of plain parameters
+  at::ScalarType kv_dtype;          ///< of the KV cache: weight_dtype, or int8 (kChar)
   at::ScalarType activation_dtype;  ///< float32 on the CPU, else weight_dtype
   double load_seconds = 0;
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/seconds.h"
+#include "lm/kv_cache.h"
 #include "nn/modules.h"
 #include "ops/attention.h"
 #include "preprocess/patchify.h"
@@ -231,8 +232,7 @@ double token_seconds(const Runtime& runtime, int64_t rows) {
       static_cast<double>(layers) *
           (static_cast<double>(D) * static_cast<double>(2 * H * d + 2 * KV * d) + mlp_weights) +
       static_cast<double>(t.vocab_size) * static_cast<double>(D);
-  const double cache_bytes = 2.0 * static_cast<double>(layers * KV * d) * static_cast<double>(rows) *
-                             static_cast<double>(at::elementSize(runtime.weight_dtype));
+  const auto cache_bytes = static_cast<double>(lm::KvCache::bytes(t, rows, runtime.kv_dtype));
   return (weights / mlp_weights + cache_bytes / mlp_bytes) / per_second;
 }
 

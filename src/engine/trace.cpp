@@ -137,7 +137,7 @@ Trace trace(const Runtime& runtime, text::Conversation conversation, const Reque
   };
   hooks.embeddings = [&](const at::Tensor& x) { embeddings.push_back(x.to(at::kCPU)); };
   hooks.hidden = [&](const at::Tensor& x) { hidden.push_back(x.to(at::kCPU)); };
-  lm::KvCache cache(runtime.config.text, 1, runtime.weight_dtype, runtime.device);
+  lm::KvCache cache(runtime.config.text, 1, runtime.kv_dtype, runtime.device);
   VisionCache no_vision_cache(0);
   const PrefillResult result =
       prefill(runtime, request, cache, {}, no_vision_cache, hooks, options.greedy_tokens);

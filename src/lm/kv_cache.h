@@ -4,9 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <utility>
 #include <vector>
 
+#include "ops/attention.h"
 #include "weights/model_config.h"
 
 namespace vl3::lm {
@@ -14,11 +14,13 @@ namespace vl3::lm {
 class KvCache {
  public:
   /// @param capacity  positions reserved now; append() grows past it by half when needed.
+  /// @param dtype  float32, bfloat16, or on the CPU int8 (kChar): each head of a position by its own greatest
+  /// value.
   KvCache(const weights::TextConfig& config, int64_t capacity, at::ScalarType dtype, at::Device device);
 
   /// Appends S positions to one layer. @param k,v [KV, S, d].
-  /// @return views [KV, L, d] of everything held, the new positions last.
-  std::pair<at::Tensor, at::Tensor> append(int64_t layer, const at::Tensor& k, const at::Tensor& v);
+  /// @return views of everything held, the new positions last.
+  ops::CachedRows append(int64_t layer, const at::Tensor& k, const at::Tensor& v);
 
   int64_t length() const { return length_; }
   /// Called once all layers have appended S positions.
@@ -33,7 +35,7 @@ class KvCache {
  private:
   int64_t length_ = 0;
   int64_t capacity_ = 0;
-  std::vector<at::Tensor> k_, v_;  // a layer: [KV, capacity, d]
+  std::vector<ops::CachedRows> layers_;  // k, v [KV, capacity, d], scales [KV, capacity]
 };
 
 }  // namespace vl3::lm

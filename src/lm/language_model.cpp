@@ -48,9 +48,10 @@ at::Tensor DecoderLayerImpl::attention(const at::Tensor& x_SD, const ops::RopeTa
   for (const Segment& segment : segments) {
     const int64_t rows = segment.end - segment.begin;
     const auto own = [&](const at::Tensor& x) { return x.narrow(0, segment.begin, rows).transpose(0, 1); };
-    at::Tensor keys = own(k), values = own(v);
-    if (segment.cache != nullptr) std::tie(keys, values) = segment.cache->append(index_, keys, values);
-    const at::Tensor y = ops::causal_attention(own(q), keys, values, scale);
+    const at::Tensor y =
+        segment.cache == nullptr
+            ? ops::causal_attention(own(q), own(k), own(v), scale)
+            : ops::causal_attention(own(q), segment.cache->append(index_, own(k), own(v)), scale);
     outputs.push_back(y.transpose(0, 1).reshape({rows, H * d}));
   }
   return o_proj_->forward(outputs.size() == 1 ? outputs[0] : at::cat(outputs));

@@ -15,6 +15,7 @@
 #include "ops/paged_attention.h"
 #include "ops/parallel.h"
 #include "ops/rope.h"
+#include "ops/rounded_heads.h"
 #include "ops/rows_linear.h"
 #include "ops/train_kernels.h"
 
@@ -77,6 +78,11 @@ at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
   return h;
 }
 
+ops::CacheType cache_type(at::ScalarType dtype) {
+  if (dtype == at::kChar) return ops::CacheType::kInt8;
+  return dtype == at::kBFloat16 ? ops::CacheType::kBfloat16 : ops::CacheType::kFloat32;
+}
+
 }  // namespace
 
 PagedDecoder::PagedDecoder(const LanguageModelImpl& model, const weights::TextConfig& config, nn::Matrix head,
@@ -111,6 +117,11 @@ PagedDecoder::PagedDecoder(const LanguageModelImpl& model, const weights::TextCo
     const auto shape = {static_cast<int64_t>(pages), config.num_key_value_heads, page_rows, config.head_dim};
     layer.k_pages = at::zeros(shape, cache_dtype);
     layer.v_pages = at::zeros(shape, cache_dtype);
+    if (cache_dtype == at::kChar) {
+      const auto rows = {static_cast<int64_t>(pages), config.num_key_value_heads, page_rows};
+      layer.k_scales = at::zeros(rows, at::kFloat);
+      layer.v_scales = at::zeros(rows, at::kFloat);
+    }
     layers_.push_back(std::move(layer));
   }
   // Once for all positions: libtorch's cosine of a number depends on where in a tensor it stands.
@@ -144,7 +155,7 @@ void PagedDecoder::turn(at::Tensor& x, int64_t heads) const {
 void PagedDecoder::store(const Layer& layer, const at::Tensor& k, const at::Tensor& v,
                          std::span<const PagedSegment> segments) const {
   const int64_t KV = config_.num_key_value_heads, d = config_.head_dim;
-  const auto copy = [&](const at::Tensor& from, const at::Tensor& pages) {
+  const auto copy = [&](const at::Tensor& from, const at::Tensor& pages, const at::Tensor& scales) {
     const float* rows = from.const_data_ptr<float>();
     const bool narrow = pages.scalar_type() == at::kBFloat16;
     for (const PagedSegment& segment : segments) {
@@ -153,8 +164,10 @@ void PagedDecoder::store(const Layer& layer, const at::Tensor& k, const at::Tens
         const int64_t page = segment.pages[static_cast<size_t>(position / page_rows_)];
         for (int64_t head = 0; head < KV; ++head) {
           const float* source = rows + (r * KV + head) * d;
-          const int64_t to = ((page * KV + head) * page_rows_ + position % page_rows_) * d;
-          if (narrow) {
+          const int64_t row = (page * KV + head) * page_rows_ + position % page_rows_, to = row * d;
+          if (scales.defined()) {
+            scales.data_ptr<float>()[row] = ops::round_head(source, d, pages.data_ptr<int8_t>() + to);
+          } else if (narrow) {
             std::copy(source, source + d, pages.data_ptr<at::BFloat16>() + to);
           } else {
             std::copy(source, source + d, pages.data_ptr<float>() + to);
@@ -163,8 +176,8 @@ void PagedDecoder::store(const Layer& layer, const at::Tensor& k, const at::Tens
       }
     }
   };
-  copy(k, layer.k_pages);
-  copy(v, layer.v_pages);
+  copy(k, layer.k_pages, layer.k_scales);
+  copy(v, layer.v_pages, layer.v_scales);
 }
 
 at::Tensor PagedDecoder::attention(const Layer& layer, const at::Tensor& x,
@@ -176,9 +189,14 @@ at::Tensor PagedDecoder::attention(const Layer& layer, const at::Tensor& x,
   turn(k, KV);
   store(layer, k, v, segments);
   at::Tensor out = at::empty_like(q);
-  const ops::PagedKeys keys{layer.k_pages.const_data_ptr(),
+  const auto scales_of = [](const at::Tensor& scales) {
+    return scales.defined() ? scales.const_data_ptr<float>() : nullptr;
+  };
+  const ops::PagedKeys keys{cache_type(layer.k_pages.scalar_type()),
+                            layer.k_pages.const_data_ptr(),
                             layer.v_pages.const_data_ptr(),
-                            layer.k_pages.scalar_type() == at::kBFloat16,
+                            scales_of(layer.k_scales),
+                            scales_of(layer.v_scales),
                             KV,
                             page_rows_,
                             d};

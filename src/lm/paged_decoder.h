@@ -23,7 +23,7 @@ struct PagedSegment {
 
 class PagedDecoder {
  public:
-  /// @param head  [V, D] @param cache_dtype  float32 or bfloat16.
+  /// @param head  [V, D] @param cache_dtype  float32, bfloat16 or int8 (kChar).
   /// @throws Error(kResourceExhausted) where the cache does not fit into memory.
   PagedDecoder(const LanguageModelImpl& model, const weights::TextConfig& config, nn::Matrix head,
                at::ScalarType cache_dtype, int32_t pages, int64_t page_rows);
@@ -39,7 +39,8 @@ class PagedDecoder {
   struct Layer {
     at::Tensor input_norm, post_norm;
     std::shared_ptr<const nn::LinearImpl> q, k, v, o, gate, up, down;
-    at::Tensor k_pages, v_pages;  // [pages, KV, page_rows, d]
+    at::Tensor k_pages, v_pages;    // [pages, KV, page_rows, d]
+    at::Tensor k_scales, v_scales;  // [pages, KV, page_rows] float32, of 8 bits only
   };
   at::Tensor attention(const Layer& layer, const at::Tensor& x, std::span<const PagedSegment> segments);
   void turn(at::Tensor& x, int64_t heads) const;

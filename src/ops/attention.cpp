@@ -24,9 +24,10 @@ namespace {
 
 constexpr int64_t kKeysAPart = 512;  // keys one work item of the streaming kernel reads
 
-template <typename T>
-void stream_cache(const at::Tensor& q, const T* k, const T* v, int64_t kv_stride, int64_t KV, int64_t L,
-                  at::Tensor& out) {
+// attend(head, queries, first key, one behind the last key, last keys seen, partial, values) for every part
+// of every KV head.
+template <typename Attend>
+void stream_cache(const at::Tensor& q, int64_t KV, int64_t L, const Attend& attend, at::Tensor& out) {
   const int64_t S = q.size(1), d = q.size(2), G = q.size(0) / KV, rows = G * S;
   const int64_t parts = (L + kKeysAPart - 1) / kKeysAPart;
   std::vector<int64_t> last(static_cast<size_t>(rows));
@@ -37,9 +38,8 @@ void stream_cache(const at::Tensor& q, const T* k, const T* v, int64_t kv_stride
   parallel_for(0, KV * parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t head = item / parts, part = item % parts;
-      attend_range(qp + head * rows * d, k + head * kv_stride, v + head * kv_stride, d, rows,
-                   part * kKeysAPart, std::min(L, (part + 1) * kKeysAPart), last.data(),
-                   partial.data() + item * rows, values.data() + item * rows * d);
+      attend(head, qp + head * rows * d, part * kKeysAPart, std::min(L, (part + 1) * kKeysAPart), last.data(),
+             partial.data() + item * rows, values.data() + item * rows * d);
     }
   });
   float* op = out.data_ptr<float>();
@@ -52,18 +52,43 @@ void stream_cache(const at::Tensor& q, const T* k, const T* v, int64_t kv_stride
   }
 }
 
-at::Tensor streamed(const at::Tensor& q_HSd, const at::Tensor& k, const at::Tensor& v, double scale) {
+at::Tensor streamed(const at::Tensor& q_HSd, const CachedRows& cached, double scale) {
   const at::Tensor q = (q_HSd * scale).contiguous();
+  const at::Tensor &k = cached.k, &v = cached.v;
+  const int64_t KV = k.size(0), L = k.size(1), d = k.size(2), rows = q.size(0) / KV * q.size(1);
   at::Tensor out = at::empty_like(q);
-  VL3_DCHECK(k.stride(0) == v.stride(0) && k.stride(1) == k.size(2) && k.stride(2) == 1);
-  if (k.scalar_type() == at::kFloat) {
-    stream_cache(q, k.const_data_ptr<float>(), v.const_data_ptr<float>(), k.stride(0), k.size(0), k.size(1),
-                 out);
+  VL3_DCHECK(k.stride(0) == v.stride(0) && k.stride(1) == d && k.stride(2) == 1);
+  const int64_t stride = k.stride(0);
+  const auto plain = [&](const auto* keys, const auto* values) {
+    stream_cache(
+        q, KV, L,
+        [&](int64_t head, const float* query, int64_t begin, int64_t end, const int64_t* last,
+            AttentionPartial* partial, float* weighted) {
+          attend_range(query, keys + head * stride, values + head * stride, d, rows, begin, end, last,
+                       partial, weighted);
+        },
+        out);
+  };
+  if (cached.k_scale.defined()) {
+    const int8_t *keys = k.const_data_ptr<int8_t>(), *values = v.const_data_ptr<int8_t>();
+    const float *k_scale = cached.k_scale.const_data_ptr<float>(),
+                *v_scale = cached.v_scale.const_data_ptr<float>();
+    const int64_t scales = cached.k_scale.stride(0);
+    stream_cache(
+        q, KV, L,
+        [&](int64_t head, const float* query, int64_t begin, int64_t end, const int64_t* last,
+            AttentionPartial* partial, float* weighted) {
+          attend_range(query, keys + head * stride, values + head * stride, k_scale + head * scales,
+                       v_scale + head * scales, d, rows, begin, end, last, partial, weighted);
+        },
+        out);
+  } else if (k.scalar_type() == at::kFloat) {
+    plain(k.const_data_ptr<float>(), v.const_data_ptr<float>());
   } else {
     const auto bits = [](const at::Tensor& t) {
       return static_cast<const uint16_t*>(static_cast<const void*>(t.const_data_ptr<at::BFloat16>()));
     };
-    stream_cache(q, bits(k), bits(v), k.stride(0), k.size(0), k.size(1), out);
+    plain(bits(k), bits(v));
   }
   return out;
 }
@@ -106,7 +131,7 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   const int64_t H = q.size(0), S = q.size(1), KV = k.size(0), L = k.size(1);
   VL3_DCHECK(H % KV == 0 && L >= S && v.size(1) == L);
   const bool plain = !c10::GradMode::is_enabled() && q.is_cpu() && q.scalar_type() == at::kFloat;
-  if (plain && S <= kStreamedQueries) return streamed(q, k, v, scale);
+  if (plain && S <= kStreamedQueries) return streamed(q, {k, v, {}, {}}, scale);
   if (plain && k.scalar_type() == at::kBFloat16 && takes_flash(q)) {
     const auto one = [](const at::Tensor& x) { return x.unsqueeze(0); };
     return flash_attention(one(q), one(k), one(v), scale, /*causal=*/true).squeeze(0);
@@ -124,6 +149,16 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   return at::scaled_dot_product_attention(q.unsqueeze(0), all(k), all(v), visible, 0.0, /*is_causal=*/false,
                                           scale)
       .squeeze(0);
+}
+
+at::Tensor causal_attention(const at::Tensor& q, const CachedRows& cached, double scale) {
+  if (!cached.k_scale.defined()) return causal_attention(q, cached.k, cached.v, scale);
+  if (q.size(1) <= kStreamedQueries) return streamed(q, cached, scale);
+  const auto widened = [&](const at::Tensor& x, const at::Tensor& scales) {
+    const at::Tensor wide = x.to(at::kFloat).mul_(scales.unsqueeze(-1));
+    return takes_flash(q) ? wide.to(at::kBFloat16) : wide;
+  };
+  return causal_attention(q, widened(cached.k, cached.k_scale), widened(cached.v, cached.v_scale), scale);
 }
 
 }  // namespace vl3::ops

@@ -20,6 +20,15 @@ at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
 /// @return [H, S, d] of q's dtype. Differentiable when L == S.
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale);
 
+/// Keys and values of one sequence as a cache holds them.
+struct CachedRows {
+  at::Tensor k, v;              ///< [KV, L, d] float32, bfloat16 or int8
+  at::Tensor k_scale, v_scale;  ///< [KV, L] float32, of int8 only (rounded_heads.h)
+};
+
+/// The same of a cache, which may hold 8 bits: on the CPU, without gradients.
+at::Tensor causal_attention(const at::Tensor& q, const CachedRows& cached, double scale);
+
 /// Queries up to which the streaming kernel reads the cache once, without a copy of it.
 inline constexpr int64_t kStreamedQueries = 8;
 

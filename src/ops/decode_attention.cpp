@@ -28,7 +28,12 @@ HWY_INLINE Vector load_wide(const uint16_t* from) {
   return hn::BitCast(
       Floats(), hn::ShiftLeft<16>(hn::PromoteTo(bits32, hn::LoadU(hn::Rebind<uint16_t, Floats>(), from))));
 }
+HWY_INLINE Vector load_wide(const int8_t* from) {
+  const hn::RebindToSigned<Floats> int32;
+  return hn::ConvertTo(Floats(), hn::PromoteTo(int32, hn::LoadU(hn::Rebind<int8_t, Floats>(), from)));
+}
 HWY_INLINE float widen_one(float value) { return value; }
+HWY_INLINE float widen_one(int8_t value) { return value; }
 HWY_INLINE float widen_one(uint16_t value) {
   const uint32_t bits = static_cast<uint32_t>(value) << 16;
   float wide;
@@ -228,16 +233,31 @@ HWY_INLINE void weigh_rows(const float* weights, const T* v, int64_t d, int64_t 
   }
 }
 
+// scores[r * n + j] *= scale[j].
+HWY_INLINE void scale_columns(const float* scale, int64_t rows, int64_t n, float* scores) {
+  const Floats tag;
+  for (int64_t r = 0; r < rows; ++r, scores += n) {
+    int64_t j = 0;
+    for (; j + lanes() <= n; j += lanes())
+      hn::StoreU(hn::Mul(hn::LoadU(tag, scores + j), hn::LoadU(tag, scale + j)), tag, scores + j);
+    for (; j < n; ++j) scores[j] *= scale[j];
+  }
+}
+
+// Scales of keys and values may be null: none.
 template <typename T>
-HWY_INLINE void attend(const float* q, const T* k, const T* v, int64_t d, int64_t rows, int64_t begin,
-                       int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
+HWY_INLINE void attend(const float* q, const T* k, const T* v, const float* k_scale, const float* v_scale,
+                       int64_t d, int64_t rows, int64_t begin, int64_t end, const int64_t* last,
+                       AttentionPartial* partial, float* out) {
   const int64_t n = end - begin;
   std::vector<float> scores(static_cast<size_t>(rows * n));
   in_groups<kScoreRows>(rows, [&](auto R, int64_t r) HWY_ATTR {
     score_rows<decltype(R)::value>(q + r * d, k + begin * d, d, n, scores.data() + r * n);
   });
+  if (k_scale != nullptr) scale_columns(k_scale + begin, rows, n, scores.data());
   for (int64_t r = 0; r < rows; ++r)
     partial[r] = weights_of(scores.data() + r * n, std::clamp<int64_t>(last[r] - begin, 0, n), n);
+  if (v_scale != nullptr) scale_columns(v_scale + begin, rows, n, scores.data());
   in_groups<kWeighRows>(rows, [&](auto R, int64_t r) HWY_ATTR {
     weigh_rows<decltype(R)::value>(scores.data() + r * n, v + begin * d, d, n, out + r * d);
   });
@@ -245,12 +265,18 @@ HWY_INLINE void attend(const float* q, const T* k, const T* v, int64_t d, int64_
 
 void attend_bf16(const float* q, const uint16_t* k, const uint16_t* v, int64_t d, int64_t rows, int64_t begin,
                  int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
-  attend(q, k, v, d, rows, begin, end, last, partial, out);
+  attend(q, k, v, nullptr, nullptr, d, rows, begin, end, last, partial, out);
 }
 
 void attend_f32(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin,
                 int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
-  attend(q, k, v, d, rows, begin, end, last, partial, out);
+  attend(q, k, v, nullptr, nullptr, d, rows, begin, end, last, partial, out);
+}
+
+void attend_int8(const float* q, const int8_t* k, const int8_t* v, const float* k_scale, const float* v_scale,
+                 int64_t d, int64_t rows, int64_t begin, int64_t end, const int64_t* last,
+                 AttentionPartial* partial, float* out) {
+  attend(q, k, v, k_scale, v_scale, d, rows, begin, end, last, partial, out);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -262,6 +288,7 @@ namespace vl3::ops {
 
 HWY_EXPORT(attend_bf16);
 HWY_EXPORT(attend_f32);
+HWY_EXPORT(attend_int8);
 
 void attend_range(const float* q, const uint16_t* k, const uint16_t* v, int64_t d, int64_t rows,
                   int64_t begin, int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
@@ -271,6 +298,12 @@ void attend_range(const float* q, const uint16_t* k, const uint16_t* v, int64_t 
 void attend_range(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin,
                   int64_t end, const int64_t* last, AttentionPartial* partial, float* out) {
   HWY_DYNAMIC_DISPATCH(attend_f32)(q, k, v, d, rows, begin, end, last, partial, out);
+}
+
+void attend_range(const float* q, const int8_t* k, const int8_t* v, const float* k_scale,
+                  const float* v_scale, int64_t d, int64_t rows, int64_t begin, int64_t end,
+                  const int64_t* last, AttentionPartial* partial, float* out) {
+  HWY_DYNAMIC_DISPATCH(attend_int8)(q, k, v, k_scale, v_scale, d, rows, begin, end, last, partial, out);
 }
 
 void merge_partials(const AttentionPartial* partial, const float* values, int64_t parts, int64_t stride,

@@ -21,6 +21,10 @@ void attend_range(const float* q, const uint16_t* k, const uint16_t* v, int64_t 
                   int64_t begin, int64_t end, const int64_t* last, AttentionPartial* partial, float* out);
 void attend_range(const float* q, const float* k, const float* v, int64_t d, int64_t rows, int64_t begin,
                   int64_t end, const int64_t* last, AttentionPartial* partial, float* out);
+/// Of 8 bits (rounded_heads.h). @param k_scale,v_scale  a number a key, key 0 first.
+void attend_range(const float* q, const int8_t* k, const int8_t* v, const float* k_scale,
+                  const float* v_scale, int64_t d, int64_t rows, int64_t begin, int64_t end,
+                  const int64_t* last, AttentionPartial* partial, float* out);
 
 /// Merges `parts` partial results of one query: partial[p * stride], values[p * value_stride + dim] -> out
 /// [d].

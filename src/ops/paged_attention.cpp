@@ -42,15 +42,23 @@ void paged_attention(const PagedKeys& keys, const int32_t* pages, int64_t first,
     // number of keys.
     for (int64_t r = 0; r < rows; ++r)
       last[static_cast<size_t>(r)] = std::clamp<int64_t>(first + begin + r / G + 1 - page * P, 0, P);
-    const int64_t offset = (pages[page] * keys.KV + head) * P * d;
-    if (keys.bf16) {
-      attend_range(query.data(), static_cast<const uint16_t*>(keys.k) + offset,
-                   static_cast<const uint16_t*>(keys.v) + offset, d, rows, 0, P, last.data(), partial.data(),
-                   values.data());
-    } else {
-      attend_range(query.data(), static_cast<const float*>(keys.k) + offset,
-                   static_cast<const float*>(keys.v) + offset, d, rows, 0, P, last.data(), partial.data(),
-                   values.data());
+    const int64_t row = (pages[page] * keys.KV + head) * P, offset = row * d;
+    switch (keys.type) {
+      case CacheType::kFloat32:
+        attend_range(query.data(), static_cast<const float*>(keys.k) + offset,
+                     static_cast<const float*>(keys.v) + offset, d, rows, 0, P, last.data(), partial.data(),
+                     values.data());
+        break;
+      case CacheType::kBfloat16:
+        attend_range(query.data(), static_cast<const uint16_t*>(keys.k) + offset,
+                     static_cast<const uint16_t*>(keys.v) + offset, d, rows, 0, P, last.data(),
+                     partial.data(), values.data());
+        break;
+      case CacheType::kInt8:
+        attend_range(query.data(), static_cast<const int8_t*>(keys.k) + offset,
+                     static_cast<const int8_t*>(keys.v) + offset, keys.k_scale + row, keys.v_scale + row, d,
+                     rows, 0, P, last.data(), partial.data(), values.data());
+        break;
     }
     for (int64_t r = 0; r < rows; ++r)
       join(partial[static_cast<size_t>(r)], values.data() + r * d, d, top[static_cast<size_t>(r)],

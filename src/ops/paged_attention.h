@@ -6,12 +6,20 @@
 
 namespace vl3::ops {
 
-/// One layer's keys and values: page p of KV head h begins at element (p * KV + h) * page_rows * d.
-/// Rows that were never written must hold finite numbers.
+enum class CacheType {
+  kFloat32,
+  kBfloat16,  ///< bit patterns
+  kInt8,      ///< with a scale a head and position
+};
+
+/// One layer's keys and values: page p of KV head h begins at element (p * KV + h) * page_rows * d, its
+/// scales at (p * KV + h) * page_rows. Rows that were never written must hold finite numbers.
 struct PagedKeys {
+  CacheType type;
   const void* k;
   const void* v;
-  bool bf16;  ///< bfloat16 bit patterns, else float32
+  const float* k_scale;  ///< of kInt8
+  const float* v_scale;
   int64_t KV, page_rows, d;
 };
 

@@ -15,7 +15,7 @@ Flags operator+(Flags all, const Flags& more) {
   return all;
 }
 
-const Flags kModel{"--help", "--model", "--dtype", "--device", "--flow", "--threads"};
+const Flags kModel{"--help", "--model", "--dtype", "--kv-cache-dtype", "--device", "--flow", "--threads"};
 const Flags kSampling{"--fps", "--max-frames"};
 const Flags kMedia =
     kSampling + Flags{"--image",           "--video",    "--messages",          "--media-root",
@@ -63,6 +63,7 @@ const std::vector<Command> kCommands{
      {"--help",
       "--model",
       "--dtype",
+      "--kv-cache-dtype",
       "--device",
       "--flow",
       "--threads",

@@ -88,6 +88,10 @@ std::vector<HostileRow> parser_rows() {
        [](W&) -> Words {
          return {"ask", "hi", "--dtype", "float8"};
        }},
+      {"KvCacheDtypeFp8", 2, "--kv-cache-dtype: fp8 not in {auto,int8}",
+       [](W&) -> Words {
+         return {"ask", "hi", "--kv-cache-dtype", "fp8"};
+       }},
       {"ThreadsZero", 2, "--threads: Value 0 not in range 1 to",
        [](W&) -> Words {
          return {"ask", "hi", "--threads", "0"};

@@ -17,5 +17,12 @@ TEST(ResidentBytes, GrowByWhatIsTouched) {
   EXPECT_GE(peak_rss_bytes(), after * 9 / 10);
 }
 
+TEST(ProcessAge, IsThatOfThisProcess) {
+  const double age = process_age_seconds();
+  EXPECT_GE(age, 0.0);
+  EXPECT_LT(age, 3600.0);
+  EXPECT_GE(process_age_seconds(), age);
+}
+
 }  // namespace
 }  // namespace vl3

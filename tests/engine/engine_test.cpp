@@ -147,6 +147,20 @@ TEST(Engine, AVideoThatBreaksOffAnswersFromTheFramesBefore) {
   EXPECT_FALSE(answer.receipt.warnings.empty());
 }
 
+TEST(Engine, TheKvCacheMayHaveEightBits) {
+  EngineOptions options{.model = test::golden_models("config.json").front().string(),
+                        .dtype = "float32",
+                        .kv_cache_dtype = "int8"};
+  const Engine engine = Engine::load(options);
+  const Answer answer = engine.ask(ask_about(golden_media("clip.mp4"), "What?"), greedy());
+  EXPECT_EQ(answer.token_ids.size(), 8u);
+  Session session(engine);
+  EXPECT_EQ(session.ask(ask_about(golden_media("clip.mp4"), "What?"), greedy()).token_ids, answer.token_ids);
+  options.kv_cache_dtype = "fp8";
+  EXPECT_NE(error_of([&] { (void)Engine::load(options); }).find("\"fp8\": expected auto or int8"),
+            std::string::npos);
+}
+
 TEST(Session, ASecondQuestionComputesOnlyWhatIsNew) {
   const Engine engine = load_tiny();
   Session session(engine);

@@ -1,6 +1,11 @@
 #include "ops/attention.h"
 
+#include <cmath>
+
+#include "ops/dot_bf16.h"
+#include "ops/flash_attention.h"
 #include "ops/linear.h"
+#include "ops/rounded_heads.h"
 #include "support/tensors.h"
 
 namespace vl3::ops {
@@ -44,6 +49,47 @@ INSTANTIATE_TEST_SUITE_P(Sizes, CausalAttention,
                          testing::Values(Case{1, 1}, Case{1, 5}, Case{3, 3}, Case{8, 700}, Case{1, 1500},
                                          Case{9, 9}, Case{40, 40}, Case{40, 41}, Case{33, 600},
                                          Case{9, 5000}));
+
+// k [KV, L, d] with a greatest value of its own a head and position.
+std::pair<at::Tensor, at::Tensor> rounded(const at::Tensor& x) {
+  at::Tensor values = torch::empty(x.sizes(), at::kChar), scales = torch::empty({x.size(0), x.size(1)});
+  for (int64_t row = 0; row < x.size(0) * x.size(1); ++row)
+    scales.data_ptr<float>()[row] = round_head(x.const_data_ptr<float>() + row * x.size(2), x.size(2),
+                                               values.data_ptr<int8_t>() + row * x.size(2));
+  return {values, scales};
+}
+
+TEST_P(CausalAttention, OfACacheOf8BitsIsThatOfItsNumbers) {
+  torch::NoGradGuard no_grad;
+  torch::manual_seed(5);
+  const auto [S, L] = GetParam();
+  for (const int64_t d : {32, 22}) {
+    const at::Tensor q = torch::randn({6, S, d});
+    const auto [k, k_scale] = rounded(torch::randn({2, L + 7, d}));
+    const auto [v, v_scale] = rounded(torch::randn({2, L + 7, d}));
+    const auto first = [L = L](const at::Tensor& x) { return x.narrow(1, 0, L); };
+    const at::Tensor wide_k = first(k * k_scale.unsqueeze(-1)), wide_v = first(v * v_scale.unsqueeze(-1));
+    const at::Tensor wanted = plain_causal(q, wide_k, wide_v, 0.2);
+    const double tolerance = S <= kStreamedQueries || !takes_flash(q) ? 2e-5 : 2e-2;
+    for (const std::string& name : instruction_sets()) {
+      force_instruction_set(name);
+      EXPECT_TRUE(close(causal_attention(q, {first(k), first(v), first(k_scale), first(v_scale)}, 0.2),
+                        wanted, tolerance))
+          << S << " of " << L << ", d " << d << ", " << name;
+    }
+    force_instruction_set("");
+  }
+}
+
+TEST(RoundHead, IsNearestToTheGreatestOf127) {
+  std::vector<int8_t> out(4);
+  const std::vector<float> x = {-2.54F, 0.03F, 1.0F, 2.0F};
+  EXPECT_FLOAT_EQ(round_head(x.data(), 4, out.data()), 0.02F);
+  EXPECT_EQ(out, (std::vector<int8_t>{-127, 2, 50, 100}));
+  EXPECT_EQ(round_head(std::vector<float>(4).data(), 4, out.data()), 0.0F);
+  EXPECT_EQ(out, std::vector<int8_t>(4));
+  EXPECT_TRUE(std::isnan(round_head(std::vector<float>{1, INFINITY, 0, 0}.data(), 4, out.data())));
+}
 
 TEST(CausalAttention, GradientEqualsThePlainOne) {
   torch::manual_seed(3);

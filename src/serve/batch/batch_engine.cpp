@@ -19,7 +19,7 @@ namespace {
 int32_t page_count(const engine::Runtime& runtime, const BatchOptions& options) {
   VL3_CHECK(runtime.device.is_cpu(), kInvalidArgument, "the batching engine runs on the CPU");
   const auto bytes = static_cast<uint64_t>(
-      lm::PagedDecoder::page_bytes(runtime.config.text, runtime.weight_dtype, options.page_rows));
+      lm::PagedDecoder::page_bytes(runtime.config.text, runtime.kv_dtype, options.page_rows));
   const uint64_t pages = options.kv_bytes / bytes;
   VL3_CHECK(pages >= 2, kInvalidArgument, "--kv-cache-bytes {}: at least {} are needed", options.kv_bytes,
             2 * bytes);
@@ -44,7 +44,7 @@ BatchEngine::BatchEngine(std::shared_ptr<const engine::Runtime> runtime, BatchOp
                   .page_rows = options_.page_rows},
                  pool_),
       decoder_(*runtime_->model->language_model, runtime_->config.text, runtime_->model->head(),
-               runtime_->weight_dtype, pages_, options_.page_rows),
+               runtime_->kv_dtype, pages_, options_.page_rows),
       features_(with_model(options_.features, *runtime_)) {
   runtime_->tokenizer();  // read now, not by the first request
   thread_ = std::thread([this] { run(); });
