@@ -1,4 +1,5 @@
 // vl3 curate: raw image-text collections to training data.
+#include <filesystem>
 #include <memory>
 
 #include "cli/commands.h"
@@ -53,13 +54,16 @@ struct Curate {
   }
 
   void run() const {
+    VL3_CHECK(!std::filesystem::is_directory(recipe), kInvalidArgument,
+              "{}: is a folder; RECIPE is a .toml file, folders go to --input", recipe);
     const curate::CurateConfig config = curate::load_recipe(recipe, overrides());
     const curate::ShardShare share = parse_share(shard);
     VL3_CHECK(!merge || shard.empty(), kInvalidArgument, "--merge and --shard: shards first, then one merge");
-    VL3_CHECK(!captions || !shard.empty(), kInvalidArgument,
+    const bool is_share = !merge && (share.count > 1 || !shard.empty());
+    VL3_CHECK(!captions || is_share, kInvalidArgument,
               "--captions: says what a --shard does; a merge makes them too");
     curate::Steps steps;
-    if (share.count > 1 || !shard.empty())
+    if (is_share)
       steps = captions ? curate::Steps{false, true, true, false} : curate::Steps{true, false, false, false};
     if (merge) steps.score = false;
 
@@ -79,6 +83,9 @@ struct Curate {
       progress.show({step, done, total});
     };
     hooks.cancelled = [] { return InterruptGuard::interrupted(); };
+    if (is_share && shard.empty())
+      hooks.note(
+          fmt::format("process {} of {}, as the launcher says: its share only", share.index, share.count));
     const curate::CurateReport report =
         curate::curate(config, steps, merge ? curate::ShardShare{} : share, hooks);
     progress.clear();
@@ -87,6 +94,7 @@ struct Curate {
     } else if (report.wrote) {
       print_table(report, config);
     }
+    if (is_share) hooks.note("when every share is done: the same command with --merge in place of --shard");
   }
 
   static void print_table(const curate::CurateReport& report, const curate::CurateConfig& config) {

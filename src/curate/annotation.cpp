@@ -139,9 +139,9 @@ void read_caption_text(const std::string& text, const std::string& name, Item* i
   if (text::find_invalid_utf8(text) != std::string_view::npos)
     return add_detail(name + ": is not UTF-8, and no caption", item);
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  std::string caption =
+  const std::string caption =
       with_line_feeds(text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text);
-  if (!text::strip(caption).empty()) item->caption = std::move(caption);
+  if (!text::strip(caption).empty()) item->caption = std::string(text::strip(caption));
 }
 
 void read_annotation(const std::string& line, const InputConfig& input, Item* item, MediumIs medium) {

@@ -28,6 +28,7 @@ void CandidateFile::each_kept(const VerdictFile& verdicts,
   while (true) {
     block.resize(kBlock);
     block.resize(std::fread(static_cast<void*>(block.data()), sizeof(Candidate), kBlock, file_.get()));
+    VL3_CHECK(std::ferror(file_.get()) == 0, kCorrupt, "{}: cannot be read", path_.string());
     if (block.empty()) break;
     // In the order of the input: their verdicts stand together, apart from those of items dropped before.
     const int64_t begin = block.front().rank.position;

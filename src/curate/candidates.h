@@ -21,6 +21,7 @@ struct Candidate {
   uint64_t content[2] = {};  ///< of the medium's bytes
   uint64_t caption_key = 0;  ///< 0 without a caption
   uint8_t has_features = 0, has_likeness = 0;
+  uint8_t video = 0;
   Likeness likeness;
 };
 

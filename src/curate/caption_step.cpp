@@ -41,8 +41,7 @@ std::string maker(const CurateConfig& config, bool detailed, bool video) {
                                                   prompt_of(config.caption, detailed, video))));
 }
 
-void write_captions(const std::map<int64_t, NewCaption>& captions, const CurateConfig& config,
-                    const fs::path& file) {
+void write_captions(const std::map<int64_t, NewCaption>& captions, const fs::path& file) {
   AtomicFile out(file);
   for (const auto& [position, caption] : captions) {
     Json json = {{"position", position},
@@ -50,12 +49,30 @@ void write_captions(const std::map<int64_t, NewCaption>& captions, const CurateC
                  {"detailed", caption.detailed_caption},
                  {"error", caption.error}};
     if (caption.video) json["video"] = true;
-    if (caption.has_short) json["short_by"] = maker(config, false, caption.video);
-    if (caption.has_detailed) json["detailed_by"] = maker(config, true, caption.video);
+    if (!caption.short_by.empty()) json["short_by"] = caption.short_by;
+    if (!caption.detailed_by.empty()) json["detailed_by"] = caption.detailed_by;
     const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
     out.append(line.data(), line.size());
   }
   out.commit();
+}
+
+// Those of other models and questions, too: what is not wanted now may be wanted again.
+std::map<int64_t, NewCaption> read_all(const fs::path& file) {
+  std::map<int64_t, NewCaption> captions;
+  if (!fs::exists(file)) return captions;
+  each_json(file, [&](const Json& json) {
+    const JsonView view(json, file.string());
+    NewCaption caption;
+    caption.video = view.boolean_or("video", false);
+    caption.short_caption = view.string_or("short", "");
+    caption.detailed_caption = view.string_or("detailed", "");
+    caption.short_by = view.string_or("short_by", "");
+    caption.detailed_by = view.string_or("detailed_by", "");
+    caption.error = view.string_or("error", "");
+    captions[view.integer("position")] = std::move(caption);
+  });
+  return captions;
 }
 
 // How many captions the share's kept items want.
@@ -86,13 +103,13 @@ class ShardCaptions {
 
   void make(const ItemSource& source, int64_t shard, const Selection& selection) {
     const fs::path file = layout_.captions(shard);
-    captions_ = read_captions(layout_, shard, config_);
+    captions_ = read_all(file);
     requests_.clear();
     wanted_.clear();
     changed_ = !fs::exists(file);
     saved_ = std::chrono::steady_clock::now();
     const auto save = [&] {
-      if (changed_) write_captions(captions_, config_, file);
+      if (changed_) write_captions(captions_, file);
       changed_ = false;
       saved_ = std::chrono::steady_clock::now();
     };
@@ -125,7 +142,7 @@ class ShardCaptions {
     std::vector<bool> lacking;
     for (const bool detailed : {false, true}) {
       if (!wants(config_.caption, detailed)) continue;
-      if (detailed ? caption.has_detailed : caption.has_short) {
+      if ((detailed ? caption.detailed_by : caption.short_by) == maker(config_, detailed, caption.video)) {
         ++done_;
       } else {
         lacking.push_back(detailed);
@@ -172,13 +189,13 @@ class ShardCaptions {
     for (size_t i = 0; i < replies.size(); ++i) take(replies[i], wanted_[i]);
     done_ += std::ssize(replies);
     hooks_.show("captions", done_, total_);
-    changed_ = true;
     requests_.clear();
     wanted_.clear();
   }
 
   void take(const CaptionReply& reply, const Wanted& wanted) {
     NewCaption& caption = captions_[wanted.position];
+    changed_ = true;
     if (!reply.error.empty()) {  // nothing was answered: the next run asks again
       caption.error = reply.error;
       if (counts_.failed++ == 0) counts_.first_error = caption.error;
@@ -187,7 +204,8 @@ class ShardCaptions {
     const std::string fault = fault_of(reply, config_);
     (wanted.detailed ? caption.detailed_caption : caption.short_caption) =
         fault.empty() ? std::string(text::strip(reply.text)) : "";
-    (wanted.detailed ? caption.has_detailed : caption.has_short) = true;
+    (wanted.detailed ? caption.detailed_by : caption.short_by) =
+        maker(config_, wanted.detailed, caption.video);
     if (!fault.empty()) caption.error = fault;
     ++(fault.empty() ? counts_.made : counts_.unfit);
   }
@@ -211,21 +229,16 @@ class ShardCaptions {
 
 std::map<int64_t, NewCaption> read_captions(const OutputLayout& layout, int64_t shard,
                                             const CurateConfig& config) {
-  std::map<int64_t, NewCaption> captions;
-  if (!fs::exists(layout.captions(shard))) return captions;
-  each_json(layout.captions(shard), [&](const Json& json) {
-    const JsonView view(json, layout.captions(shard).string());
-    NewCaption caption;
-    caption.video = view.boolean_or("video", false);
-    caption.has_short =
-        wants(config.caption, false) && view.string_or("short_by", "") == maker(config, false, caption.video);
-    caption.has_detailed = wants(config.caption, true) &&
-                           view.string_or("detailed_by", "") == maker(config, true, caption.video);
-    if (caption.has_short) caption.short_caption = view.string_or("short", "");
-    if (caption.has_detailed) caption.detailed_caption = view.string_or("detailed", "");
-    caption.error = view.string_or("error", "");
-    captions[view.integer("position")] = std::move(caption);
-  });
+  std::map<int64_t, NewCaption> captions = read_all(layout.captions(shard));
+  for (auto& [position, caption] : captions) {
+    const auto keep = [&, video = caption.video](bool detailed, std::string* text, std::string* by) {
+      if (wants(config.caption, detailed) && *by == maker(config, detailed, video)) return;
+      text->clear();
+      by->clear();
+    };
+    keep(false, &caption.short_caption, &caption.short_by);
+    keep(true, &caption.detailed_caption, &caption.detailed_by);
+  }
   return captions;
 }
 

@@ -15,8 +15,8 @@ namespace vl3::curate {
 struct NewCaption {
   std::string short_caption, detailed_caption;
   std::string error;  ///< why one is missing: "cut off", "caption_repetition", what the engine says
-  bool has_short = false, has_detailed = false;  ///< whether it was answered already, well or not
-  bool video = false;                            ///< videos are asked other questions
+  std::string short_by, detailed_by;  ///< a digest of model and question; "": not answered yet
+  bool video = false;                 ///< videos are asked other questions
 };
 
 struct CaptionCounts {

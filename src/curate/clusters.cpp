@@ -2,6 +2,8 @@
 
 #include <faiss/Clustering.h>
 #include <faiss/IndexFlat.h>
+#include <faiss/impl/AuxIndexStructures.h>
+#include <faiss/impl/FaissException.h>
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +30,35 @@ double dot(const float* a, const float* b, int64_t size) {
   return sum;
 }
 
+// While one of these lives, Faiss asks it between two iterations whether to stop.
+class FaissStops {
+ public:
+  explicit FaissStops(const StepHooks& hooks) {
+    faiss::InterruptCallback::instance = std::make_unique<Callback>(hooks);
+  }
+  ~FaissStops() { faiss::InterruptCallback::clear_instance(); }
+  FaissStops(const FaissStops&) = delete;
+  FaissStops& operator=(const FaissStops&) = delete;
+
+ private:
+  struct Callback : faiss::InterruptCallback {
+    explicit Callback(const StepHooks& of) : hooks(of) {}
+    bool want_interrupt() override { return hooks.cancelled && hooks.cancelled(); }
+    const StepHooks& hooks;
+  };
+};
+
+void find_centres(const std::vector<float>& sample, int64_t rows, const StepHooks& hooks,
+                  faiss::Clustering* clustering, faiss::IndexFlatIP* centres) {
+  const FaissStops stops(hooks);
+  try {
+    clustering->train(rows, sample.data(), *centres);
+  } catch (const faiss::FaissException&) {
+    hooks.stop_if_asked("finding clusters");
+    throw;
+  }
+}
+
 // A uniform sample by Vitter's algorithm R, the same for the same seed.
 std::vector<float> sample_rows(const CandidateFile& candidates, const FeatureReader& features,
                                const CurateConfig& config, const VerdictFile& verdicts, int64_t* seen) {
@@ -47,12 +78,16 @@ std::vector<float> sample_rows(const CandidateFile& candidates, const FeatureRea
 }
 
 void assign(const CandidateFile& candidates, const FeatureReader& features, const faiss::IndexFlatIP& centres,
-            VerdictFile* verdicts, const std::function<void(const Candidate&, int64_t cluster)>& take) {
+            int64_t items, const VerdictFile& verdicts, const StepHooks& hooks,
+            const std::function<void(const Candidate&, int64_t cluster)>& take) {
   const auto size = static_cast<size_t>(features.size);
   std::vector<Candidate> block;
   std::vector<float> rows;
+  int64_t done = 0;
   const auto flush = [&] {
     if (block.empty()) return;
+    hooks.stop_if_asked("clustering");
+    hooks.show("clusters", done += std::ssize(block), items);
     std::vector<float> similarity(block.size());
     std::vector<int64_t> nearest(block.size());
     centres.search(static_cast<int64_t>(block.size()), rows.data(), 1, similarity.data(), nearest.data());
@@ -60,7 +95,7 @@ void assign(const CandidateFile& candidates, const FeatureReader& features, cons
     block.clear();
     rows.clear();
   };
-  candidates.each_kept(*verdicts, [&](const Candidate& candidate) {
+  candidates.each_kept(verdicts, [&](const Candidate& candidate) {
     if (candidate.has_features == 0) return;
     block.push_back(candidate);
     rows.resize(block.size() * size);
@@ -121,8 +156,9 @@ class Part {
   }
 
   // Only what stays makes others superfluous: likeness does not add up along a chain.
-  void drop_duplicates(double max_cosine) {
+  void drop_duplicates(double max_cosine, const StepHooks& hooks) {
     for (size_t i = 1; i < members_.size(); ++i) {
+      hooks.stop_if_asked("finding feature duplicates");
       for (size_t k = 0; k < i; ++k) {
         if (dropped_[k]) continue;
         const double cosine = dot(row(i), row(k), size_);
@@ -134,7 +170,7 @@ class Part {
   }
 
   /// @return items kept
-  int64_t apply_quota(int64_t quota) {
+  int64_t apply_quota(int64_t quota, const StepHooks& hooks) {
     std::vector<size_t> kept;
     std::vector<float> rows;
     for (size_t i = 0; i < members_.size(); ++i) {
@@ -144,7 +180,7 @@ class Part {
     }
     if (quota == 0 || std::ssize(kept) <= quota) return std::ssize(kept);
     std::vector<bool> chosen(kept.size(), false);
-    for (const int64_t k : farthest_first(rows, size_, quota)) chosen[static_cast<size_t>(k)] = true;
+    for (const int64_t k : farthest_first(rows, size_, quota, hooks)) chosen[static_cast<size_t>(k)] = true;
     for (size_t k = 0; k < kept.size(); ++k) {
       if (!chosen[k]) set(kept[k], Reason::kClusterQuota, -1, 0);
     }
@@ -171,7 +207,8 @@ class Part {
 
 }  // namespace
 
-std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size, int64_t count) {
+std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size, int64_t count,
+                                    const StepHooks& hooks) {
   const auto items = static_cast<int64_t>(rows.size()) / size;
   std::vector<float> mean(static_cast<size_t>(size), 0);
   for (int64_t i = 0; i < items; ++i) {
@@ -187,6 +224,7 @@ std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size
   std::vector<double> nearest(static_cast<size_t>(items), -2);  // cosine to the nearest taken row
   std::vector<int64_t> order;
   while (std::ssize(order) < std::min(count, items)) {
+    hooks.stop_if_asked("balancing");
     order.push_back(next);
     nearest[static_cast<size_t>(next)] = std::numeric_limits<double>::infinity();
     int64_t farthest = -1;
@@ -203,7 +241,7 @@ std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size
 
 ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureReader& features,
                                 const CurateConfig& config, const std::filesystem::path& work,
-                                VerdictFile* verdicts) {
+                                VerdictFile* verdicts, const StepHooks& hooks) {
   ClusterSummary summary;
   int64_t items = 0;
   const std::vector<float> sample = sample_rows(candidates, features, config, *verdicts, &items);
@@ -223,7 +261,7 @@ ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureRe
   faiss::Clustering clustering(static_cast<int>(features.size), static_cast<int>(summary.clusters),
                                parameters);
   faiss::IndexFlatIP centres(features.size);
-  clustering.train(sampled, sample.data(), centres);
+  find_centres(sample, sampled, hooks, &clustering, &centres);
   map_centres(clustering.centroids, features.size, &summary);
 
   const auto clusters = static_cast<size_t>(summary.clusters);
@@ -232,13 +270,14 @@ ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureRe
   if (config.clusters.target_items > 0)
     summary.quota = (config.clusters.target_items + summary.clusters - 1) / summary.clusters;
   Spill<MemberRecord> spill(work / "clusters", items, config.duplicates.memory_bytes);
-  assign(candidates, features, centres, verdicts, [&](const Candidate& candidate, int64_t cluster) {
-    spill.add({static_cast<uint64_t>(cluster), candidate.rank, candidate.shard, candidate.row});
-    ++summary.before[static_cast<size_t>(cluster)];
-    Verdict verdict = verdicts->get(candidate.rank.position);
-    verdict.cluster = static_cast<int32_t>(cluster);
-    verdicts->set(candidate.rank.position, verdict);
-  });
+  assign(candidates, features, centres, items, *verdicts, hooks,
+         [&](const Candidate& candidate, int64_t cluster) {
+           spill.add({static_cast<uint64_t>(cluster), candidate.rank, candidate.shard, candidate.row});
+           ++summary.before[static_cast<size_t>(cluster)];
+           Verdict verdict = verdicts->get(candidate.rank.position);
+           verdict.cluster = static_cast<int32_t>(cluster);
+           verdicts->set(candidate.rank.position, verdict);
+         });
   const bool duplicates = config.duplicates.max_feature_cosine < 1;
   if (summary.quota == 0 && !duplicates) {
     summary.after = summary.before;
@@ -251,9 +290,9 @@ ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureRe
       const std::span<const MemberRecord> members =
           group.subspan(begin, std::min(fits, group.size() - begin));
       Part part(members, features, verdicts);
-      if (duplicates) part.drop_duplicates(config.duplicates.max_feature_cosine);
+      if (duplicates) part.drop_duplicates(config.duplicates.max_feature_cosine, hooks);
       const auto share = (summary.quota * std::ssize(members) + std::ssize(group) - 1) / std::ssize(group);
-      summary.after[static_cast<size_t>(group[0].key)] += part.apply_quota(share);
+      summary.after[static_cast<size_t>(group[0].key)] += part.apply_quota(share, hooks);
     }
   });
   return summary;

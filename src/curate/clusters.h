@@ -10,6 +10,7 @@
 
 #include "curate/candidates.h"
 #include "curate/curate_config.h"
+#include "curate/step_hooks.h"
 #include "curate/verdict.h"
 
 namespace vl3::curate {
@@ -28,14 +29,15 @@ struct ClusterSummary {
 
 /// Writes every kept candidate's cluster into its verdict; drops feature duplicates (max_feature_cosine) and
 /// what is over the quota. Clusters larger than memory allows are treated in parts, each with its share of
-/// the quota.
+/// the quota. @throws Error(kCancelled).
 ClusterSummary balance_clusters(const CandidateFile& candidates, const FeatureReader& features,
                                 const CurateConfig& config, const std::filesystem::path& work,
-                                VerdictFile* verdicts);
+                                VerdictFile* verdicts, const StepHooks& hooks = {});
 
 /// The order in which farthest-first traversal takes rows: the first is the one nearest to the mean, each
 /// next the one whose nearest taken row is farthest. @param rows  [n, size]. @return the first `count` of it.
 /// Source: Gonzalez, "Clustering to minimize the maximum intercluster distance" (1985).
-std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size, int64_t count);
+std::vector<int64_t> farthest_first(const std::vector<float>& rows, int64_t size, int64_t count,
+                                    const StepHooks& hooks = {});
 
 }  // namespace vl3::curate

@@ -92,7 +92,8 @@ class Exporter {
     }
     const Sample sample = sample_of(row, caption, item);
     if (!sample.refusal.empty()) line["not_exported"] = sample.refusal;
-    if (!sample.detail.empty()) line["detail"] = sample.detail;
+    if (!sample.detail.empty())
+      line["detail"] = row.detail.empty() ? sample.detail : row.detail + "; " + sample.detail;
     write_line(line, &kept_);
     if (sample.refusal.empty()) write_sample(row, sample, item);
     return sample.refusal;
@@ -117,10 +118,10 @@ class Exporter {
     if (!row.caption.empty()) line["caption"] = row.caption;
     if (!reason.empty()) {
       line["reason"] = reason;
-      if (!row.detail.empty()) line["detail"] = row.detail;
       if (verdict.other >= 0) line["duplicate_of"] = verdict.other;
       if (verdict.other >= 0) line["likeness"] = verdict.value;
     }
+    if (!row.detail.empty()) line["detail"] = row.detail;
     if (!caption.short_caption.empty()) line["short_caption"] = caption.short_caption;
     if (!caption.detailed_caption.empty()) line["detailed_caption"] = caption.detailed_caption;
     if (!caption.error.empty()) line["caption_error"] = caption.error;
@@ -138,6 +139,7 @@ class Exporter {
     } else if (!is_clean(measure_text(sample.text))) {
       sample.refusal = "caption not fit for training";
     }
+    if (sample.refusal.empty() && !is_carried(item) && (official_ || tars_)) look_again(row, item, &sample);
     if (sample.refusal.empty() && (tars_ || (official_ && is_carried(item)))) load(item, &sample);
     return sample;
   }
@@ -145,6 +147,20 @@ class Exporter {
   static bool is_carried(const Item& item) { return !(item.bytes == nullptr); }
 
   // The medium was there when it was scored; by now it may be gone, or another.
+  static void look_again(const ScoreRow& row, const Item& item, Sample* sample) {
+    const ResolvedMedia found = resolve_media(item.root, item.media);
+    sample->refusal = found.reason;
+    sample->detail = found.detail;
+    const auto scored = row.scores.find("bytes");
+    if (!found.reason.empty() || scored == row.scores.end()) return;
+    std::error_code error;
+    const auto bytes = static_cast<double>(fs::file_size(found.path, error));
+    if (!error && bytes == scored->second) return;
+    sample->refusal = "changed";
+    sample->detail =
+        error ? error.message() : fmt::format("{} bytes, {} when it was scored", bytes, scored->second);
+  }
+
   static void load(const Item& item, Sample* sample) {
     try {
       if (is_carried(item)) {
@@ -153,11 +169,8 @@ class Exporter {
         sample->bytes = item.bytes.load();
         return;
       }
-      const ResolvedMedia found = resolve_media(item.root, item.media);
-      sample->refusal = found.reason;
-      sample->detail = found.detail;
-      if (found.reason.empty())
-        sample->bytes = std::make_shared<const std::string>(read_file(found.path, kMaxMember));
+      sample->bytes = std::make_shared<const std::string>(
+          read_file(resolve_media(item.root, item.media).path, kMaxMember));
     } catch (const data::BadSample& error) {
       sample->refusal = "broken_tar_sample";
       sample->detail = error.what();
@@ -173,8 +186,8 @@ class Exporter {
     std::string media = row.media;
     if (official_ && is_carried(item)) {  // out of a tar: trainers get a file
       media = fmt::format("{}.{}", stem, extension_of(*sample.bytes, row.kind == "video"));
-      fs::create_directories(layout_.output / "media");
-      write_file_atomically(layout_.output / "media" / media, *sample.bytes);
+      fs::create_directories(folder_ / "media");
+      write_file_atomically(folder_ / "media" / media, *sample.bytes);
     }
     if (official_) write_line(training_record(row, media, sample.text, config_), &*train_);
     if (!tars_) return;

@@ -55,8 +55,11 @@ media::MediaLimits limits_of(const ValidityConfig& validity) {
 }
 
 // Of a video: its size and its first and last MiB, so that an hour of film is not read twice.
-std::string content_of(const media::MediaData& medium, bool video) {
+// A part of it is another content than the rest.
+std::string content_of(const media::MediaData& medium, bool video, const Item& item) {
   Digest digest;
+  if (item.start_s || item.end_s)
+    digest.add(fmt::format("{} {}\n", item.start_s.value_or(0), item.end_s.value_or(-1)));
   if (medium.in_memory()) {
     digest.add(*medium.bytes);
   } else {
@@ -170,7 +173,10 @@ std::optional<media::MediaData> open_medium(const Item& item, const media::Media
     }
     medium.path = found.path;
     row->media = item.prefix + item.media;
-    row->scores["bytes"] = static_cast<double>(std::filesystem::file_size(medium.path));
+    std::error_code error;
+    const auto bytes = std::filesystem::file_size(medium.path, error);
+    VL3_CHECK(!error, kNotFound, "{}: {}", medium.name, error.message());
+    row->scores["bytes"] = static_cast<double>(bytes);
     return medium;
   }
   row->scores["bytes"] = static_cast<double>(item.bytes.size());
@@ -198,12 +204,12 @@ void look(const Item& item, const CurateConfig& config, Judged* judged) {
   const bool video = media::sniff_media(*medium, limits) == media::MediaKind::kVideo;
   row.kind = video ? "video" : "image";
   if (video) {
-    row.content = content_of(*medium, true);
+    row.content = content_of(*medium, true, item);
     judged->picture = judge_video(*medium, item, config, limits, &row);
   } else {
     // In memory once, so that the header, the pixels and the digest are of the same bytes.
     medium->bytes = media::read_media(*medium, limits);
-    row.content = content_of(*medium, false);
+    row.content = content_of(*medium, false, item);
     const media::ImageSize size = media::read_image_size(*medium, Flow::kNative, limits);
     large.hold(3 * static_cast<uint64_t>(size.height) * static_cast<uint64_t>(size.width));
     judged->picture = media::read_image(*medium, Flow::kNative, limits);

@@ -196,13 +196,17 @@ void drop_near_duplicates(const CandidateFile& candidates, const CurateConfig& c
                           const std::filesystem::path& work, VerdictFile* verdicts, const StepHooks& hooks) {
   if (config.duplicates.max_hash_distance < 0) return;
   const auto memory = static_cast<size_t>(config.duplicates.memory_bytes);
-  LookSorter sorter(work / "looks", std::max(kMinBlock, memory / sizeof(Look)));
-  candidates.each_kept(*verdicts, [&](const Candidate& candidate) {
-    if (candidate.has_likeness != 0) sorter.add({candidate.rank, candidate.likeness});
-  });
-  NearDuplicates near(config, work, verdicts, hooks, sorter.size());
-  sorter.each([&](const Look& look) { near.add(look); });
-  near.finish_block();
+  for (const uint8_t video : {0, 1}) {  // a video is no copy of its own cover
+    LookSorter sorter(work / "looks", std::max(kMinBlock, memory / sizeof(Look)));
+    candidates.each_kept(*verdicts, [&](const Candidate& candidate) {
+      if (candidate.has_likeness != 0 && candidate.video == video)
+        sorter.add({candidate.rank, candidate.likeness});
+    });
+    if (sorter.size() == 0) continue;
+    NearDuplicates near(config, work, verdicts, hooks, sorter.size());
+    sorter.each([&](const Look& look) { near.add(look); });
+    near.finish_block();
+  }
 }
 
 }  // namespace vl3::curate

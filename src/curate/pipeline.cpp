@@ -27,6 +27,17 @@ FileLock lock_results(const OutputLayout& layout) {
   return std::move(*lock);
 }
 
+// A wrong input leaves nothing behind.
+std::unique_ptr<ItemSource> open_input(const CurateConfig& config, const OutputLayout& layout) {
+  try {
+    return open_source(config.input, layout.work());
+  } catch (...) {
+    std::error_code not_empty;
+    if (fs::remove(layout.work(), not_empty)) fs::remove(layout.output, not_empty);
+    throw;
+  }
+}
+
 class Stopwatch {
  public:
   double lap() {
@@ -125,11 +136,15 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   const StepHooks step{hooks.note, hooks.step_progress, hooks.cancelled};
   Stopwatch watch;
   CurateReport report;
-  const std::unique_ptr<ItemSource> source = open_source(config.input, layout.work());
+  const std::unique_ptr<ItemSource> source = open_input(config, layout);
+  check_place(layout.output, is_claimed(layout));
   check_claim(*source, config, layout);
   check_export(*source, config);
   report.items = source->items();
-  step.say(fmt::format("{} items in {} shards", source->items(), source->shards()));
+  step.say(fmt::format("{} items in {} shards{}", source->items(), source->shards(),
+                       source->items() == 0 ? ": the input is empty" : ""));
+  std::optional<FileLock> results;
+  if (steps.write) results.emplace(lock_results(layout));
   if (steps.score) {
     report.scored = score(*source, config, layout, share, hooks, step);
     report.score_s = watch.lap();
@@ -137,8 +152,6 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   }
   if (!steps.select) return report;
 
-  std::optional<FileLock> results;
-  if (steps.write) results.emplace(lock_results(layout));
   const Selection selection = select_items(sizes_of(*source), config, layout, step);
   report.select_s = watch.lap();
   note_missing(selection, config.input, step);

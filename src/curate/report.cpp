@@ -1,6 +1,7 @@
 #include "curate/report.h"
 
 #include <algorithm>
+#include <set>
 
 #include "curate/caption_step.h"
 #include "curate/item_judge.h"
@@ -53,29 +54,38 @@ OrderedJson to_json(const Bounds& bounds) {
   return json;
 }
 
+// The items that the page shows, each read once: a shard's others are passed over one by one.
 class SampleBook {
  public:
-  SampleBook(const ItemSource& source, const CurateConfig& config)
-      : source_(source), config_(config), layout_{config.output} {}
-
-  OrderedJson picture(int64_t position) {
-    int64_t shard = 0, high = source_.shards();
-    while (high - shard > 1) {
-      const int64_t middle = (shard + high) / 2;
-      (source_.begin_of(middle) <= position ? shard : high) = middle;
-    }
-    if (shard != shard_) {
-      items_ = source_.read(shard);
+  /// @param positions  in order.
+  SampleBook(const ItemSource& source, const CurateConfig& config, const std::set<int64_t>& positions)
+      : config_(config), layout_{config.output} {
+    auto next = positions.begin();
+    for (int64_t shard = 0; shard < source.shards() && next != positions.end(); ++shard) {
+      const int64_t end = source.begin_of(shard) + source.size_of(shard);
+      if (*next >= end) continue;
       captions_ = read_captions(layout_, shard, config_);
-      shard_ = shard;
+      const std::unique_ptr<ItemReader> reader = source.open(shard);
+      while (next != positions.end() && *next < end) {
+        const std::optional<Item> item = reader->next();
+        if (!item) break;
+        if (item->position != *next) continue;
+        shown_[*next] = show(*item);
+        ++next;
+      }
     }
-    const Judged judged =
-        judge_item(items_[static_cast<size_t>(position - source_.begin_of(shard))], config_);
+  }
+
+  const OrderedJson& operator[](int64_t position) const { return shown_.at(position); }
+
+ private:
+  OrderedJson show(const Item& item) const {
+    const Judged judged = judge_item(item, config_);
     OrderedJson shown = {{"where", judged.row.where},
                          {"media", judged.row.media.substr(0, 200)},
                          {"caption", judged.row.caption.substr(0, 400)}};
     if (!judged.row.detail.empty()) shown["detail"] = judged.row.detail;
-    if (const auto made = captions_.find(position); made != captions_.end()) {
+    if (const auto made = captions_.find(item.position); made != captions_.end()) {
       if (!made->second.short_caption.empty()) shown["short"] = made->second.short_caption.substr(0, 400);
       if (!made->second.detailed_caption.empty())
         shown["detailed"] = made->second.detailed_caption.substr(0, 1200);
@@ -91,12 +101,10 @@ class SampleBook {
   }
 
  private:
-  const ItemSource& source_;
   const CurateConfig& config_;
   const OutputLayout layout_;
-  int64_t shard_ = -1;
-  std::vector<Item> items_;
-  std::map<int64_t, NewCaption> captions_;
+  std::map<int64_t, NewCaption> captions_;  // of the shard
+  std::map<int64_t, OrderedJson> shown_;
 };
 
 OrderedJson funnel_of(const ReportData& data) {
@@ -143,13 +151,18 @@ OrderedJson duplicates_of(const DuplicateSummary& duplicates, const DuplicatesCo
   return json;
 }
 
-// The item, and of duplicates the one it went for with what became of that one.
-OrderedJson sample_of(int64_t position, const Selection& selection, SampleBook* book) {
-  OrderedJson entry = book->picture(position);
+// Of duplicates: the one it went for.
+bool has_twin(const Verdict& verdict) {
+  return verdict.other >= 0 && verdict.reason != Reason::kCaptionTemplate;
+}
+
+// The item, and its twin with what became of that one.
+OrderedJson sample_of(int64_t position, const Selection& selection, const SampleBook& book) {
+  OrderedJson entry = book[position];
   const Verdict verdict = selection.verdicts->get(position);
-  if (verdict.other < 0 || verdict.reason == Reason::kCaptionTemplate) return entry;
+  if (!has_twin(verdict)) return entry;
   entry["likeness"] = verdict.value;
-  entry["twin"] = book->picture(verdict.other);
+  entry["twin"] = book[verdict.other];
   entry["twin"]["verdict"] = reason_name(selection.verdicts->get(verdict.other).reason);
   return entry;
 }
@@ -199,13 +212,21 @@ std::string report_html(const ReportData& data, const ItemSource& source, const 
                                   {"bounds", to_json(bounds_of(name, config))}});
   }
   page["clusters"] = clusters_of(selection.clusters);
-  SampleBook book(source, config);
+  std::set<int64_t> wanted;
+  for (const auto& [reason, samples] : data.samples) {
+    for (const int64_t position : samples.positions) {
+      wanted.insert(position);
+      const Verdict verdict = selection.verdicts->get(position);
+      if (has_twin(verdict)) wanted.insert(verdict.other);
+    }
+  }
+  const SampleBook book(source, config, wanted);
   page["samples"] = OrderedJson::object();
   for (const auto& [reason, samples] : data.samples) {
     std::vector<int64_t> positions = samples.positions;
     std::sort(positions.begin(), positions.end());
     OrderedJson& shown = page["samples"][reason] = OrderedJson::array();
-    for (const int64_t position : positions) shown.push_back(sample_of(position, selection, &book));
+    for (const int64_t position : positions) shown.push_back(sample_of(position, selection, book));
   }
   page["seconds"] = seconds;
 

@@ -120,8 +120,8 @@ void ReportData::add_caption(const NewCaption& caption, const std::string& refus
       if (captions.first_error.empty()) captions.first_error = caption.error.substr(0, 300);
     }
   };
-  count(wants_short_, caption.has_short, caption.short_caption, &captions.short_made);
-  count(wants_detailed_, caption.has_detailed, caption.detailed_caption, &captions.detailed_made);
+  count(wants_short_, !caption.short_by.empty(), caption.short_caption, &captions.short_made);
+  count(wants_detailed_, !caption.detailed_by.empty(), caption.detailed_caption, &captions.detailed_made);
 }
 
 std::string reason_of(const ScoreRow& row, const Verdict& verdict, const CurateConfig& config) {

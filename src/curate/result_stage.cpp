@@ -6,6 +6,21 @@
 
 namespace vl3::curate {
 namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kResults[] = {"webdataset",    "media",       "train.jsonl", "kept.jsonl",
+                                    "dropped.jsonl", "report.html", "recipe.toml"};
+
+}  // namespace
+
+void check_place(const fs::path& output, bool is_ours) {
+  for (const char* name : kResults) {
+    const bool taken = !is_ours && fs::exists(fs::symlink_status(output / name));
+    VL3_CHECK(!taken, kInvalidArgument,
+              "{}: is there already, and of no earlier run: give another output folder, or move it away",
+              (output / name).string());
+  }
+}
 
 ResultStage::ResultStage(const fs::path& output)
     : output_(output), folder_(output / ".new"), old_(output / ".old") {
@@ -23,7 +38,6 @@ ResultStage::~ResultStage() {
 }
 
 void ResultStage::publish() {
-  const bool ours = fs::exists(output_ / "recipe.toml");  // written by every run, last
   fs::create_directories(old_);
   const auto rename = [](const fs::path& from, const fs::path& to) {
     std::error_code error;
@@ -31,12 +45,11 @@ void ResultStage::publish() {
     VL3_CHECK(!error, kInvalidArgument, "{}: cannot be renamed to {}: {}", from.string(), to.string(),
               error.message());
   };
-  for (const char* name :
-       {"webdataset", "train.jsonl", "kept.jsonl", "dropped.jsonl", "report.html", "recipe.toml"}) {
+  for (const char* name : kResults) {
     const fs::path made = folder_ / name, there = output_ / name;
     const bool is_new = fs::exists(made);
     // A folder cannot be renamed over another; files can.
-    if (fs::exists(there) && (is_new ? fs::is_directory(there) : ours)) rename(there, old_ / name);
+    if (fs::exists(there) && (!is_new || fs::is_directory(there))) rename(there, old_ / name);
     if (is_new) rename(made, there);
   }
 }

@@ -1,5 +1,7 @@
 #include "curate/score_row.h"
 
+#include <cmath>
+
 #include "vl3/error.h"
 
 namespace vl3::curate {
@@ -24,7 +26,10 @@ Json to_json(const ScoreRow& row) {
   }
   if (row.has_features) json["has_features"] = true;
   if (row.clip_end_s > 0) json["clip"] = {row.clip_start_s, row.clip_end_s};
-  json["scores"] = row.scores;
+  Json& scores = json["scores"] = Json::object();
+  for (const auto& [name, value] : row.scores) {
+    if (std::isfinite(value)) scores[name] = value;  // JSON has no other numbers: such a score was not made
+  }
   return json;
 }
 

@@ -20,13 +20,20 @@ uint64_t hex_number(const std::string& text, size_t begin) {
   return text.size() < begin + 16 ? 0 : std::stoull(text.substr(begin, 16), nullptr, 16);
 }
 
-Candidate candidate_of(const ScoreRow& row, int64_t shard, int64_t index) {
+// Whether training data would hold the item's own caption.
+bool uses_captions(const ExportConfig& exports) {
+  return exports.caption != "short" && exports.caption != "detailed";
+}
+
+Candidate candidate_of(const ScoreRow& row, const CurateConfig& config, int64_t shard, int64_t index) {
   Candidate candidate;
   const auto score = [&row](const char* name) {
     const auto it = row.scores.find(name);
     return it == row.scores.end() ? 0.0 : it->second;
   };
   candidate.rank = {static_cast<int64_t>(score("width") * score("height")), row.position};
+  if (!row.caption.empty() && uses_captions(config.exports)) candidate.rank.worth += kWorthOfCaption;
+  candidate.video = row.kind == "video" ? 1 : 0;
   candidate.shard = shard;
   candidate.row = index;
   candidate.content[0] = hex_number(row.content, 0);
@@ -63,13 +70,19 @@ class RowJudge {
         if (score != row.scores.end()) sampler.add(score->second);
       }
       if (found.back().reason == Reason::kKept)
-        candidates_->add(candidate_of(row, shard, row.position - begin));
+        candidates_->add(candidate_of(row, config_, shard, row.position - begin));
     });
     VL3_CHECK(std::ssize(found) == size, kCorrupt, "{}: {} rows for {} items", file, found.size(), size);
     selection_->verdicts->set(begin, found);
   }
 
   void finish() {
+    for (const ScorerConfig& scorer : config_.scorers) {
+      const bool made = !samplers_.at(scorer.name).empty() || selection_->items == 0;
+      VL3_CHECK(made || scorer.kind != "column", kInvalidArgument,
+                "scorers \"{}\": no item has a number in its column \"{}\"", scorer.name,
+                scorer.column.empty() ? scorer.name : scorer.column);
+    }
     for (const auto& [name, sampler] : samplers_) {
       if (!sampler.empty()) selection_->axes[name] = sampler.axis();
     }
@@ -129,7 +142,7 @@ Selection make_selection(const ShardSizes& sizes, const CurateConfig& config, co
       fmt::format("{} duplicates in {} groups", selection.duplicates.dropped, selection.duplicates.groups));
   hooks.stop_if_asked("selecting");
   drop_caption_templates(candidates, config, work, verdicts);
-  selection.clusters = balance_clusters(candidates, reader_of(layout, sizes), config, work, verdicts);
+  selection.clusters = balance_clusters(candidates, reader_of(layout, sizes), config, work, verdicts, hooks);
   hooks.stop_if_asked("selecting");
   hooks.say(fmt::format("{} clusters", selection.clusters.clusters));
   return selection;

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <thread>
 
 #include "core/check.h"
@@ -56,12 +57,19 @@ std::vector<Seen> see_block(const std::vector<Item>& items, const CurateConfig& 
   std::vector<Seen> seen(items.size());
   std::atomic<size_t> next{0};
   std::atomic<uint64_t> held{0};
+  std::mutex failing;
+  std::exception_ptr failure;
   const auto work = [&] {
-    while (held < picture_bytes) {
-      const size_t i = next++;
-      if (i >= items.size()) return;
-      seen[i] = see_item(items[i], config, models);
-      held += seen[i].judged.picture.rgb.size();
+    try {
+      while (held < picture_bytes) {
+        const size_t i = next++;
+        if (i >= items.size()) return;
+        seen[i] = see_item(items[i], config, models);
+        held += seen[i].judged.picture.rgb.size();
+      }
+    } catch (...) {
+      const std::lock_guard lock(failing);
+      failure = std::current_exception();
     }
   };
   const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
@@ -71,6 +79,7 @@ std::vector<Seen> see_block(const std::vector<Item>& items, const CurateConfig& 
     for (int64_t t = 1; t < std::min<int64_t>(workers, std::ssize(items)); ++t) threads.emplace_back(work);
     work();
   }
+  if (failure) std::rethrow_exception(failure);
   seen.resize(std::min(next.load(), items.size()));
   return seen;
 }

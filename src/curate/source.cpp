@@ -81,6 +81,8 @@ std::vector<fs::path> expand(const InputConfig& input) {
     VL3_CHECK(!found.empty(), kNotFound, "{}: no file matches", pattern);
     for (const fs::path& path : found) {
       VL3_CHECK(fs::exists(path), kNotFound, "{}: there is no such file or folder", path.string());
+      VL3_CHECK(fs::is_directory(path) || fs::is_regular_file(path), kInvalidArgument,
+                "{}: is neither a file nor a folder", path.string());
       const std::vector<fs::path> tars = fs::is_directory(path) ? tars_in(path) : std::vector<fs::path>{};
       if (tars.empty()) paths.push_back(path);
       paths.insert(paths.end(), tars.begin(), tars.end());

@@ -81,9 +81,9 @@ TEST(Annotation, LongLinesAreRefused) {
 TEST(Annotation, CaptionFilesOfOtherSystemsAreRead) {
   Item item;
   read_caption_text("\xEF\xBB\xBFTwo lines\r\nof Windows\r\n", "a.txt", &item);
-  EXPECT_EQ(item.caption, "Two lines\nof Windows\n");
+  EXPECT_EQ(item.caption, "Two lines\nof Windows");
   read_caption_text("caf\xE9", "b.txt", &item);
-  EXPECT_EQ(item.caption, "Two lines\nof Windows\n");
+  EXPECT_EQ(item.caption, "Two lines\nof Windows");
   EXPECT_EQ(item.detail, "b.txt: is not UTF-8, and no caption");
   EXPECT_EQ(item_of({{"image", "a.jpg"}, {"caption", "one\r\ntwo"}}).caption, "one\ntwo");
 }

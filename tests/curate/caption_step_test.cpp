@@ -111,6 +111,19 @@ TEST(CaptionStep, WhatIsMadeOutlivesACaptionerThatFails) {
   EXPECT_EQ(run(config_for(dir, kShort), {}, {}, hooks_with()).captions.made, 2);
 }
 
+// Switching one form off threw its captions away.
+TEST(CaptionStep, AFormThatIsNotWantedNowIsKept) {
+  const TempDir dir;
+  test::write_collection(dir, 4);
+  std::vector<std::string> both = kShort;
+  both.emplace_back("caption.detailed_caption=true");
+  EXPECT_EQ(run(config_for(dir, both), {}, {}, hooks_with()).captions.made, 8);
+  run(config_for(dir, kShort), {}, {}, hooks_with());
+  EXPECT_FALSE(test::lines_of(dir / "out/kept.jsonl")[0].contains("detailed_caption"));
+  EXPECT_EQ(run(config_for(dir, both), {}, {}, hooks_with()).captions.made, 0);
+  EXPECT_TRUE(test::lines_of(dir / "out/kept.jsonl")[0].contains("detailed_caption"));
+}
+
 TEST(CaptionStep, WhatAKilledRunLeftHalfWrittenGoes) {
   const TempDir dir;
   test::write_collection(dir, 4);

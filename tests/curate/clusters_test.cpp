@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "curate/pictures.h"
 #include "synth/rng.h"
@@ -39,18 +40,36 @@ class Clusters : public ::testing::Test {
       candidates_.add(candidate);
     }
   }
-  ClusterSummary balance() {
+  ClusterSummary balance(const StepHooks& hooks = {}) {
     const FeatureReader reader{kSize, [](const Candidate& candidate, float* out) {
                                  const std::vector<float> vector = vector_of(candidate.row);
                                  std::copy(vector.begin(), vector.end(), out);
                                }};
-    return balance_clusters(candidates_, reader, config_, dir_.path(), verdicts_.get());
+    return balance_clusters(candidates_, reader, config_, dir_.path(), verdicts_.get(), hooks);
   }
   test::TempDir dir_;
   CurateConfig config_;
   CandidateFile candidates_{dir_ / "candidates"};
   std::unique_ptr<VerdictFile> verdicts_;
 };
+
+// Each of them ran to its end, however long: k-means, the assignment, the quota.
+TEST_F(Clusters, StopWhenAsked) {
+  fill(2000);
+  config_.clusters.count = 10;
+  config_.clusters.target_items = 200;
+  std::set<std::string> steps;
+  for (int patience = 0; patience < 1000; ++patience) {
+    int asked = 0;
+    StepHooks hooks;
+    hooks.cancelled = [&] { return asked++ >= patience; };
+    const std::string error = test::error_of([&] { (void)balance(hooks); });
+    if (error.empty()) break;
+    steps.insert(error.substr(error.find("stopped"), error.find(';') - error.find("stopped")));
+  }
+  EXPECT_EQ(steps, (std::set<std::string>{"stopped while balancing", "stopped while clustering",
+                                          "stopped while finding clusters"}));
+}
 
 TEST_F(Clusters, QuotaKeepsTheRareAndThinsTheCommon) {
   fill(2000);

@@ -72,17 +72,69 @@ TEST(ExportStep, OldResultsStayWholeUntilTheNewOnesAre) {
   EXPECT_FALSE(std::filesystem::exists(dir / "out/.new"));
 }
 
+// Somebody's list, tars and recipe were overwritten.
 TEST(ExportStep, AFolderThatIsNotOursKeepsItsFiles) {
   const TempDir dir;
-  (void)dir.write("out/train.jsonl", "somebody's");
-  (void)dir.write("out/.new/kept.jsonl", "of a killed run");
-  {
-    ResultStage stage(dir / "out");
-    EXPECT_FALSE(std::filesystem::exists(stage.folder() / "kept.jsonl"));
-    write_file_atomically(stage.folder() / "kept.jsonl", "new");
-    stage.publish();
+  test::write_collection(dir, 2);
+  for (const char* name : {"train.jsonl", "webdataset/mine.tar", "recipe.toml", "media/a.jpg"}) {
+    const std::filesystem::path file = dir.write(std::string("out/") + name, "somebody's");
+    EXPECT_NE(test::error_of([&] { run(config_for(dir)); }).find("is there already, and of no earlier run"),
+              std::string::npos)
+        << name;
+    EXPECT_EQ(read_file(file, 100), "somebody's");
+    std::filesystem::remove_all(dir / "out");
   }
-  EXPECT_EQ(vl3::test::names_in(dir / "out"), (std::set<std::string>{"kept.jsonl", "train.jsonl"}));
+  run(config_for(dir));
+  EXPECT_EQ(run(config_for(dir)).kept, 2);  // over its own results
+}
+
+TEST(ExportStep, WhatAKilledRunLeftGoes) {
+  const TempDir dir;
+  (void)dir.write("out/.new/kept.jsonl", "of a killed run");
+  ResultStage stage(dir / "out");
+  EXPECT_FALSE(std::filesystem::exists(stage.folder() / "kept.jsonl"));
+}
+
+// Media that came out of tars and are kept no more stayed.
+TEST(ExportStep, MediaOutOfTarsAreThoseOfTheList) {
+  const TempDir dir;
+  test::write_collection(dir, 6);
+  run(config_for(dir, {"export.format=webdataset"}));
+  std::vector<std::string> set = {"input.path=" + (dir / "out/webdataset").string(),
+                                  "output=" + (dir / "second").string()};
+  run(config_for(dir, set));
+  EXPECT_EQ(vl3::test::names_in(dir / "second/media").size(), 6u);
+  set.emplace_back("clusters.target_items=2");
+  set.emplace_back("clusters.count=2");
+  const CurateReport fewer = run(config_for(dir, set));
+  EXPECT_LT(fewer.kept, 6);
+  EXPECT_EQ(std::ssize(vl3::test::names_in(dir / "second/media")), fewer.kept);
+}
+
+// They were in train.jsonl all the same.
+TEST(ExportStep, MediaThatAreGoneOrChangedAreNotTrainedOn) {
+  const TempDir dir;
+  test::write_collection(dir, 4);
+  run(config_for(dir), {true, false, false, false});
+  std::filesystem::remove(dir / "in/media/001.jpg");
+  (void)dir.write("in/media/002.jpg", "another file");
+  run(config_for(dir));
+  EXPECT_EQ(test::lines_of(dir / "out/train.jsonl").size(), 2u);
+  const std::vector<Json> kept = test::lines_of(dir / "out/kept.jsonl");
+  ASSERT_EQ(kept.size(), 4u);
+  EXPECT_EQ(kept[1].at("not_exported"), "missing");
+  EXPECT_EQ(kept[2].at("not_exported"), "changed");
+  EXPECT_EQ(kept[2].at("detail").get<std::string>().find("12 bytes, "), 0u);
+}
+
+TEST(ExportStep, DetailsOfKeptItemsAreWritten) {
+  const TempDir dir;
+  (void)dir.write("in/a.jpg", test::jpeg(test::scene(1)));
+  (void)dir.write("in/a.txt", "caf\xe9");
+  run(config_for(dir, {"input.path=" + (dir / "in").string()}));
+  const std::vector<Json> kept = test::lines_of(dir / "out/kept.jsonl");
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].at("detail"), "a.txt: is not UTF-8, and no caption");
 }
 
 TEST(ExportStep, UnsafeTextsOfAnAnnotationAreNotExported) {

@@ -11,6 +11,7 @@
 #include "curate/pictures.h"
 #include "curate/recipe.h"
 #include "media/png_writer.h"
+#include "synth/video_encoder.h"
 
 namespace vl3::curate {
 namespace {
@@ -179,7 +180,7 @@ TEST(Pipeline, AFolderWithSidecarsIsAnInput) {
   const std::vector<Json> kept = test::lines_of(dir / "out/kept.jsonl");
   EXPECT_EQ(kept[0].at("media"), "a/1.jpg");
   EXPECT_EQ(kept[0].at("caption"), "Boxes of the first scene");
-  EXPECT_EQ(kept[1].at("caption"), "Boxes of the second scene\n");
+  EXPECT_EQ(kept[1].at("caption"), "Boxes of the second scene");
 }
 
 TEST(Pipeline, ExportIsTheOfficialFormat) {
@@ -238,6 +239,53 @@ TEST(Pipeline, SaysWhatMediaOfSeveralInputsAreRelativeTo) {
   run(config_for(dir, two_inputs(dir, "more")), {}, {}, hooks);
   const std::string root = std::filesystem::canonical(dir / "in").parent_path().string();
   EXPECT_NE(notes.find("relative to " + root + "\n"), std::string::npos) << notes;
+}
+
+TEST(Pipeline, OfEqualPicturesTheOneWithACaptionStays) {
+  const TempDir dir;
+  for (const char* name : {"in/a.jpg", "in/b.jpg"}) (void)dir.write(name, test::jpeg(test::scene(1)));
+  (void)dir.write("in/b.txt", "A scene\n");
+  const std::string input = "input.path=" + (dir / "in").string();
+  run(config_for(dir, {input}));
+  EXPECT_EQ(reasons(dir, 2), (std::vector<std::string>{"exact_duplicate", ""}));
+  EXPECT_EQ(test::lines_of(dir / "out/kept.jsonl")[0].at("caption"), "A scene");
+}
+
+// A film and its cover were duplicates, and so were two parts of one film.
+TEST(Pipeline, VideosAreNoDuplicatesOfStillsNorOfTheirOwnParts) {
+  const TempDir dir;
+  std::vector<media::Frame> frames;
+  for (int i = 0; i < 24; ++i)
+    frames.push_back(test::draw(96, 128, [=](int y, int x, int c) {
+      return (x / 8 == i % 16 ? 240 : 60) - 20 * ((y / 16 + c) % 2);
+    }));
+  (void)dir.write("in/film.mp4", synth::encode_h264_mp4(frames, 2, 12));
+  (void)dir.write("in/cover.jpg", test::jpeg(frames[12]));
+  const auto part = [](int from, int to) {
+    return Json{{"messages",
+                 {{{"role", "user"},
+                   {"content",
+                    {{{"type", "video"}, {"video", "film.mp4"}, {"start", from}, {"end", to}},
+                     {{"type", "text"}, {"text", "Describe the video."}}}}},
+                  {{"role", "assistant"}, {"content", fmt::format("From {} to {}", from, to)}}}}}
+               .dump() +
+           "\n";
+  };
+  (void)dir.write("in/items.jsonl", part(0, 5) + part(6, 11) + "{\"image\": \"cover.jpg\"}\n");
+  run(config_for(dir, {"quality.max_blur=1", "video.max_static_share=1", "duplicates.max_hash_distance=31",
+                       "duplicates.max_thumb_mean=15", "duplicates.max_thumb_cell=15"}));
+  const std::vector<std::string> found = reasons(dir, 3);
+  EXPECT_NE(found[1], "exact_duplicate");
+  EXPECT_EQ(found[2], "");
+}
+
+TEST(Pipeline, AColumnThatNoItemHasIsRefused) {
+  const TempDir dir;
+  test::write_collection(dir, 3);
+  const std::vector<std::string> set = {"scorers.0.name=clip", "scorers.0.column=clip_typo",
+                                        "scorers.0.min=0.2"};
+  EXPECT_NE(test::error_of([&] { run(config_for(dir, set)); }).find("no item has a number in its column"),
+            std::string::npos);
 }
 
 class UpperCaptioner : public Captioner {

@@ -77,7 +77,7 @@ TEST(ReportData, CountsWhatBecameOfNewCaptions) {
   config.caption.short_caption = true;
   ReportData data(config);
   NewCaption made, unfit, failed;
-  made.has_short = unfit.has_short = true;
+  made.short_by = unfit.short_by = "model";
   made.short_caption = "A box.";
   unfit.error = "cut off";
   failed.error = "no memory";

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <fstream>
 
@@ -93,6 +94,14 @@ TEST(Source, AChangedFolderIsRefused) {
   EXPECT_NE(error.find("has changed since"), std::string::npos) << error;
 }
 
+TEST(Source, APipeIsRefusedAndNotWaitedFor) {
+  const TempDir dir;
+  std::filesystem::create_directories(dir / "in");
+  ASSERT_EQ(::mkfifo((dir / "in/items.jsonl").c_str(), 0600), 0);
+  EXPECT_NE(error_of([&] { open(dir, {"in/items.jsonl"}); }).find("is neither a file nor a folder"),
+            std::string::npos);
+}
+
 TEST(Source, AnOutputInsideItsInputStaysOut) {
   const TempDir dir;
   (void)dir.write("in/a.jpg", test::jpeg(test::scene(1)));
@@ -152,7 +161,7 @@ TEST(Source, MembersAreNamedInCapitalsToo) {
   const std::vector<Item> items = items_of(dir, {"in"});
   ASSERT_EQ(items.size(), 3u);
   EXPECT_EQ(items[0].media, "A.JPG");
-  EXPECT_EQ(items[0].caption, "Of the text\n");
+  EXPECT_EQ(items[0].caption, "Of the text");
   EXPECT_EQ(items[1].caption, "Of the JSON");
   EXPECT_EQ(items[1].source.at("width"), 3);
   EXPECT_EQ(items[2].caption, "Of the JSON");
