@@ -118,8 +118,6 @@ std::string claim_difference(const std::vector<std::string>& theirs, const std::
   return "";
 }
 
-bool is_claimed(const OutputLayout& layout) { return fs::exists(claim_file(layout)); }
-
 void check_claim(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout) {
   check_lines(claim_lines(source, config), layout);
 }

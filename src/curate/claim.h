@@ -20,9 +20,6 @@ std::vector<std::string> claim_lines(const ItemSource& source, const CurateConfi
 /// Scores that nobody asks for any more (a scorer's, captions' gains) are no difference; missing ones are.
 std::string claim_difference(const std::vector<std::string>& theirs, const std::vector<std::string>& mine);
 
-/// Whether a run has claimed the folder, once.
-bool is_claimed(const OutputLayout& layout);
-
 /// Refuses a folder whose scores were made otherwise. A claim without a single scored shard binds nobody: its
 /// recipe may have been wrong.
 /// @throws Error(kInvalidArgument) naming the first difference.

@@ -19,9 +19,11 @@ namespace vl3::curate {
 namespace fs = std::filesystem;
 namespace {
 
-// Held by whoever makes the folder's own files.
+// Held by whoever makes the folder's own files; where it lies, such a run has been.
+fs::path results_lock(const OutputLayout& layout) { return layout.work() / "lock"; }
+
 FileLock lock_results(const OutputLayout& layout) {
-  std::optional<FileLock> lock = FileLock::try_lock(layout.work() / "lock", FileLock::Mode::kExclusive);
+  std::optional<FileLock> lock = FileLock::try_lock(results_lock(layout), FileLock::Mode::kExclusive);
   VL3_CHECK(lock, kInvalidArgument, "{}: another process is making this folder's results",
             layout.output.string());
   return std::move(*lock);
@@ -130,6 +132,7 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   VL3_CHECK(share.count >= 1 && share.index >= 0 && share.index < share.count, kInvalidArgument,
             "--shard {}/{}: expected I/N with I from 0 to N - 1", share.index, share.count);
   const OutputLayout layout{config.output};
+  check_place(layout.output, fs::exists(results_lock(layout)));
   std::error_code error;
   fs::create_directories(layout.work(), error);
   VL3_CHECK(!error, kInvalidArgument, "{}: cannot be made: {}", layout.work().string(), error.message());
@@ -137,7 +140,6 @@ CurateReport curate(const CurateConfig& config, const Steps& steps, const ShardS
   Stopwatch watch;
   CurateReport report;
   const std::unique_ptr<ItemSource> source = open_input(config, layout);
-  check_place(layout.output, is_claimed(layout));
   check_claim(*source, config, layout);
   check_export(*source, config);
   report.items = source->items();

@@ -384,13 +384,14 @@ TEST(Pipeline, TheReportHoldsNoMarkupOfTheInput) {
   EXPECT_EQ(page.find("src=\"http"), std::string::npos);
 }
 
-TEST(Pipeline, AnEmptyInputGivesEmptyFiles) {
+TEST(Pipeline, AnEmptyInputGivesEmptyFilesEachTime) {
   const TempDir dir;
   (void)dir.write("in/items.jsonl", "\n  \n");
   const CurateReport report = run(config_for(dir));
   EXPECT_EQ(report.items, 0);
   EXPECT_EQ(file_text(dir / "out/kept.jsonl"), "");
   EXPECT_EQ(file_text(dir / "out/dropped.jsonl"), "");
+  EXPECT_EQ(run(config_for(dir)).items, 0);
 }
 
 TEST(Pipeline, SaysWhatIsWrongWithTheInput) {
