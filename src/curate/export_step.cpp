@@ -70,12 +70,8 @@ struct Sample {
 
 class Exporter {
  public:
-  Exporter(const CurateConfig& config, const OutputLayout& layout, const fs::path& folder)
-      : config_(config),
-        layout_(layout),
-        folder_(folder),
-        kept_(folder / "kept.jsonl"),
-        dropped_(folder / "dropped.jsonl") {
+  Exporter(const CurateConfig& config, const fs::path& folder)
+      : config_(config), folder_(folder), kept_(folder / "kept.jsonl"), dropped_(folder / "dropped.jsonl") {
     official_ = config.exports.format == "official" || config.exports.format == "both";
     tars_ = config.exports.format == "webdataset" || config.exports.format == "both";
     if (official_) train_.emplace(folder / "train.jsonl");
@@ -204,7 +200,6 @@ class Exporter {
   }
 
   const CurateConfig& config_;
-  const OutputLayout& layout_;
   const fs::path folder_;
   bool official_ = false, tars_ = false;
   AtomicFile kept_, dropped_;
@@ -218,7 +213,7 @@ class Exporter {
 ReportData export_items(const ItemSource& source, const CurateConfig& config, const OutputLayout& layout,
                         const Selection& selection, const fs::path& folder, const StepHooks& hooks) {
   ReportData report(config, selection.axes);
-  Exporter exporter(config, layout, folder);
+  Exporter exporter(config, folder);
   for (int64_t shard = 0; shard < source.shards(); ++shard) {
     hooks.stop_if_asked("writing");
     const std::unique_ptr<ItemReader> items = source.open(shard);

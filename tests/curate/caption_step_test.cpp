@@ -40,7 +40,7 @@ class NameCaptioner : public Captioner {
   std::function<void()> before_;
 };
 
-CurateHooks hooks_with(std::function<void()> before = {}) {
+CurateHooks hooks_with(const std::function<void()>& before = {}) {
   CurateHooks hooks;
   hooks.captioner = [before](const CurateConfig&) { return std::make_unique<NameCaptioner>(before); };
   return hooks;

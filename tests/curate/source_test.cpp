@@ -170,7 +170,9 @@ TEST(Source, MembersAreNamedInCapitalsToo) {
 
 TEST(Source, MembersAreReadWhenTheyAreAskedFor) {
   const TempDir dir;
-  const std::string large(40'000'000, 'x'), picture = test::jpeg(test::scene(1));
+  const std::string picture = test::jpeg(test::scene(1));
+  std::string large;
+  large.resize(40'000'000, 'x');
   Members members;
   for (int i = 0; i < 4; ++i) members.emplace_back(fmt::format("{}.jpg", i), "\xff\xd8\xff" + large);
   members.emplace_back("4.jpg", picture);
