@@ -32,13 +32,18 @@ TEST(ItemJudge, OfAVideoOnlyTheAnnotationsPartIsJudged) {
   EXPECT_GT(part.row.clip_end_s, 7);
 }
 
-TEST(ItemJudge, WrittenNamesHaveTheirFolderBeforeThem) {
-  const TempDir dir;
+Item item_of_a_picture(const TempDir& dir) {
   (void)dir.write("a.jpg", test::jpeg(test::scene(1)));
   Item item;
   item.root = std::filesystem::canonical(dir.path());
-  item.prefix = "fa/";
   item.media = "a.jpg";
+  return item;
+}
+
+TEST(ItemJudge, WrittenNamesHaveTheirFolderBeforeThem) {
+  const TempDir dir;
+  Item item = item_of_a_picture(dir);
+  item.prefix = "fa/";
   EXPECT_EQ(judge_item(item, CurateConfig{}).row.media, "fa/a.jpg");
   item.media = "../a.jpg";  // what is refused is shown as it was given
   EXPECT_EQ(judge_item(item, CurateConfig{}).row.media, "../a.jpg");
@@ -46,10 +51,7 @@ TEST(ItemJudge, WrittenNamesHaveTheirFolderBeforeThem) {
 
 TEST(ItemJudge, ADetailWithoutAReasonStays) {
   const TempDir dir;
-  (void)dir.write("a.jpg", test::jpeg(test::scene(1)));
-  Item item;
-  item.root = std::filesystem::canonical(dir.path());
-  item.media = "a.jpg";
+  Item item = item_of_a_picture(dir);
   item.detail = "a.txt: is not UTF-8, and no caption";
   EXPECT_EQ(judge_item(item, CurateConfig{}).row.detail, item.detail);
 }

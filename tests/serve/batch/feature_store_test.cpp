@@ -36,6 +36,11 @@ size_t files_in(const std::filesystem::path& folder) {
   return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder), {}));
 }
 
+// Nothing stays in memory: what is found was read.
+FeatureStoreOptions only_on_disk(const test::TempDir& dir) {
+  return {.memory_bytes = 0, .folder = dir.path(), .disk_bytes = 1 << 20, .model = "m"};
+}
+
 TEST(FeatureStore, SurvivesItsOwnEnd) {
   const test::TempDir dir;
   const FeatureStoreOptions options{
@@ -56,9 +61,7 @@ TEST(FeatureStore, SurvivesItsOwnEnd) {
 
 TEST(FeatureStore, DamagedFilesAreRemovedAndForgotten) {
   const test::TempDir dir;
-  const FeatureStoreOptions options{
-      .memory_bytes = 0, .folder = dir.path(), .disk_bytes = 1 << 20, .model = "m"};
-  FeatureStore store(options);
+  FeatureStore store(only_on_disk(dir));
   store.put("a", frames(2, 0));
   store.flush();
   ASSERT_EQ(files_in(dir.path()), 1u);
@@ -76,9 +79,7 @@ TEST(FeatureStore, DamagedFilesAreRemovedAndForgotten) {
 // ended the server.
 TEST(FeatureStore, AFilesContentMustBeWhatWasWritten) {
   const test::TempDir dir;
-  const FeatureStoreOptions options{
-      .memory_bytes = 0, .folder = dir.path(), .disk_bytes = 1 << 20, .model = "m"};
-  FeatureStore store(options);
+  FeatureStore store(only_on_disk(dir));
   store.put("a", frames(2, 0));
   store.flush();
   const std::filesystem::path file = std::filesystem::directory_iterator(dir.path())->path();
@@ -182,9 +183,7 @@ TEST(FeatureStore, FilesOfAWriteThatEndedAreRemoved) {
 
 TEST(FeatureStore, AFileThatNamesAnotherMediumIsNotTaken) {
   const test::TempDir dir;
-  const FeatureStoreOptions options{
-      .memory_bytes = 0, .folder = dir.path(), .disk_bytes = 1 << 20, .model = "m"};
-  FeatureStore store(options);
+  FeatureStore store(only_on_disk(dir));
   store.put("a", frames(2, 0));
   store.flush();
   const std::filesystem::path a = std::filesystem::directory_iterator(dir.path())->path();
