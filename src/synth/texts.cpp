@@ -44,16 +44,36 @@ std::vector<std::string> some_words(Rng& rng, Split split, int count) {
   return words;
 }
 
+// "A purple rectangle, two red stars". Any pair in any split, as language has them: a decoder that never met
+// the words of a pair side by side would not say them of a picture either, however well it sees. In pictures,
+// clips and questions about them pairs stay held out.
+std::vector<std::string> some_shapes(Rng& rng, int count) {
+  std::vector<std::string> phrases;
+  while (static_cast<int>(phrases.size()) < count) {
+    const ColouredShape what = pick_pair(rng, Split::kAll, false);
+    const int n = rng.chance(0.75) ? 1 : rng.between(2, kMaxNumber);
+    const std::string name = n == 1 ? name_of(what)
+                                    : fmt::format("{} {}", name_of(what.colour), plural_of(what.shape));
+    phrases.push_back(n > 1             ? fmt::format("{} {}", number_word(n), name)
+                      : rng.chance(0.5) ? fmt::format("{} {}", article_of(name), name)
+                                        : name);
+  }
+  return phrases;
+}
+
 Question about_words(Rng& rng, const Request& request, std::string_view kind) {
   Question q;
-  const int least = kind == "copy" ? 1 : 2;
+  const int least = kind == "copy" ? 1 : 2, count = std::max(least, how_many(rng, request.level));
+  const bool shapes = kind == "copy" && request.options.split != Split::kHeldout && rng.chance(0.3);
   const std::vector<std::string> words =
-      some_words(rng, request.options.split, std::max(least, how_many(rng, request.level)));
+      shapes ? some_shapes(rng, count) : some_words(rng, request.options.split, count);
   const std::string list = join_words(words, " ");
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  const std::string_view between = !shapes ? " " : rng.pick({", ", " and ", " "});
+  for (const std::string& word : words) text += (text.empty() ? "" : std::string(between)) + word;
   const Slots slots{{"t", text}};
   q.query = {{"text", text}};
+  if (shapes) q.query["of"] = "shapes";
   if (kind == "copy") {
     q.text = say(rng,
                  {"Repeat: {t}", "Repeat the text: {t}", "Copy this: {t}", "Say \"{t}\".", "Write {t}",

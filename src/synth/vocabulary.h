@@ -41,7 +41,8 @@ Rgb shade_of(Colour colour, Rng& rng, double jitter = 1.0);
 double distance(Rgb a, Rgb b);
 
 /// What a sample may contain. Train and heldout are disjoint in (colour, shape) pairs, in (colour, direction)
-/// pairs and in strings of three characters and more; all knows no such rule.
+/// pairs and in strings of three characters and more; all knows no such rule. What text.copy has repeated may
+/// name any (colour, shape) pair: only its sight is held out.
 enum class Split { kTrain, kHeldout, kAll };
 std::string_view name_of(Split split);
 
