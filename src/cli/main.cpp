@@ -103,12 +103,12 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace vl3::cli
 
-// jemalloc's settings: large blocks, too, are kept for seconds after they were freed. Activations of 10 MB
-// and more would else go back to the system and come again page by page, a fifth of an encoder's time; kept
-// for ever, those of the encoder would lie beside those of the decoder.
+// jemalloc's settings: what was freed stays mapped until return_freed_memory(). Activations of 10 MB and more
+// would else go back to the system and come again page by page, a quarter of the time of an encoder or a
+// prefill.
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" const char* malloc_conf;
-const char* malloc_conf = "oversize_threshold:0,dirty_decay_ms:5000,muzzy_decay_ms:0";
+const char* malloc_conf = "oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:0";
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not the end of the program

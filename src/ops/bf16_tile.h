@@ -36,6 +36,14 @@ HWY_INLINE __m256i narrowed(__m512 x) {
   return result;
 }
 
+/// 32 of them, the low ones first.
+HWY_INLINE __m512i narrowed(__m512 low, __m512 high) {
+  const __m512bh bits = _mm512_cvtne2ps_pbh(high, low);
+  __m512i result;
+  __builtin_memcpy(&result, &bits, sizeof(result));
+  return result;
+}
+
 HWY_INLINE __m512 add_products(__m512 sum, __m512i a, __m512i b) {
   __m512bh x, y;
   __builtin_memcpy(&x, &a, sizeof(x));

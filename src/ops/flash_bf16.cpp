@@ -35,18 +35,23 @@ struct State {
   alignas(64) float scores[kFlashQueries * kWalk];
   alignas(64) uint16_t weights[kFlashQueries * kWalk];
   alignas(64) float out[kFlashQueries * kFlashDim];
+  alignas(64) float most[kFlashQueries * kLanes];  // greatest scores of this walk, by lane
   float top[kFlashQueries], sum[kFlashQueries];
 };
 
-/// scores[R, V * 16] = q keys^T of one block of 64.
+/// scores[R, 64] = q keys^T of one block of 64; the greatest of each lane join `most`.
 template <int R>
-void score_tile(const uint16_t* q, const uint32_t* keys, int64_t P, float* scores) {
+void score_tile(const uint16_t* q, const uint32_t* keys, int64_t P, float* scores, float* most) {
   __m512 sums[R][4];
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < 4; ++v) sums[r][v] = _mm512_setzero_ps();
   multiply<R, 4>(reinterpret_cast<const uint32_t*>(q), P, keys, kBlock, P, sums);
-  for (int r = 0; r < R; ++r)
+  for (int r = 0; r < R; ++r, most += kLanes) {
     for (int v = 0; v < 4; ++v) _mm512_store_ps(scores + r * kWalk + v * kLanes, sums[r][v]);
+    const __m512 first = _mm512_max_ps(sums[r][0], sums[r][1]),
+                 second = _mm512_max_ps(sums[r][2], sums[r][3]);
+    _mm512_store_ps(most, _mm512_max_ps(_mm512_load_ps(most), _mm512_max_ps(first, second)));
+  }
 }
 
 /// out[R, V * 16] += weights values.
@@ -61,54 +66,81 @@ HWY_INLINE void value_tile(const uint16_t* weights, const uint32_t* values, int6
     for (int v = 0; v < V; ++v) _mm512_store_ps(out + r * kFlashDim + v * kLanes, sums[r][v]);
 }
 
-template <int R>
-void value_tiles(const uint16_t* weights, const uint32_t* values, int64_t dims, int64_t P, float* out) {
-  int64_t c = 0;
-  for (; c + 4 * kLanes <= dims; c += 4 * kLanes) value_tile<R, 4>(weights, values + c, dims, P, out + c);
-  switch ((dims - c) / kLanes) {
-    case 3:
-      value_tile<R, 3>(weights, values + c, dims, P, out + c);
-      break;
-    case 2:
-      value_tile<R, 2>(weights, values + c, dims, P, out + c);
-      break;
-    case 1:
-      value_tile<R, 1>(weights, values + c, dims, P, out + c);
-      break;
-    default:
-      break;
-  }
+/// V vectors of all rows, in tiles as high as the registers allow.
+template <int V>
+void value_rows(const uint16_t* weights, const uint32_t* values, int64_t dims, int64_t P, int64_t rows,
+                float* out) {
+  constexpr int R = V > 4 ? 4 : kTileRows;
+  int64_t r = 0;
+  for (; r + R <= rows; r += R) value_tile<R, V>(weights + r * kWalk, values, dims, P, out + r * kFlashDim);
+  for (; r < rows; ++r) value_tile<1, V>(weights + r * kWalk, values, dims, P, out + r * kFlashDim);
 }
 
-/// Scores of one query become weights 2^(score - top); what was summed before is brought to the new top.
+void add_values(const uint16_t* weights, const uint32_t* values, int64_t dims, int64_t P, int64_t rows,
+                float* out) {
+  int64_t c = 0, left = dims / kLanes;
+  for (; left > 5; left -= 4, c += 4 * kLanes) value_rows<4>(weights, values + c, dims, P, rows, out + c);
+  const auto run = left == 5   ? value_rows<5>
+                   : left == 4 ? value_rows<4>
+                   : left == 3 ? value_rows<3>
+                   : left == 2 ? value_rows<2>
+                               : value_rows<1>;
+  run(weights, values + c, dims, P, rows, out + c);
+}
+
+/// 2^x for x <= 0, within 4e-6 of it: for weights that are rounded to bfloat16 next. 0 where it underflows.
+HWY_INLINE __m512 weight_exp2(__m512 x) {
+  const __m512 r = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);  // x - floor(x)
+  __m512 y = _mm512_set1_ps(1.3697665e-2f);
+  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(5.1690358e-2f));
+  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(2.4163845e-1f));
+  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(6.9296612e-1f));
+  y = _mm512_fmadd_ps(y, r, _mm512_set1_ps(1.0000026f));
+  return _mm512_scalef_ps(y, x);  // takes floor(x) itself
+}
+
+/// Brings what query r has summed to a higher top.
+HWY_INLINE void raise_top(State& s, int64_t r, float top, int64_t dims) {
+  if (!(top > s.top[r])) return;
+  const __m512 keep = exp2(_mm512_set1_ps(s.top[r] - top));
+  for (int64_t c = 0; c < dims; c += kLanes) {
+    float* out = s.out + r * kFlashDim + c;
+    _mm512_store_ps(out, _mm512_mul_ps(_mm512_load_ps(out), keep));
+  }
+  s.sum[r] *= _mm512_cvtss_f32(keep);
+  s.top[r] = top;
+}
+
+/// 16 scores as weights 2^(score * scale - top), 0 where nothing is seen.
+HWY_INLINE __m512 weights_of(const float* scores, __m512 scale, __m512 top, int64_t seen) {
+  const __m512 w = weight_exp2(_mm512_fmsub_ps(_mm512_load_ps(scores), scale, top));
+  return seen >= kLanes ? w : _mm512_maskz_mov_ps(seen > 0 ? first_lanes(seen) : __mmask16{0}, w);
+}
+
+/// Scores of one query become weights; they are summed as they are multiplied, rounded: so they add up to 1.
 /// @param keys  that the query sees here, 1 to kWalk; @param padded  keys in whole blocks.
 HWY_INLINE void soften(State& s, int64_t r, int64_t keys, int64_t padded, int64_t dims, float scale) {
-  float* scores = s.scores + r * kWalk;
-  const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
-  __m512 most = lowest;
-  for (int64_t j = 0; j < keys; j += kLanes)
-    most = _mm512_max_ps(most, _mm512_mask_loadu_ps(lowest, first_lanes(keys - j), scores + j));
-  // `top` is in units of the exponent.
-  const float found = _mm512_reduce_max_ps(most) * scale, top = found > s.top[r] ? found : s.top[r];
-  const __m512 tops = _mm512_set1_ps(top), scales = _mm512_set1_ps(scale);
-  __m512 sum = _mm512_setzero_ps();
-  int64_t j = 0;
-  for (; j < keys; j += kLanes) {
-    const __m512 x = _mm512_fmsub_ps(_mm512_load_ps(scores + j), scales, tops);
-    const __m256i weight = narrowed(_mm512_maskz_mov_ps(first_lanes(keys - j), exp2(x)));
-    sum = _mm512_add_ps(sum, widened(weight));  // of what is multiplied: the weights then add up to 1
-    _mm256_store_si256(reinterpret_cast<__m256i*>(s.weights + r * kWalk + j), weight);
+  const float* scores = s.scores + r * kWalk;
+  __m512 most = _mm512_load_ps(s.most + r * kLanes);
+  if (keys < padded) {
+    const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
+    most = lowest;
+    for (int64_t j = 0; j < keys; j += kLanes)
+      most = _mm512_max_ps(most, _mm512_mask_loadu_ps(lowest, first_lanes(keys - j), scores + j));
   }
-  for (; j < padded; j += kLanes)
-    _mm256_store_si256(reinterpret_cast<__m256i*>(s.weights + r * kWalk + j), _mm256_setzero_si256());
-  if (top > s.top[r]) {
-    const __m512 keep = exp2(_mm512_set1_ps(s.top[r] - top));
-    for (int64_t c = 0; c < dims; c += kLanes) {
-      float* out = s.out + r * kFlashDim + c;
-      _mm512_store_ps(out, _mm512_mul_ps(_mm512_load_ps(out), keep));
-    }
-    s.sum[r] *= _mm512_cvtss_f32(keep);
-    s.top[r] = top;
+  raise_top(s, r, _mm512_reduce_max_ps(most) * scale, dims);  // tops are in units of the exponent
+  const __m512 top = _mm512_set1_ps(s.top[r]), scales = _mm512_set1_ps(scale);
+  const __m512i ones = _mm512_set1_epi32(0x3f803f80);
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t j = 0; j < padded; j += 2 * kLanes) {
+    const int64_t left = keys - j;
+    const __m512i pairs = left >= 2 * kLanes
+                              ? narrowed(weights_of(scores + j, scales, top, kLanes),
+                                         weights_of(scores + j + kLanes, scales, top, kLanes))
+                              : narrowed(weights_of(scores + j, scales, top, left),
+                                         weights_of(scores + j + kLanes, scales, top, left - kLanes));
+    sum = add_products(sum, pairs, ones);
+    _mm512_store_si512(s.weights + r * kWalk + j, pairs);
   }
   s.sum[r] += _mm512_reduce_add_ps(sum);
 }
@@ -157,12 +189,14 @@ void flash_bf16_queries(const FlashKeys& head, const float* q, int64_t q_stride,
   for (int64_t first = 0; first < last; first += kWalk) {
     const int64_t keys = last - first < kWalk ? last - first : kWalk,
                   padded = (keys + kBlock - 1) / kBlock * kBlock;
+    for (float& most : s.most) most = -__builtin_inff();
     for (int64_t j = 0; j < padded; j += kBlock) {
       const uint32_t* packed = head.keys + (first + j) * P;
       int64_t r = 0;
       for (; r + kTileRows <= rows; r += kTileRows)
-        score_tile<kTileRows>(s.q + r * 2 * P, packed, P, s.scores + r * kWalk + j);
-      for (; r < rows; ++r) score_tile<1>(s.q + r * 2 * P, packed, P, s.scores + r * kWalk + j);
+        score_tile<kTileRows>(s.q + r * 2 * P, packed, P, s.scores + r * kWalk + j, s.most + r * kLanes);
+      for (; r < rows; ++r)
+        score_tile<1>(s.q + r * 2 * P, packed, P, s.scores + r * kWalk + j, s.most + r * kLanes);
     }
     for (int64_t r = 0; r < rows; ++r) {
       const int64_t seen = (causal ? visible + r : visible) - first;
@@ -173,12 +207,7 @@ void flash_bf16_queries(const FlashKeys& head, const float* q, int64_t q_stride,
           _mm256_store_si256(reinterpret_cast<__m256i*>(s.weights + r * kWalk + j), _mm256_setzero_si256());
       }
     }
-    const uint32_t* values = head.values + first / 2 * dims;
-    int64_t r = 0;
-    for (; r + kTileRows <= rows; r += kTileRows)
-      value_tiles<kTileRows>(s.weights + r * kWalk, values, dims, padded / 2, s.out + r * kFlashDim);
-    for (; r < rows; ++r)
-      value_tiles<1>(s.weights + r * kWalk, values, dims, padded / 2, s.out + r * kFlashDim);
+    add_values(s.weights, head.values + first / 2 * dims, dims, padded / 2, rows, s.out);
   }
   for (int64_t r = 0; r < rows; ++r) {
     const __m512 one_over = _mm512_set1_ps(1.0f / s.sum[r]);

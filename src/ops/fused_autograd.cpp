@@ -57,23 +57,32 @@ void for_type(const at::Tensor& tensor, const Body& body) {
   }
 }
 
+struct Normed {
+  at::Tensor y, rstd;
+};
+
+Normed normed(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  const int64_t D = x.size(-1), rows = x.numel() / D;
+  Normed result{at::empty_like(x), at::empty({rows}, x.options().dtype(at::kFloat))};
+  for_type(x, [&](auto zero) {
+    using T = decltype(zero);
+    const T *from = read<T>(x), *w = read<T>(weight);
+    T* to = write<T>(result.y);
+    float* scale = result.rstd.data_ptr<float>();
+    parallel_for(0, rows, std::max<int64_t>(1, kGrain / D), [&](int64_t begin, int64_t end) {
+      rms_norm_rows(from + begin * D, w, to + begin * D, scale + begin, end - begin, D,
+                    static_cast<float>(eps));
+    });
+  });
+  return result;
+}
+
 struct RmsNormNode : Function<RmsNormNode> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             double eps) {
-    const int64_t D = x.size(-1), rows = x.numel() / D;
-    at::Tensor y = at::empty_like(x), rstd = at::empty({rows}, x.options().dtype(at::kFloat));
-    for_type(x, [&](auto zero) {
-      using T = decltype(zero);
-      const T *from = read<T>(x), *w = read<T>(weight);
-      T* to = write<T>(y);
-      float* scale = rstd.data_ptr<float>();
-      parallel_for(0, rows, std::max<int64_t>(1, kGrain / D), [&](int64_t begin, int64_t end) {
-        rms_norm_rows(from + begin * D, w, to + begin * D, scale + begin, end - begin, D,
-                      static_cast<float>(eps));
-      });
-    });
-    context->save_for_backward({x, weight, rstd});
-    return y;
+    Normed result = normed(x, weight, eps);
+    context->save_for_backward({x, weight, result.rstd});
+    return std::move(result.y);
   }
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
@@ -198,19 +207,20 @@ struct LinearNode : Function<LinearNode> {
 }  // namespace
 
 bool fuses(const at::Tensor& x) {
-  return c10::GradMode::is_enabled() && x.requires_grad() && x.is_cpu() && x.is_contiguous() &&
+  return (!c10::GradMode::is_enabled() || x.requires_grad()) && x.is_cpu() && x.is_contiguous() &&
          (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
 }
 
 at::Tensor fused_rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   VL3_DCHECK(weight.scalar_type() == x.scalar_type() && weight.is_contiguous() &&
              weight.size(0) == x.size(-1));
-  return RmsNormNode::apply(x, weight, eps);
+  return c10::GradMode::is_enabled() ? RmsNormNode::apply(x, weight, eps) : normed(x, weight, eps).y;
 }
 
 at::Tensor fused_rope(const at::Tensor& x, const RopeTable& table) {
   VL3_DCHECK(table.cos.size(0) == x.size(-3) && table.cos.size(1) * 2 == x.size(-1));
-  return RopeNode::apply(x, table.cos.contiguous(), table.sin.contiguous());
+  const at::Tensor cos = table.cos.contiguous(), sin = table.sin.contiguous();
+  return c10::GradMode::is_enabled() ? RopeNode::apply(x, cos, sin) : turned(x, cos, sin, 1);
 }
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {

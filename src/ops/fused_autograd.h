@@ -1,6 +1,6 @@
-// The element-wise steps of a layer as single autograd nodes: one pass forward, one backward, and only what
-// backward cannot make again is kept. Without one of these conditions the caller takes libtorch's operators:
-// CPU, float32 or bfloat16, contiguous.
+// The element-wise steps of a layer in one pass: forward alone, or as single autograd nodes with one pass
+// backward, of which only what backward cannot make again is kept. Without one of these conditions the caller
+// takes libtorch's operators: CPU, float32 or bfloat16, contiguous.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,7 +9,7 @@
 
 namespace vl3::ops {
 
-/// Whether the fused nodes take x: gradients are recorded for it on the CPU.
+/// Whether the fused steps take x on the CPU: gradients are recorded for it, or not at all.
 bool fuses(const at::Tensor& x);
 
 /// RMSNorm; keeps x and one number a row. @param weight  of x's dtype.

@@ -52,8 +52,8 @@ std::vector<std::string> some_shapes(Rng& rng, int count) {
   while (static_cast<int>(phrases.size()) < count) {
     const ColouredShape what = pick_pair(rng, Split::kAll, false);
     const int n = rng.chance(0.75) ? 1 : rng.between(2, kMaxNumber);
-    const std::string name = n == 1 ? name_of(what)
-                                    : fmt::format("{} {}", name_of(what.colour), plural_of(what.shape));
+    const std::string name =
+        n == 1 ? name_of(what) : fmt::format("{} {}", name_of(what.colour), plural_of(what.shape));
     phrases.push_back(n > 1             ? fmt::format("{} {}", number_word(n), name)
                       : rng.chance(0.5) ? fmt::format("{} {}", article_of(name), name)
                                         : name);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/check.h"
+#include "core/freed_memory.h"
 #include "core/log.h"
 #include "core/process.h"
 #include "core/seconds.h"
@@ -21,6 +22,8 @@ namespace vl3::serve {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kQuiet{1};  // without work: then memory goes back
 
 template <typename Action>
 std::optional<Error> failure_of(const Action& action) {
@@ -59,7 +62,13 @@ void BatchEngine::run() {
     const bool idle = !encoded && step.work.empty() && step.admitted.empty() && step.too_long.empty() &&
                       step.set_back.empty();
     std::unique_lock lock(mutex_);
-    if (idle && !stopping_) changed_.wait(lock, [&] { return poked_ || stopping_; });
+    const auto wanted = [&] { return poked_ || stopping_; };
+    if (idle && !changed_.wait_for(lock, kQuiet, wanted)) {
+      lock.unlock();
+      return_freed_memory();
+      lock.lock();
+      changed_.wait(lock, wanted);
+    }
     poked_ = false;
     if (stopping_ && sequences_.empty() && incoming_.empty()) return;
   }
