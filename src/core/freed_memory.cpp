@@ -12,7 +12,7 @@ extern "C" int mallctl(const char* name, void* old_value, size_t* old_size, void
 namespace vl3 {
 namespace {
 
-constexpr size_t kWorth = size_t{64} << 20;
+constexpr size_t kWorth = size_t{16} << 20;
 
 // Bytes of pages that are free and still there, in all arenas (4096 stands for them).
 size_t freed_bytes() {

@@ -5,7 +5,7 @@
 
 namespace vl3 {
 
-/// Gives back what is free, where that is 64 MiB or more: in every arena of jemalloc, or as far as glibc can.
+/// Gives back what is free, where that is 16 MiB or more: in every arena of jemalloc, or as far as glibc can.
 /// Costs the faults of those pages when they are wanted again: for the end of a stage, not of a layer.
 /// Thread-safe.
 void return_freed_memory();

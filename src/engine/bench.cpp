@@ -13,6 +13,7 @@
 #include <span>
 
 #include "core/check.h"
+#include "core/freed_memory.h"
 #include "core/process.h"
 #include "core/seconds.h"
 #include "engine/bench_clip.h"
@@ -45,6 +46,7 @@ void encode(const Runtime& runtime, int64_t t, int64_t h, int64_t w, int64_t mer
   for (int64_t done = 0; done < t; done += frames) {
     const at::Tensor pixels = at::randn({std::min(frames, t - done), h * w, C}, options);
     runtime.model->projector->forward(runtime.model->vision_model->forward(pixels, h, w, merge));
+    return_freed_memory();  // as VisualStream does
   }
 }
 
@@ -69,7 +71,8 @@ struct Part {
   const char* unit;
   double amount;  // of the unit in one run
   std::function<void()> run;
-  bool once = false;  // takes minutes: neither warmed up nor repeated
+  bool once = false;                                       // takes minutes: neither warmed up nor repeated
+  std::shared_ptr<const int64_t> prompt_tokens = nullptr;  // where pruning decides, once it has run
 };
 
 Part decode_part(const Runtime& runtime, int64_t depth) {
@@ -121,7 +124,8 @@ Part video_part(const Runtime& runtime) {
   video.fps = 30;
   video.max_frames = kVideoFrames;
   Message question{.role = Role::kUser, .parts = {video, text_part("What happens in the video?")}};
-  const auto run = [&runtime, clip, conversation = Conversation{question}] {
+  auto prompt_tokens = std::make_shared<int64_t>(0);
+  const auto run = [&runtime, clip, conversation = Conversation{question}, prompt_tokens] {
     RequestOptions options;
     options.opener = [&clip](const std::string&) { return clip; };
     Request request = prepare_request(runtime, conversation, options);
@@ -130,8 +134,9 @@ Part video_part(const Runtime& runtime) {
     const PrefillResult prefilled =
         prefill(runtime, request, cache, /*cached_keys=*/{}, nothing, PrefillHooks(), /*more_rows=*/1);
     (void)at::argmax(runtime.model->logits(prefilled.last_hidden_1D)).item<int64_t>();
+    *prompt_tokens = static_cast<int64_t>(prefilled.ids.size());
   };
-  return {"frames_per_s", kVideoFrames, run, /*once=*/true};
+  return {"frames_per_s", kVideoFrames, run, /*once=*/true, prompt_tokens};
 }
 
 Part prefill_part(const Runtime& runtime, int64_t rows) {
@@ -194,6 +199,7 @@ OrderedJson bench(const Runtime& runtime, const BenchOptions& options) {
     const double median = sorted[sorted.size() / 2];
     result[key] = {
         {part.unit, part.amount / median}, {"median_s", median}, {"seconds", seconds}, {"repeats", repeats}};
+    if (part.prompt_tokens) result[key]["prompt_tokens"] = *part.prompt_tokens;
   }
   result["load_s"] = runtime.load_seconds;
   result["ready_s"] = ready_s;

@@ -22,8 +22,9 @@ struct BenchOptions {
 std::vector<std::string> bench_keys();
 
 /// @return an object: a key each with tokens_per_s, patches_per_s or frames_per_s (of the median run),
-/// seconds of every run, repeats; then load_s, ready_s (from the start of the process until a request could
-/// have been taken), peak_rss_bytes, threads, dtype, kv_cache_dtype, device.
+/// seconds of every run, repeats (video64: its prompt_tokens, too); then load_s, ready_s (from the start of
+/// the process until a request could have been taken), peak_rss_bytes, threads, dtype, kv_cache_dtype,
+/// device.
 /// @throws Error(kInvalidArgument) for an unknown key.
 OrderedJson bench(const Runtime& runtime, const BenchOptions& options);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/check.h"
-#include "core/freed_memory.h"
 #include "core/log.h"
 
 namespace vl3::engine {
@@ -135,7 +134,6 @@ bool PromptRows::advance(int64_t rows, Wait wait) {
 
 void PromptRows::finish() {
   if (std::exchange(finished_, true)) return;
-  if (encoded_frames > 0) return_freed_memory();  // the encoder's, before the decoder wants others
   const std::vector<std::string> of_media = request_.warnings();
   warnings.insert(warnings.end(), of_media.begin(), of_media.end());
   if (!memory_.put) return;

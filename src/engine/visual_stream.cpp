@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "core/check.h"
+#include "core/freed_memory.h"
 #include "core/seconds.h"
 #include "engine/frame_pixels.h"
 
@@ -180,6 +181,7 @@ void VisualStream::encode_batch() {
   }
   changed_.notify_all();
 
+  return_freed_memory();  // encoder and decoder, which take turns, want blocks of other sizes
   double seconds = 0;
   {
     const Stopwatch watch(seconds);
@@ -231,6 +233,7 @@ void VisualStream::encode_batch() {
       first += count;
     }
   }
+  return_freed_memory();
   const std::lock_guard lock(mutex_);
   seconds_.encode += seconds;
 }

@@ -127,6 +127,12 @@ at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
   return at::scaled_dot_product_attention(q, k, v, {}, 0.0, /*is_causal=*/false, scale);
 }
 
+at::Tensor full_attention_(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                           at::ScalarType products) {
+  if (products != at::kBFloat16 || !takes_flash(q)) return full_attention(q, k, v, scale, products);
+  return flash_attention(q, k, v, scale, /*causal=*/false, /*over_q=*/true);
+}
+
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale) {
   const int64_t H = q.size(0), S = q.size(1), KV = k.size(0), L = k.size(1);
   VL3_DCHECK(H % KV == 0 && L >= S && v.size(1) == L);

@@ -36,7 +36,7 @@ bool takes_flash(const at::Tensor& q) {
 }
 
 at::Tensor flash_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
-                           bool causal) {
+                           bool causal, bool over_q) {
   const int64_t B = q.size(0), H = q.size(1), S = q.size(2), d = q.size(3), KV = k.size(1), L = k.size(2);
   VL3_DCHECK(H % KV == 0 && (!causal || L >= S) && q.stride(3) == 1 && k.stride(3) == 1 && v.stride(3) == 1);
   const int64_t keys_size = flash_keys_size(L, d), values_size = flash_values_size(L, d);
@@ -52,7 +52,9 @@ at::Tensor flash_attention(const at::Tensor& q, const at::Tensor& k, const at::T
     uint32_t* head = all + i % (B * KV) * (keys_size + values_size);
     pack(heads[static_cast<size_t>(i)], keys ? head : head + keys_size, keys);
   });
-  at::Tensor out = at::empty({B, S, H, d}, q.options());
+  // A query is read before its result is written, and by nobody else.
+  at::Tensor out =
+      over_q && q.transpose(1, 2).is_contiguous() ? q.transpose(1, 2) : at::empty({B, S, H, d}, q.options());
   const float* from = q.const_data_ptr<float>();
   float* to = out.data_ptr<float>();
   const int64_t pieces = (S + kFlashQueries - 1) / kFlashQueries;

@@ -111,11 +111,10 @@ struct RmsNormNode : Function<RmsNormNode> {
   }
 };
 
-// x [..., S, heads, d] with the angles of S positions, repeated over the leading axes.
-at::Tensor turned(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, float direction) {
+// x [..., S, heads, d] with the angles of S positions, repeated over the leading axes. @param y  may be x.
+void turn(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, float direction, at::Tensor& y) {
   const int64_t S = x.size(-3), heads = x.size(-2), half = x.size(-1) / 2,
                 vectors = x.numel() / (heads * 2 * half);
-  at::Tensor y = at::empty_like(x);
   for_type(x, [&](auto zero) {
     using T = decltype(zero);
     const T* from = read<T>(x);
@@ -128,6 +127,11 @@ at::Tensor turned(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
                    direction);
     });
   });
+}
+
+at::Tensor turned(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, float direction) {
+  at::Tensor y = at::empty_like(x);
+  turn(x, cos, sin, direction, y);
   return y;
 }
 
@@ -221,6 +225,13 @@ at::Tensor fused_rope(const at::Tensor& x, const RopeTable& table) {
   VL3_DCHECK(table.cos.size(0) == x.size(-3) && table.cos.size(1) * 2 == x.size(-1));
   const at::Tensor cos = table.cos.contiguous(), sin = table.sin.contiguous();
   return c10::GradMode::is_enabled() ? RopeNode::apply(x, cos, sin) : turned(x, cos, sin, 1);
+}
+
+at::Tensor fused_rope_(at::Tensor x, const RopeTable& table) {
+  if (c10::GradMode::is_enabled()) return fused_rope(x, table);
+  VL3_DCHECK(table.cos.size(0) == x.size(-3) && table.cos.size(1) * 2 == x.size(-1));
+  turn(x, table.cos.contiguous(), table.sin.contiguous(), 1, x);
+  return x;
 }
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {

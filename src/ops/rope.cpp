@@ -26,6 +26,10 @@ at::Tensor inverse_frequencies(int64_t dim, double theta, at::Device device) {
   return at::pow(theta, exponent).reciprocal();
 }
 
+bool takes_fused(const at::Tensor& x, const RopeTable& table) {
+  return fuses(x) && table.cos.dim() == 2 && table.cos.size(0) == x.size(-3);
+}
+
 }  // namespace
 
 RopeTable rope_1d(const at::Tensor& positions, int64_t head_dim, double theta) {
@@ -49,7 +53,7 @@ RopeTable rope_2d(int64_t h, int64_t w, int64_t merge, int64_t head_dim, double 
 }
 
 at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table) {
-  if (fuses(x) && table.cos.dim() == 2 && table.cos.size(0) == x.size(-3)) return fused_rope(x, table);
+  if (takes_fused(x, table)) return fused_rope(x, table);
   const int64_t half = x.size(-1) / 2;
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor a = wide.narrow(-1, 0, half), b = wide.narrow(-1, half, half);
@@ -62,6 +66,10 @@ at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table) {
   at::mul_out(first, a, cos).addcmul_(b, sin, -1.0);
   at::mul_out(second, b, cos).addcmul_(a, sin);
   return out.to(x.scalar_type());
+}
+
+at::Tensor apply_rope_(at::Tensor x, const RopeTable& table) {
+  return takes_fused(x, table) ? fused_rope_(std::move(x), table) : apply_rope(x, table);
 }
 
 }  // namespace vl3::ops

@@ -36,6 +36,11 @@ TEST_P(FlashAttention, MatchesTheMaskedSoftmax) {
     ASSERT_EQ(found.sizes(), wanted.sizes());
     EXPECT_TRUE(test::close(found, wanted.to(at::kFloat), 8e-3));
     EXPECT_LT((found - wanted).norm().item<double>(), 3e-3 * wanted.norm().item<double>());
+    const at::Tensor given = q.transpose(1, 2).clone().transpose(1, 2);
+    const at::Tensor over =
+        flash_attention(given, k, narrow ? v.to(at::kBFloat16) : v, scale, causal, /*over_q=*/true);
+    EXPECT_EQ(over.data_ptr(), given.data_ptr());
+    EXPECT_TRUE(over.equal(found));
   }
 }
 
@@ -58,6 +63,18 @@ TEST(FlashAttention, KeepsItsPrecisionWhereScoresAreFarApart) {
   const at::Tensor found = flash_attention(q, k.to(at::kFloat).contiguous(), v, 8.0, false);
   EXPECT_TRUE(test::close(found, torch::full({1, 1, 1, 16}, 599.0).to(at::kBFloat16).to(at::kFloat), 1.5));
   EXPECT_TRUE(found.isfinite().all().item<bool>());
+}
+
+// The last block of keys is padded with zeros, which must not set the top.
+TEST(FlashAttention, PaddingDoesNotOutweighScoresFarBelowZero) {
+  if (!cpu_has_avx512_bf16()) GTEST_SKIP() << "this CPU has no AVX512-BF16";
+  const torch::NoGradGuard no_grad;
+  for (const int64_t L : {17, 33, 65, 250, 257}) {
+    const at::Tensor q = torch::full({1, 1, 3, 32}, 4.0), k = torch::full({1, 1, L, 32}, -4.0);
+    const at::Tensor v = torch::full({1, 1, L, 32}, 2.5);
+    EXPECT_TRUE(test::close(flash_attention(q, k, v, 1.0, false), torch::full({1, 1, 3, 32}, 2.5), 1e-6))
+        << L;
+  }
 }
 
 }  // namespace
