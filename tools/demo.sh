@@ -11,7 +11,7 @@ ask() {
   "$vl3" "$@"
 }
 media=examples/media
-ask ask $media/shapes.png "What colour is the square?" --receipt
+ask ask $media/shapes.png "Describe the image." --receipt
 ask ask $media/chart.png "Which bar is the highest?" --receipt
 ask ask $media/first.jpg $media/second.png "What colour is the square in the first picture?" --receipt
 ask ask $media/clip.mp4 "What colour is the shape that appears first?" --receipt

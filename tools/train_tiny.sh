@@ -7,6 +7,6 @@ vl3=build/release/bin/vl3
 [ -x "$vl3" ] || { echo "train_tiny: $vl3 is not there; run make build" >&2; exit 1; }
 mkdir -p runs
 [ -d runs/tiny-init ] || "$vl3" convert --random --scale-residual --seed 1 recipes/tiny/init runs/tiny-init
-for stage in stage0-text stage0-vision stage1 stage2 stage2-vision stage2-places stage3 stage4; do
+for stage in stage0-text stage0-vision stage1 stage2 stage2-vision stage2-places stage3 stage4 stage4-reading stage4-decay; do
   "$vl3" train "recipes/tiny/$stage.toml" "$@"
 done

@@ -6,7 +6,7 @@
 
 #include <fstream>
 #include <iterator>
-#include <limits>
+#include <sstream>
 #include <string>
 
 namespace vl3 {
@@ -20,8 +20,10 @@ uint64_t peak_rss_bytes() {
 double process_age_seconds() {
   // The name, which may hold anything, ends with the last ")"; 19 fields on stands the start, in ticks since
   // the machine's.
-  std::ifstream stat("/proc/self/stat");
-  stat.ignore(std::numeric_limits<std::streamsize>::max(), ')');
+  std::ifstream file("/proc/self/stat");
+  std::string line;
+  std::getline(file, line);
+  std::istringstream stat(line.substr(line.rfind(')') + 1));
   std::string field;
   for (int i = 0; i < 20; ++i) stat >> field;
   timespec now{};

@@ -1,7 +1,8 @@
 #include "engine/visual_stream.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/nonzero.h>
+#include <ATen/ops/tensor.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -80,6 +81,7 @@ void VisualStream::work() {
         source = input.open();
       }
       preprocess::TokenPruner pruner(config_, input.plan.merge, input.plan.tokens_per_frame, input.prune);
+      std::vector<uint8_t> before;
       int64_t frame = 0;
       for (; frame < input.plan.grid.t; ++frame) {
         std::optional<media::Frame> picture;
@@ -88,7 +90,7 @@ void VisualStream::work() {
           picture = source();
         }
         if (!picture) break;
-        Prepared item{m, frame, false, {}, {}};
+        Prepared item{.medium = m, .frame = frame};
         {
           const Stopwatch watch(prepare);
           preprocess::PatchBatch batch =
@@ -100,7 +102,11 @@ void VisualStream::work() {
             const auto mask = pruner.next(batch.patches_u8);
             item.mask.assign(mask.begin(), mask.end());
           }
-          item.patches = std::move(batch.patches_u8);
+          item.same = !observer_ && frame > 0 && batch.patches_u8 == before;
+          if (!item.same) {
+            if (frame + 1 < input.plan.grid.t) before = batch.patches_u8;
+            item.patches = std::move(batch.patches_u8);
+          }
         }
         {
           const std::lock_guard lock(mutex_);
@@ -110,7 +116,7 @@ void VisualStream::work() {
         }
         if (!push(std::move(item))) return;
       }
-      if (frame < input.plan.grid.t && !push({m, frame, true, {}, {}})) return;
+      if (frame < input.plan.grid.t && !push({.medium = m, .frame = frame, .end = true})) return;
     }
   } catch (...) {
     {
@@ -187,15 +193,17 @@ void VisualStream::encode_batch() {
     const Stopwatch watch(seconds);
     const c10::NoGradGuard no_grad;
     const preprocess::MediumPlan& plan = inputs_[batch.front().medium].plan;
-    const auto T = static_cast<int64_t>(batch.size());
     const int64_t N = plan.grid.h * plan.grid.w, C = 3 * config_.patch_size * config_.patch_size;
     const int64_t M = plan.tokens_per_frame;
     std::vector<std::span<const uint8_t>> frames;
-    for (const Prepared& item : batch) frames.emplace_back(item.patches);
-    at::Tensor pixels = frame_pixels(frames, table_, config_.patch_size);
+    for (const Prepared& item : batch) {
+      if (!item.same) frames.emplace_back(item.patches);
+    }
+    const auto T = static_cast<int64_t>(frames.size());
     const auto observe = [&](const char* name, const at::Tensor& tensor) {
       if (observer_) observer_(name, batch.front().medium, batch.front().frame, tensor);
     };
+    at::Tensor pixels = T > 0 ? frame_pixels(frames, table_, config_.patch_size) : at::Tensor();
     if (observer_) {
       at::Tensor bytes = at::empty({T, N, C}, at::kByte);
       for (int64_t t = 0; t < T; ++t) {
@@ -211,20 +219,31 @@ void VisualStream::encode_batch() {
       };
     }
     for (Prepared& item : batch) item.patches = {};
-    pixels = pixels.to(device_, activation_dtype_);
-    const at::Tensor encoded =
-        model_.vision_model->forward(std::move(pixels), plan.grid.h, plan.grid.w, plan.merge, inner);
+    at::Tensor encoded;
+    if (T > 0) {
+      pixels = pixels.to(device_, activation_dtype_);
+      encoded = model_.vision_model->forward(std::move(pixels), plan.grid.h, plan.grid.w, plan.merge, inner);
+      encoded_ += T;
+    }
+    if (batch.front().same) encoded = T > 0 ? at::cat({last_encoded_1MD_, encoded}) : last_encoded_1MD_;
     observe("vision.encoder_out", encoded);
     // Only kept tokens are projected, unless somebody wants to see all of them.
     const at::Tensor all = observer_ ? model_.projector->forward(encoded) : at::Tensor();
     observe("projector.out", all);
-    at::Tensor mask = at::empty({T, M}, at::kByte);
-    for (int64_t t = 0; t < T; ++t) {
-      std::copy(batch[t].mask.begin(), batch[t].mask.end(), mask.data_ptr<uint8_t>() + t * M);
+    std::vector<int64_t> kept;  // rows of `encoded`, which has as many frames as there are different ones
+    int64_t source = -1;
+    for (const Prepared& item : batch) {
+      source += item.same && source >= 0 ? 0 : 1;
+      for (int64_t k = 0; k < M; ++k) {
+        if (item.mask[static_cast<size_t>(k)] == 1) kept.push_back(source * M + k);
+      }
     }
-    const at::Tensor kept = at::nonzero(mask.flatten()).flatten().to(device_);
-    const at::Tensor rows = (all.defined() ? all : encoded).flatten(0, 1).index_select(0, kept);
+    const at::Tensor rows = (all.defined() ? all : encoded)
+                                .flatten(0, 1)
+                                .index_select(0, at::tensor(kept, at::kLong).to(device_));
     const at::Tensor features = all.defined() ? rows : model_.projector->forward(rows);
+    last_encoded_1MD_.reset();
+    if (batch.back().frame + 1 < plan.grid.t) last_encoded_1MD_ = encoded.narrow(0, source, 1).clone();
     int64_t first = 0;
     for (Prepared& item : batch) {
       const auto count = static_cast<int64_t>(std::count(item.mask.begin(), item.mask.end(), uint8_t{1}));

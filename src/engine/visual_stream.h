@@ -80,14 +80,18 @@ class VisualStream {
   Next what_next() const;
 
   VisualSeconds seconds() const;
+  /// Images and frames that went through the encoder so far: a frame that is bit-identical to the one before
+  /// it, once resized, takes that one's features (unless an observer wants to see each).
+  int64_t encoded() const { return encoded_; }
 
  private:
   struct Prepared {
     size_t medium = 0;
     int64_t frame = 0;
-    bool end = false;  // the medium broke off here
-    std::vector<uint8_t> patches;
-    std::vector<uint8_t> mask;
+    bool end = false;   // the medium broke off here
+    bool same = false;  // as the frame before it, in all bytes: comes without patches
+    std::vector<uint8_t> patches = {};
+    std::vector<uint8_t> mask = {};
   };
 
   void work();
@@ -109,6 +113,8 @@ class VisualStream {
   const int64_t batch_patches_;
 
   std::deque<std::optional<FrameFeatures>> ready_;
+  at::Tensor last_encoded_1MD_;  // of the last frame before the batch, where the next may be the same
+  int64_t encoded_ = 0;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

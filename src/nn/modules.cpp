@@ -67,7 +67,9 @@ at::Tensor swiglu_mlp(const at::Tensor& x, const LinearImpl& gate, const LinearI
     return ops::swiglu_mlp(x, gate.weight, up.weight, down.weight);
   }
   if (joined && rounded(gate) && rounded(up) && rounded(down)) {
-    return ops::swiglu_mlp(x, gate.packed->get(), up.packed->get(), down.packed->get());
+    const ops::QuantisedWeight &first = gate.packed->get(), &second = up.packed->get();
+    if (first.bits() == second.bits() && first.group() == second.group())
+      return ops::swiglu_mlp(x, first, second, down.packed->get());
   }
   return down.forward(ops::swiglu(gate.forward(x), up.forward(x)));
 }

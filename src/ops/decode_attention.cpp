@@ -154,19 +154,32 @@ HWY_INLINE void score_rows(const float* q, const T* k, int64_t d, int64_t n, flo
   }
 }
 
-// scores[0, visible) = exp(score - max), zeros behind, and their sum.
+// scores[0, visible) = exp(score - max), zeros behind, and their sum. One score that is not finite makes all
+// of them NaN: maxima and Exp would pass over it.
 HWY_INLINE AttentionPartial weights_of(float* scores, int64_t visible, int64_t n) {
   const Floats tag;
   std::fill(scores + visible, scores + n, 0.0f);
   if (visible == 0) return {-std::numeric_limits<float>::infinity(), 0.0f};
-  float top = scores[0];
+  float top = scores[0], nothing = 0.0f;  // 0 * score, summed
   int64_t j = 0;
   if (visible >= lanes()) {
-    Vector most = hn::LoadU(tag, scores);
-    for (; j + lanes() <= visible; j += lanes()) most = hn::Max(most, hn::LoadU(tag, scores + j));
+    Vector most = hn::LoadU(tag, scores), zeros = hn::Zero(tag);
+    for (; j + lanes() <= visible; j += lanes()) {
+      const Vector score = hn::LoadU(tag, scores + j);
+      most = hn::Max(most, score);
+      zeros = hn::MulAdd(score, hn::Zero(tag), zeros);
+    }
     top = hn::GetLane(hn::MaxOfLanes(tag, most));
+    nothing = hn::GetLane(hn::SumOfLanes(tag, zeros));
   }
-  for (; j < visible; ++j) top = std::max(top, scores[j]);
+  for (; j < visible; ++j) {
+    top = std::max(top, scores[j]);
+    nothing += 0.0f * scores[j];
+  }
+  if (!(nothing == 0.0f)) {
+    std::fill(scores, scores + visible, std::numeric_limits<float>::quiet_NaN());
+    return {0.0f, std::numeric_limits<float>::quiet_NaN()};
+  }
   const Vector all_top = hn::Set(tag, top);
   Vector sum = hn::Zero(tag);
   for (j = 0; j + lanes() <= visible; j += lanes()) {

@@ -43,7 +43,7 @@ struct QuantisedPanels {
   }
 };
 
-/// Writes panel `panel`. @param values  [O, I], -127..127 or -8..7.  @param scale  [O, groups].
+/// Writes panel `panel`. @param values  [O, I], -128..127 or -8..7.  @param scale  [O, groups].
 void pack_panel(const QuantisedPanels& panels, const int8_t* values, const float* scale, int64_t panel,
                 std::byte* to);
 

@@ -15,7 +15,7 @@ namespace vl3::ops {
 /// A linear's weight in 8 or 4 bits, packed once for the kernels. Copies share the numbers; immutable.
 class QuantisedWeight {
  public:
-  /// @param values  int8 [O, I], -127..127.  @param scale  float32 [O].
+  /// @param values  int8 [O, I].  @param scale  float32 [O].
   static QuantisedWeight int8(const at::Tensor& values, const at::Tensor& scale);
   /// @param values  int8 [O, I], -8..7.  @param scale  float32 [O, I / group], group 32, 64, ..., 1024.
   static QuantisedWeight int4(const at::Tensor& values, const at::Tensor& scale);

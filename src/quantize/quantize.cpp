@@ -29,6 +29,7 @@ void check(const Options& options) {
   VL3_CHECK(options.samples >= 2 && options.measured >= 1, kInvalidArgument,
             "{} samples for calibration and {} to measure on: expected at least 2 and 1", options.samples,
             options.measured);
+  VL3_CHECK(options.max_shard_size > 0, kInvalidArgument, "max_shard_size 0: expected at least 1 byte");
 }
 
 double relative(const at::Tensor& error, const at::Tensor& of) {

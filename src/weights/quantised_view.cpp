@@ -46,10 +46,6 @@ void read_values(const QuantisedView& view, int64_t begin, int64_t end, int8_t* 
     }
     out -= count;
   }
-  if (view.scheme.bits == 8) {
-    VL3_CHECK(std::find(out, out + count, int8_t{-128}) == out + count, kCorrupt,
-              "a value of -128 in rows {} to {}: expected -127 to 127", begin, end);
-  }
 }
 
 void read_scales(const QuantisedView& view, int64_t begin, int64_t end, float* out) {

@@ -28,7 +28,6 @@ struct QuantisedView {
 };
 
 /// Rows [begin, end) of the values. @param out  [(end - begin) * I]
-/// @throws Error(kCorrupt) for an 8-bit value of -128, which a symmetric range does not have.
 void read_values(const QuantisedView& view, int64_t begin, int64_t end, int8_t* out);
 /// The same of the scales. @param out  [(end - begin) * scales_a_row()]
 /// @throws Error(kCorrupt) for a scale that is not finite.

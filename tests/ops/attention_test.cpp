@@ -38,7 +38,12 @@ TEST_P(CausalAttention, MatchesTheMaskedSoftmax) {
     const at::Tensor v = torch::randn({2, L + 7, 32}).to(dtype).narrow(1, 0, L);
     const at::Tensor q = torch::randn({6, S, 32});
     force_bf16_product(Bf16Product::kWidenedTiles);  // what CPUs without bfloat16 arithmetic take
-    EXPECT_TRUE(close(causal_attention(q, k, v, 0.2), plain_causal(q, k, v, 0.2), 2e-5)) << S << " of " << L;
+    for (const std::string& name : instruction_sets()) {
+      force_instruction_set(name);
+      EXPECT_TRUE(close(causal_attention(q, k, v, 0.2), plain_causal(q, k, v, 0.2), 2e-5))
+          << S << " of " << L << ", " << name;
+    }
+    force_instruction_set("");
     force_bf16_product(std::nullopt);
     EXPECT_TRUE(
         close(causal_attention(q, k, v, 0.2), plain_causal(q, k, v, 0.2), dtype == at::kFloat ? 2e-5 : 2e-2));
@@ -78,6 +83,33 @@ TEST_P(CausalAttention, OfACacheOf8BitsIsThatOfItsNumbers) {
           << S << " of " << L << ", d " << d << ", " << name;
     }
     force_instruction_set("");
+  }
+}
+
+// A key that is no number was passed over, and with it up to 512 others.
+TEST(CausalAttention, BrokenNumbersShow) {
+  torch::NoGradGuard no_grad;
+  torch::manual_seed(6);
+  const at::Tensor q = torch::randn({2, 1, 32}), v = torch::randn({1, 600, 32});
+  for (const float broken : {NAN, INFINITY, -INFINITY}) {
+    for (const int64_t at : {0, 3, 511, 512, 599}) {
+      at::Tensor k = torch::randn({1, 600, 32});
+      k[0][at].fill_(broken);
+      auto [values, scales] = rounded(torch::randn({1, 600, 32}));
+      scales[0][at] = broken;
+      for (const std::string& name : instruction_sets()) {
+        force_instruction_set(name);
+        EXPECT_TRUE(causal_attention(q, k, v, 0.2).isnan().all().item<bool>()) << name << at << broken;
+        EXPECT_TRUE(
+            causal_attention(q, k.to(at::kBFloat16), v.to(at::kBFloat16), 0.2).isnan().all().item<bool>())
+            << name << at << broken;
+        const auto [whole, whole_scales] = rounded(v);
+        EXPECT_TRUE(
+            causal_attention(q, {values, whole, scales, whole_scales}, 0.2).isnan().all().item<bool>())
+            << name << at << broken;
+      }
+      force_instruction_set("");
+    }
   }
 }
 

@@ -23,7 +23,7 @@ void on_every_path(const Body& body) {
 
 // int8 numbers of `bits` bits, the extremes among them.
 at::Tensor whole_numbers(int64_t O, int64_t I, int bits) {
-  const int64_t most = bits == 8 ? 127 : 7, least = bits == 8 ? -127 : -8;
+  const int64_t most = bits == 8 ? 127 : 7, least = bits == 8 ? -128 : -8;
   at::Tensor w = torch::randint(least, most + 1, {O, I}).to(at::kChar);
   w[0] = least;
   w[O - 1] = most;

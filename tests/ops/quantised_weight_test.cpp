@@ -10,7 +10,7 @@ TEST(QuantisedWeight, KeepsEveryNumber) {
   torch::manual_seed(8);
   for (const int64_t O : {1, 64, 70}) {
     for (const int64_t I : {1, 30, 96}) {
-      const at::Tensor values = torch::randint(-127, 128, {O, I}).to(at::kChar), scale = torch::rand({O});
+      const at::Tensor values = torch::randint(-128, 128, {O, I}).to(at::kChar), scale = torch::rand({O});
       const QuantisedWeight weight = QuantisedWeight::int8(values, scale);
       const at::Tensor wide = values.to(at::kFloat) * scale.unsqueeze(1);
       EXPECT_TRUE(at::equal(weight.dequantised(), wide)) << O << " x " << I;

@@ -42,6 +42,7 @@ std::optional<Error> failure_of(const Action& action) {
 
 void BatchEngine::run() {
   const c10::InferenceMode inference;
+  runtime_->prepare_decoding();
   while (true) {
     take_new();
     drop_cancelled();
