@@ -23,10 +23,12 @@ struct Quantize {
   std::string source, out, vision = "int8", lm = "int8", max_shard_size = "5000000000";
   quantize::Options options;
   bool json = false;
+  CLI::Option* group = nullptr;
 
   void run() {
     const InterruptGuard guard(InterruptGuard::kSetsFlag);
     ProgressLine line;
+    VL3_CHECK(lm == "int4" || !group->count(), kInvalidArgument, "--group is of --lm int4");
     options.bits.vision = bits_of(vision);
     options.bits.lm = bits_of(lm);
     options.max_shard_size = parse_bytes(max_shard_size);
@@ -35,11 +37,14 @@ struct Quantize {
       VL3_CHECK(!InterruptGuard::interrupted(), kCancelled, "stopped; nothing was written");
       line.show(fmt::format("{} {}/{}", stage, done, total), false);
     };
+    options.judged = [&](const quantize::Report& report) {
+      line.clear();
+      print_out("{}", json ? quantize::to_json(report).dump(2) + "\n" : quantize::table_of(report));
+    };
     const quantize::Report report =
         engine::naming_out_of_memory([&] { return quantize::quantize_checkpoint(source, out, options); },
                                      "use fewer samples (--samples, --measured)");
     line.clear();
-    print_out("{}", json ? quantize::to_json(report).dump(2) + "\n" : quantize::table_of(report));
     print_err("{}: {} MiB, before {} MiB{}\n", printable(out), report.bytes_after >> 20,
               report.bytes_before >> 20,
               report.within_limits() ? "" : "; the loss is above the limits (--force)");
@@ -60,8 +65,9 @@ void add_quantize(CLI::App& app) {
       ->add_option("--lm", quantize->lm,
                    "Language model: int8, int4 or none (int8); its embeddings and head: int8")
       ->check(CLI::IsMember({"int8", "int4", "none"}));
-  command->add_option("--group", quantize->options.bits.group, "Inputs that share a scale, of int4 (128)")
-      ->check(CLI::IsMember({32, 64, 128}));
+  quantize->group =
+      command->add_option("--group", quantize->options.bits.group, "Inputs that share a scale, of int4 (128)")
+          ->check(CLI::IsMember({32, 64, 128}));
   command->add_option("--samples", quantize->options.samples, "Generated samples for calibration (32)")
       ->check(CLI::Range(2, 100000));
   command->add_option("--measured", quantize->options.measured, "Others that the loss is measured on (24)")

@@ -1,6 +1,7 @@
 #include "engine/bench.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
@@ -32,9 +33,10 @@ constexpr int kClipFrames = 48;
 constexpr int kVideoFrames = 64, kVideoSide = 392;
 constexpr int64_t kPageRows = 64;
 
-double seconds_of(const std::function<void()>& work) {
+double seconds_of(const std::function<void()>& work, at::Device device) {
   const auto start = std::chrono::steady_clock::now();
   work();
+  if (device.is_cuda()) at::detail::getCUDAHooks().deviceSynchronize(device.index());
   return seconds_since(start);
 }
 
@@ -97,6 +99,7 @@ Part decode_part(const Runtime& runtime, int64_t depth) {
 
 // All sequences begin at depth 0, in pages of their own.
 Part batch_part(const Runtime& runtime, int64_t sequences) {
+  VL3_CHECK(runtime.device.is_cpu(), kUnsupported, "decode_batch8: sequences are batched on the CPU only");
   runtime.prepare_decoding();
   static_assert(kDecodeTokens <= kPageRows);
   auto decoder = std::make_shared<lm::PagedDecoder>(*runtime.model->language_model, runtime.config.text,
@@ -193,11 +196,12 @@ OrderedJson bench(const Runtime& runtime, const BenchOptions& options) {
   }
   OrderedJson result;
   for (const std::string& key : options.only.empty() ? known : options.only) {
+    if (options.only.empty() && key == "decode_batch8" && !runtime.device.is_cpu()) continue;
     const Part part = make_part(runtime, key);
     const int repeats = part.once ? 1 : options.repeats;
     if (!part.once) part.run();
     std::vector<double> seconds;
-    for (int i = 0; i < repeats; ++i) seconds.push_back(seconds_of(part.run));
+    for (int i = 0; i < repeats; ++i) seconds.push_back(seconds_of(part.run, runtime.device));
     std::vector<double> sorted = seconds;
     std::sort(sorted.begin(), sorted.end());
     const size_t middle = sorted.size() / 2;

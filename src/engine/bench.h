@@ -17,8 +17,8 @@ struct BenchOptions {
 
 /// "encode2240" (one 784x560 image), "encode12544" (16 frames of 392x392), "prefill512", "prefill2048",
 /// "decode0", "decode4096" (tokens at a depth), "decode_batch8" (of eight sequences together, as the server
-/// makes them), "preprocess" (1080p frames to patches), "video1080p" (decoding), "video64" (a question about
-/// a H.264 clip of 64 frames of 392x392, to its first token; run once, for it takes minutes).
+/// makes them; on the CPU), "preprocess" (1080p frames to patches), "video1080p" (decoding), "video64" (a
+/// question about a H.264 clip of 64 frames of 392x392, to its first token; run once, for it takes minutes).
 std::vector<std::string> bench_keys();
 
 /// @return an object: a key each with tokens_per_s, patches_per_s or frames_per_s (of the median run),

@@ -16,10 +16,11 @@
 namespace vl3::ops {
 namespace {
 
-constexpr int64_t kFewestRows = 128;  // of a piece, where panels are cut by rows
-constexpr int64_t kBlockRows = 512;   // that meet all panels before the next ones
-constexpr int64_t kMlpRows = 512;     // whose hidden values exist at once
-constexpr int64_t kWorth = 32768;     // numbers that are worth a thread
+constexpr int64_t kFewestRows = 128;                     // of a piece, where panels are cut by rows
+constexpr int64_t kBlockRows = 512;                      // that meet all panels before the next ones
+constexpr int64_t kMostRows = (kBlockRows + 5) / 6 * 6;  // of a piece: whole tiles
+constexpr int64_t kMlpRows = 512;                        // whose hidden values exist at once
+constexpr int64_t kWorth = 32768;                        // numbers that are worth a thread
 
 // Uninitialised memory. Not a tensor: at one row a tensor's making costs more than what is done with it.
 class Buffer {
@@ -114,7 +115,7 @@ struct Bias {
 // y [rows, O] of row stride O.
 void product(const RowsInt8& x, int64_t rows, const QuantisedPanels& weight, const float* bias, float* y) {
   const QuantisedProduct p{weight, x, bias};
-  over_panels(weight, rows, product_scratch(weight, rows),
+  over_panels(weight, rows, product_scratch(weight, std::min(rows, kMostRows)),
               [&](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
                 product_panel(p, panel, begin, end, y + begin * weight.O + panel * kPanelOutputs, weight.O,
                               scratch);
@@ -177,7 +178,7 @@ at::Tensor gelu_mlp(const at::Tensor& x, const QuantisedWeight& w1, const at::Te
   const QuantisedPanels& weight = w1.panels();
   return mlp(x, w1, w2, last, [&](const RowsInt8& inputs, int64_t rows, float* hidden) {
     const QuantisedProduct p{weight, inputs, first.data()};
-    over_panels(weight, rows, product_scratch(weight, rows),
+    over_panels(weight, rows, product_scratch(weight, std::min(rows, kMostRows)),
                 [&](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
                   float* y = hidden + begin * weight.O + panel * kPanelOutputs;
                   product_panel(p, panel, begin, end, y, weight.O, scratch);
@@ -198,7 +199,7 @@ at::Tensor swiglu_mlp(const at::Tensor& x, const QuantisedWeight& gate, const Qu
   return mlp(x, gate, down, Bias({}), [&](const RowsInt8& inputs, int64_t rows, float* hidden) {
     const QuantisedProduct gates{weight, inputs, nullptr}, ups{second, inputs, nullptr};
     const int64_t own = rows * kPanelOutputs * 4;  // the panel's part of `up`
-    over_panels(weight, rows, own + product_scratch(weight, rows),
+    over_panels(weight, rows, own + product_scratch(weight, std::min(rows, kMostRows)),
                 [&](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
                   float* y = hidden + begin * weight.O + panel * kPanelOutputs;
                   auto* const u = reinterpret_cast<float*>(scratch);

@@ -211,6 +211,7 @@ Report quantize_checkpoint(const std::filesystem::path& source, const std::files
   work.write(folder.path());
   work.measure(folder.path());
   Report& report = work.report();
+  if (options.judged) options.judged(report);
   VL3_CHECK(
       report.within_limits() || options.force, kInvalidArgument,
       "{}: not written: mean logit KL {:.3g} (limit {:.3g}), greedy agreement {:.1f} % (limit {:.1f} %); "

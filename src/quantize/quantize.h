@@ -12,6 +12,8 @@
 
 namespace vl3::quantize {
 
+struct Report;
+
 struct Options {
   Bits bits;
   int64_t samples = 32;   ///< generated ones that calibration sees; half as many are held out to choose by
@@ -23,6 +25,8 @@ struct Options {
   uint64_t stats_bytes = 2ull << 30;  ///< memory for second moments; more memory, fewer passes
   /// What is being done, and how much of it; throws to stop.
   std::function<void(const std::string& stage, int64_t done, int64_t total)> progress;
+  /// The report, before a loss above the limits is refused.
+  std::function<void(const Report&)> judged = {};
 };
 
 /// Of one matrix. Errors are Frobenius norms relative to what they are errors of.

@@ -45,6 +45,26 @@ TEST_F(ModulesTest, MlpsEqualTheirParts) {
   EXPECT_TRUE(close(swiglu_mlp(x, *gate, *up, *down), down->forward(swiglu), 1e-4));
 }
 
+// Kinds that the joined kernel doesn't take, as a folder of mixed precision may have them.
+TEST_F(ModulesTest, GateAndUpMayHaveDifferentBits) {
+  const torch::NoGradGuard no_grad;
+  Linear gate(scope_ / "gate", 64, 96, false), up(scope_ / "up", 64, 96, false),
+      down(scope_ / "down", 96, 64, false);
+  const auto eight = [](int64_t O, int64_t I) {
+    return ops::QuantisedWeight::int8(at::randint(-127, 128, {O, I}, at::kChar), at::rand({O}) / 500);
+  };
+  const auto packed = [](const ops::QuantisedWeight& weight) {
+    return std::make_shared<const PackedWeight>(weight.bytes(), at::kBFloat16, [weight] { return weight; });
+  };
+  gate->packed = packed(eight(96, 64));
+  up->packed =
+      packed(ops::QuantisedWeight::int4(at::randint(-8, 8, {96, 64}, at::kChar), at::rand({96, 2}) / 30));
+  down->packed = packed(eight(64, 96));
+  const at::Tensor x = at::randn({5, 64});
+  const at::Tensor hidden = torch::silu(gate->forward(x)) * up->forward(x);
+  EXPECT_TRUE(close(swiglu_mlp(x, *gate, *up, *down), down->forward(hidden), 1e-4));
+}
+
 TEST_F(ModulesTest, NormsEqualTheirFormulas) {
   LayerNorm layer(scope_ / "layer", 16, 1e-6);
   RmsNorm rms(scope_ / "rms", 16, 1e-6);

@@ -133,10 +133,13 @@ TEST(Quantize, RefusesALossAboveTheLimitAndLeavesNothing) {
   const TempDir dir;
   Options strict = small();
   strict.max_kl = 0;
+  size_t judged_parts = 0;
+  strict.judged = [&](const Report& report) { judged_parts = report.parts.size(); };
   const std::string error = error_of([&] { quantize_checkpoint(kTiny, dir / "out", strict); });
   EXPECT_NE(error.find("not written: mean logit KL"), std::string::npos) << error;
   EXPECT_NE(error.find("--force"), std::string::npos) << error;
   EXPECT_TRUE(fs::is_empty(dir.path()));
+  EXPECT_EQ(judged_parts, 5u) << "who is refused sees what cost it";
   strict.force = true;
   EXPECT_FALSE(quantize_checkpoint(kTiny, dir / "out", strict).within_limits());
   EXPECT_EQ(read_json_file(dir / "out" / "quantize.json")["limits"]["within"], false);
