@@ -35,8 +35,8 @@ DecoderLayerImpl::DecoderLayerImpl(const nn::Scope& scope, const weights::TextCo
 
 DecoderLayerImpl::Heads DecoderLayerImpl::heads(const at::Tensor& x_SD, const ops::RopeTable& rope) const {
   const auto split = [&](const at::Tensor& y) { return y.view({x_SD.size(0), -1, config_.head_dim}); };
-  return {ops::apply_rope_(split(q_proj_->forward(x_SD)), rope),
-          ops::apply_rope_(split(k_proj_->forward(x_SD)), rope), split(v_proj_->forward(x_SD))};
+  return {ops::apply_rope_in_place(split(q_proj_->forward(x_SD)), rope),
+          ops::apply_rope_in_place(split(k_proj_->forward(x_SD)), rope), split(v_proj_->forward(x_SD))};
 }
 
 at::Tensor DecoderLayerImpl::attention(const at::Tensor& x_SD, const ops::RopeTable& rope,

@@ -127,8 +127,8 @@ at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
   return at::scaled_dot_product_attention(q, k, v, {}, 0.0, /*is_causal=*/false, scale);
 }
 
-at::Tensor full_attention_(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
-                           at::ScalarType products) {
+at::Tensor full_attention_over_q(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                                 at::ScalarType products) {
   if (products != at::kBFloat16 || !takes_flash(q)) return full_attention(q, k, v, scale, products);
   return flash_attention(q, k, v, scale, /*causal=*/false, /*over_q=*/true);
 }

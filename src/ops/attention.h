@@ -14,8 +14,8 @@ namespace vl3::ops {
 at::Tensor full_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
                           at::ScalarType products = at::kFloat);
 /// The same; the result may take the memory of q.
-at::Tensor full_attention_(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
-                           at::ScalarType products = at::kFloat);
+at::Tensor full_attention_over_q(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, double scale,
+                                 at::ScalarType products = at::kFloat);
 
 /// Causal attention of the last S positions of a sequence of L keys, with grouped heads.
 /// @param q  [H, S, d] float32 (CPU) or the cache's dtype; query s stands at position L - S + s.

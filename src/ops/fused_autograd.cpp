@@ -227,7 +227,7 @@ at::Tensor fused_rope(const at::Tensor& x, const RopeTable& table) {
   return c10::GradMode::is_enabled() ? RopeNode::apply(x, cos, sin) : turned(x, cos, sin, 1);
 }
 
-at::Tensor fused_rope_(at::Tensor x, const RopeTable& table) {
+at::Tensor fused_rope_in_place(at::Tensor x, const RopeTable& table) {
   if (c10::GradMode::is_enabled()) return fused_rope(x, table);
   VL3_DCHECK(table.cos.size(0) == x.size(-3) && table.cos.size(1) * 2 == x.size(-1));
   turn(x, table.cos.contiguous(), table.sin.contiguous(), 1, x);

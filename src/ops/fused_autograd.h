@@ -17,7 +17,7 @@ at::Tensor fused_rms_norm(const at::Tensor& x, const at::Tensor& weight, double 
 
 /// apply_rope(); keeps nothing of x.
 at::Tensor fused_rope(const at::Tensor& x, const RopeTable& table);
-at::Tensor fused_rope_(at::Tensor x, const RopeTable& table);
+at::Tensor fused_rope_in_place(at::Tensor x, const RopeTable& table);
 
 /// silu(gate) * up in any mode and on any device. @param gate,up  of one shape and dtype.
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);

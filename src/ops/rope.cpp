@@ -68,8 +68,8 @@ at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table) {
   return out.to(x.scalar_type());
 }
 
-at::Tensor apply_rope_(at::Tensor x, const RopeTable& table) {
-  return takes_fused(x, table) ? fused_rope_(std::move(x), table) : apply_rope(x, table);
+at::Tensor apply_rope_in_place(at::Tensor x, const RopeTable& table) {
+  return takes_fused(x, table) ? fused_rope_in_place(std::move(x), table) : apply_rope(x, table);
 }
 
 }  // namespace vl3::ops

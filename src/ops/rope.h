@@ -22,6 +22,6 @@ RopeTable rope_2d(int64_t h, int64_t w, int64_t merge, int64_t head_dim, double 
 /// x's dtype, computed in float32.
 at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table);
 /// The same, over x itself where no gradient is recorded and it is fused.
-at::Tensor apply_rope_(at::Tensor x, const RopeTable& table);
+at::Tensor apply_rope_in_place(at::Tensor x, const RopeTable& table);
 
 }  // namespace vl3::ops

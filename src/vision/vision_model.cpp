@@ -46,7 +46,7 @@ at::Tensor SelfAttentionImpl::forward(at::Tensor x, const Places& places) const 
   const int64_t d = x.size(-1) / heads_;
   const double scale = 1.0 / std::sqrt(static_cast<double>(d));
   const auto split = [&](const at::Tensor& y) { return y.unflatten(-1, {heads_, d}); };
-  const auto turned = [&](const at::Tensor& y) { return ops::apply_rope_(split(y), places.rope); };
+  const auto turned = [&](const at::Tensor& y) { return ops::apply_rope_in_place(split(y), places.rope); };
   if (places.frames) {
     return out_proj_->forward(ops::packed_attention(turned(q_proj_->forward(x)), turned(k_proj_->forward(x)),
                                                     split(v_proj_->forward(x)), *places.frames, scale));
@@ -60,7 +60,7 @@ at::Tensor SelfAttentionImpl::forward(at::Tensor x, const Places& places) const 
   }
   const at::Tensor q = turned(q_proj_->forward(x)).transpose(1, 2);
   if (!c10::GradMode::is_enabled()) x.reset();
-  const at::Tensor y = ops::full_attention_(q, k, v, scale, products);
+  const at::Tensor y = ops::full_attention_over_q(q, k, v, scale, products);
   return out_proj_->forward(y.transpose(1, 2).flatten(2));
 }
 

@@ -36,11 +36,11 @@ TEST(Rope, TurnsInPlaceWithoutGradientsOnly) {
   torch::manual_seed(5);
   const at::Tensor x = torch::randn({3, 2, 8}).requires_grad_();
   const RopeTable table = rope_1d(torch::arange(3), 8, 1e4);
-  const at::Tensor recorded = apply_rope_(x, table);
+  const at::Tensor recorded = apply_rope_in_place(x, table);
   EXPECT_NE(recorded.data_ptr(), x.data_ptr());
   EXPECT_TRUE(recorded.requires_grad());
   const torch::NoGradGuard no_grad;
-  const at::Tensor given = x.detach().clone(), turned = apply_rope_(given, table);
+  const at::Tensor given = x.detach().clone(), turned = apply_rope_in_place(given, table);
   EXPECT_EQ(turned.data_ptr(), given.data_ptr());
   EXPECT_TRUE(test::close(turned, recorded, 0.0));
 }
