@@ -44,7 +44,6 @@ struct Quantize {
     const quantize::Report report =
         engine::naming_out_of_memory([&] { return quantize::quantize_checkpoint(source, out, options); },
                                      "use fewer samples (--samples, --measured)");
-    line.clear();
     print_err("{}: {} MiB, before {} MiB{}\n", printable(out), report.bytes_after >> 20,
               report.bytes_before >> 20,
               report.within_limits() ? "" : "; the loss is above the limits (--force)");

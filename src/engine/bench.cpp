@@ -20,6 +20,7 @@
 #include "engine/bench_clip.h"
 #include "engine/prefill.h"
 #include "engine/request.h"
+#include "engine/visual_stream.h"
 #include "lm/paged_decoder.h"
 #include "media/video_reader.h"
 #include "preprocess/patchify.h"
@@ -44,7 +45,7 @@ void encode(const Runtime& runtime, int64_t t, int64_t h, int64_t w, int64_t mer
   const weights::VisionConfig& v = runtime.config.vision;
   const int64_t C = v.num_channels * v.patch_size * v.patch_size;
   const auto options = at::TensorOptions(runtime.activation_dtype).device(runtime.device);
-  const int64_t frames = std::max<int64_t>(1, 3072 / (h * w));  // as VisualStream batches them
+  const int64_t frames = std::max<int64_t>(1, VisualStream::kBatchPatches / (h * w));
   for (int64_t done = 0; done < t; done += frames) {
     const at::Tensor pixels = at::randn({std::min(frames, t - done), h * w, C}, options);
     runtime.model->projector->forward(runtime.model->vision_model->forward(pixels, h, w, merge));

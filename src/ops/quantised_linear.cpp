@@ -76,6 +76,10 @@ class RoundedRows {
   Buffer values_, correction_, scale_;
 };
 
+int64_t scratch_of_a_piece(const QuantisedPanels& weight, int64_t rows) {
+  return product_scratch(weight, std::min(rows, kMostRows));
+}
+
 // Calls body(panel, first row, end, scratch) for all of them on libtorch's threads. Few rows: each thread
 // walks its share of the panels in order, one forward stream.
 template <typename Body>
@@ -115,7 +119,7 @@ struct Bias {
 // y [rows, O] of row stride O.
 void product(const RowsInt8& x, int64_t rows, const QuantisedPanels& weight, const float* bias, float* y) {
   const QuantisedProduct p{weight, x, bias};
-  over_panels(weight, rows, product_scratch(weight, std::min(rows, kMostRows)),
+  over_panels(weight, rows, scratch_of_a_piece(weight, rows),
               [&](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
                 product_panel(p, panel, begin, end, y + begin * weight.O + panel * kPanelOutputs, weight.O,
                               scratch);
@@ -178,7 +182,7 @@ at::Tensor gelu_mlp(const at::Tensor& x, const QuantisedWeight& w1, const at::Te
   const QuantisedPanels& weight = w1.panels();
   return mlp(x, w1, w2, last, [&](const RowsInt8& inputs, int64_t rows, float* hidden) {
     const QuantisedProduct p{weight, inputs, first.data()};
-    over_panels(weight, rows, product_scratch(weight, std::min(rows, kMostRows)),
+    over_panels(weight, rows, scratch_of_a_piece(weight, rows),
                 [&](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
                   float* y = hidden + begin * weight.O + panel * kPanelOutputs;
                   product_panel(p, panel, begin, end, y, weight.O, scratch);
@@ -199,7 +203,7 @@ at::Tensor swiglu_mlp(const at::Tensor& x, const QuantisedWeight& gate, const Qu
   return mlp(x, gate, down, Bias({}), [&](const RowsInt8& inputs, int64_t rows, float* hidden) {
     const QuantisedProduct gates{weight, inputs, nullptr}, ups{second, inputs, nullptr};
     const int64_t own = rows * kPanelOutputs * 4;  // the panel's part of `up`
-    over_panels(weight, rows, own + product_scratch(weight, std::min(rows, kMostRows)),
+    over_panels(weight, rows, own + scratch_of_a_piece(weight, rows),
                 [&](int64_t panel, int64_t begin, int64_t end, std::byte* scratch) {
                   float* y = hidden + begin * weight.O + panel * kPanelOutputs;
                   auto* const u = reinterpret_cast<float*>(scratch);

@@ -151,6 +151,9 @@ TEST(Quantize, RefusesWhatItCannotDo) {
     return error_of([&] { quantize_checkpoint(source, dir / "new", options); });
   };
   EXPECT_NE(refused(small({.vision = 4}), kTiny).find("vision: 4 bits"), std::string::npos);
+  Options no_bytes = small();
+  no_bytes.max_shard_size = 0;
+  EXPECT_NE(refused(no_bytes, kTiny).find("max_shard_size 0"), std::string::npos);
   EXPECT_NE(refused(small({.vision = 0, .lm = 0}), kTiny).find("nothing to quantise"), std::string::npos);
   EXPECT_NE(refused(small({.group = 48}), kTiny).find("group 48"), std::string::npos);
   quantize_checkpoint(kTiny, dir / "out", small());
